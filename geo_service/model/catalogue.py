@@ -1,0 +1,185 @@
+"""What a layer is: fields, aliases, code lists, extent, age, secrecy. One TOML file a layer."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from geo_service.model.text import Text
+
+
+class Frozen(BaseModel):
+    """A value read from a TOML file: immutable, and every unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class GeometryKind(StrEnum):
+    """What geometry a layer holds."""
+
+    POLYGON = "polygon"
+    LINE = "line"
+    ANY = "any"
+    RASTER = "raster"
+
+
+class FieldType(StrEnum):
+    """What a field holds."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    INTEGER = "integer"
+    BOOLEAN = "boolean"
+    DATE = "date"
+
+
+class Extent(StrEnum):
+    """How the ground that a layer speaks about is known."""
+
+    FEATURES = "features"
+    ZONES = "zones"
+    JURISDICTION = "jurisdiction"
+    DATA = "data"
+
+
+class Secrecy(StrEnum):
+    """Who may see a layer."""
+
+    PUBLIC = "public"
+    INTERNAL = "internal"
+    CONFIDENTIAL = "confidential"
+    SECRET = "secret"
+
+
+class Code(Frozen):
+    """One entry of a field's code list: ``aliases`` are read as the code itself."""
+
+    zh: str
+    en: str
+    aliases: tuple[str, ...] = ()
+
+
+class FieldSpec(Frozen):
+    """One attribute of a layer.
+
+    ``aliases`` are other column names (shapefile abbreviations, Chinese names); ``required`` rejects a row without it.
+    """
+
+    name: str
+    title: Text
+    type: FieldType = FieldType.TEXT
+    aliases: tuple[str, ...] = ()
+    required: bool = False
+    codes: dict[str, Code] = Field(default_factory=dict)
+    minimum: float | None = None
+    unit: str = ""
+    private: bool = False
+
+
+class LayerSpec(Frozen):
+    """One layer of the catalogue.
+
+    ``geometry_from`` names a field that may stand in for a missing geometry (a report that names a zone version).
+    """
+
+    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    title: Text
+    geometry: GeometryKind
+    group: str
+    fields: tuple[FieldSpec, ...] = ()
+    class_field: str | None = None
+    surveyed_class: str | None = None
+    surveyed_extent: Extent | None = None
+    width_m: Annotated[float, Field(gt=0)] = 0.10
+    max_age_days: Annotated[int, Field(gt=0)] | None = None
+    geometry_from: str | None = None
+    unit: str = ""
+    publisher: Text | None = None
+    licence: str = ""
+    secrecy: Secrecy = Secrecy.INTERNAL
+    basis: str = ""
+    color: Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")] = "#55616A"
+
+    def field(self, name: str) -> FieldSpec | None:
+        """Return the field of that name, or ``None``."""
+        return next((field for field in self.fields if field.name == name), None)
+
+
+class LandCode(Frozen):
+    """One land-use code of one system; ``same_as`` are the codes of the reference system it means."""
+
+    zh: str
+    en: str
+    same_as: tuple[str, ...] = ()
+
+
+class CodeSystem(Frozen):
+    """A land-use classification. ``reference`` marks the one that others are translated to.
+
+    ``pattern`` is what its codes look like; ``recognised`` says that a code of that look needs no system beside it.
+    """
+
+    id: str
+    title: Text
+    aliases: tuple[str, ...] = ()
+    document: str
+    reference: bool = False
+    pattern: str
+    recognised: bool = False
+    codes: dict[str, LandCode]
+
+
+class Catalogue(Frozen):
+    """All layers and code systems of a workspace."""
+
+    layers: dict[str, LayerSpec]
+    code_systems: dict[str, CodeSystem] = Field(default_factory=dict)
+    sha256: str = ""
+
+    def system(self, name: str) -> CodeSystem | None:
+        """Return the code system of that id or alias, or ``None``."""
+        for system in self.code_systems.values():
+            if name == system.id or name in system.aliases:
+                return system
+        return None
+
+    def meaning(self, code: str, system_name: str | None) -> tuple[str, ...]:
+        """Codes of the reference system that a code means; empty when it is unknown or ambiguous.
+
+        A code that carries no system is only understood when its look is unmistakable.
+        """
+        if system_name is None:
+
+
+            found = [
+                system
+                for system in self.code_systems.values()
+                if system.recognised and re.fullmatch(system.pattern, code)
+            ]
+            system = found[0] if len(found) == 1 else None
+        else:
+            system = self.system(system_name)
+        if system is None:
+            return ()
+        entry = system.codes.get(code)
+        if system.reference:
+            return (code,) if entry is not None else ()
+        return entry.same_as if entry is not None else ()
+
+
+__all__ = [
+    "Catalogue",
+    "Code",
+    "CodeSystem",
+    "Extent",
+    "FieldSpec",
+    "FieldType",
+    "Frozen",
+    "GeometryKind",
+    "LandCode",
+    "LayerSpec",
+    "Secrecy",
+]

@@ -1,0 +1,129 @@
+"""A layer in memory: features with attributes, or a grid of values; and the edition it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+from geo_service.model.catalogue import LayerSpec
+
+Value = str | float | int | bool | date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a layer's data came from; travels with the edition and enters its hash."""
+
+    source_name: str
+    source_sha256: str
+    edition_date: date | None
+    licence: str = ""
+    attribution: str = ""
+    synthetic: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """Vector features of one layer in one CRS.
+
+    Attributes
+    ----------
+    spec : LayerSpec
+    crs : str
+        Authority code, e.g. ``EPSG:4547``; x is east, y is north whatever the authority says.
+    ids : tuple of str
+    geometries : ndarray of shapely geometries, shape (n,)
+        ``None`` only where ``spec.geometry_from`` names a stand-in.
+    attributes : mapping of str to tuple
+        One tuple of n values a field of ``spec``; absent fields are columns of ``None``.
+    extent : BaseGeometry or None
+        Surveyed extent given beside the file, in the same CRS.
+    """
+
+    spec: LayerSpec
+    crs: str
+    ids: tuple[str, ...]
+    geometries: NDArray[np.object_]
+    attributes: Mapping[str, tuple[Value, ...]]
+    origin: Origin
+    extent: BaseGeometry | None = None
+
+    @cached_property
+    def tree(self) -> shapely.STRtree:
+        """Spatial index over the geometries."""
+        return shapely.STRtree(self.geometries)
+
+    def value(self, row: int, name: str) -> Value:
+        """Return one attribute of one feature, ``None`` when the field is absent."""
+        column = self.attributes.get(name)
+        return None if column is None else column[row]
+
+    def __len__(self) -> int:
+        """Count the features."""
+        return len(self.ids)
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """A single-band raster in memory.
+
+    Attributes
+    ----------
+    values : ndarray of float64, shape (rows, columns)
+        Scale and offset of the file applied; nodata is NaN.
+    transform : tuple of six floats
+        GDAL order ``(x0, dx, 0, y0, 0, -dy)``; north up.
+    """
+
+    spec: LayerSpec
+    crs: str
+    values: NDArray[np.float64]
+    transform: tuple[float, float, float, float, float, float]
+    origin: Origin
+
+
+@dataclass(frozen=True, eq=False)
+class Edition:
+    """One immutable imported version of a layer."""
+
+    name: str
+    sha256: str
+    data: Features | Grid
+
+    @property
+    def spec(self) -> LayerSpec:
+        """The layer's description."""
+        return self.data.spec
+
+    @property
+    def edition_date(self) -> date | None:
+        """The date of the data."""
+        return self.data.origin.edition_date
+
+
+@dataclass(frozen=True, eq=False)
+class LayerSet:
+    """The published editions an examination reads, by layer id."""
+
+    editions: Mapping[str, Edition] = field(default_factory=dict)
+
+    def features(self, layer: str) -> Features | None:
+        """Return the vector features of a layer, ``None`` when it is missing or a raster."""
+        edition = self.editions.get(layer)
+        return edition.data if edition is not None and isinstance(edition.data, Features) else None
+
+    def grid(self, layer: str) -> Grid | None:
+        """Return the grid of a raster layer, ``None`` when it is missing or not a raster."""
+        edition = self.editions.get(layer)
+        return edition.data if edition is not None and isinstance(edition.data, Grid) else None
+
+    def without(self, layer: str) -> LayerSet:
+        """Return the same set with one layer removed."""
+        return LayerSet({key: value for key, value in self.editions.items() if key != layer})
