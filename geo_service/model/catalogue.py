@@ -152,8 +152,6 @@ class Catalogue(Frozen):
         A code that carries no system is only understood when its look is unmistakable.
         """
         if system_name is None:
-
-
             found = [
                 system
                 for system in self.code_systems.values()

@@ -279,5 +279,3 @@ class Verdict:
     engine: str
     rulebook_edition: str
     rulebook_sha256: str
-
-

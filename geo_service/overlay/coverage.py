@@ -1,0 +1,140 @@
+"""How much of a parcel the features of a layer cover, by class, on unions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from math import fsum
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely import GEOSException
+from shapely.geometry.base import BaseGeometry
+
+from geo_service.errors import MeasureFailed
+from geo_service.model.evidence import ClassArea, Coverage, FeatureArea
+from geo_service.overlay.noise import NoiseRule, bands, pieces
+
+# GEOS can fail on a pathological pair; once more on a 0.1 mm grid shifts areas by at most 6.5e-3 m².
+RETRY_GRID_M = 1e-4
+
+
+def coverage(
+    parcel: BaseGeometry,
+    geometries: NDArray[np.object_],
+    ids: Sequence[str],
+    rows: Sequence[int],
+    classes: Sequence[str | None],
+    covering: Collection[str],
+    surveyed: BaseGeometry | None,
+    noise: NoiseRule,
+) -> Coverage:
+    """Split a parcel into covered, unsurveyed and uncovered ground, and give the area of each class.
+
+    Parameters
+    ----------
+    parcel : Polygon or MultiPolygon
+        Valid, in metres.
+    geometries : ndarray of geometries, shape (n,)
+        Candidate features of one layer in the same CRS.
+    ids, rows : sequences of length n
+        Who they are.
+    classes : sequence of length n
+        Class of each feature; ``None`` leaves it out of all classes, but the ground under it is surveyed.
+    covering : collection of str
+        Classes whose union is the covered ground.
+    surveyed : BaseGeometry or None
+        Where the layer was surveyed; ``None`` is everywhere.
+    noise : NoiseRule
+        Tolerances.
+
+    Raises
+    ------
+    MeasureFailed
+        When GEOS cannot answer, even on a 0.1 mm grid.
+
+    Examples
+    --------
+    >>> rule = NoiseRule(0.1, 0.05, 1.0, hard=False, sensitivity=2.0)
+    >>> half = np.array([shapely.box(0, 0, 5, 10), shapely.box(3, 0, 5, 10)])
+    >>> found = coverage(shapely.box(0, 0, 10, 10), half, "ab", [0, 1], ["x", "x"], {"x"}, None, rule)
+    >>> found.covered_m2, found.uncovered_m2, found.unsurveyed_m2
+    (50.0, 50.0, 0.0)
+    >>> [(feature.id, feature.area_m2) for feature in found.classes[0].features]
+    [('a', 50.0), ('b', 20.0)]
+    """
+    area, perimeter = float(parcel.area), float(parcel.length)
+    on_parcel = [_safe(shapely.intersection, parcel, geometry) for geometry in geometries]
+    found: list[ClassArea] = []
+    for cls in sorted({cls for cls in classes if cls is not None}):
+        members = [index for index, own in enumerate(classes) if own == cls]
+        union_parts = pieces(_union([on_parcel[index] for index in members]))
+        if not union_parts:
+            continue
+        features = []
+        for index in members:
+            own_parts = pieces(on_parcel[index])
+            if own_parts:
+                band = bands(own_parts, perimeter, noise)[0]
+                own_area = fsum(part.area for part in own_parts)
+                features.append(
+                    FeatureArea(ids[index], rows[index], own_area, band.counted_m2 + band.review_m2 > 0.0)
+                )
+        found.append(
+            ClassArea(
+                cls,
+                fsum(part.area for part in union_parts),
+                bands(union_parts, perimeter, noise),
+                tuple(sorted(features, key=lambda feature: (feature.id, feature.row))),
+                shapely.MultiPolygon(union_parts),
+            )
+        )
+    covered = _union([entry.geometry for entry in found if entry.cls in covering])
+    rest = pieces(_safe(shapely.difference, parcel, covered))
+    bare = shapely.MultiPolygon(rest)
+    if surveyed is None or bare.is_empty:
+        unsurveyed_parts = []
+    else:
+        known = _union([part for part in on_parcel if not part.is_empty])
+        unknown = _safe(shapely.difference, _safe(shapely.difference, bare, surveyed), known)
+        unsurveyed_parts = pieces(unknown)
+    unsurveyed = shapely.MultiPolygon(unsurveyed_parts)
+    uncovered_parts = rest if not unsurveyed_parts else pieces(_safe(shapely.difference, bare, unsurveyed))
+    unsurveyed_m2 = fsum(part.area for part in unsurveyed_parts)
+    uncovered_m2 = fsum(part.area for part in uncovered_parts)
+    return Coverage(
+        area_m2=area,
+        covered_m2=max(area - unsurveyed_m2 - uncovered_m2, 0.0),
+        unsurveyed_m2=unsurveyed_m2,
+        uncovered_m2=uncovered_m2,
+        covered=bands(pieces(covered), perimeter, noise),
+        unsurveyed=bands(unsurveyed_parts, perimeter, noise),
+        uncovered=bands(uncovered_parts, perimeter, noise),
+        classes=tuple(found),
+        uncovered_geometry=shapely.MultiPolygon(uncovered_parts),
+    )
+
+
+def _union(parts: Sequence[BaseGeometry]) -> BaseGeometry:
+    polygons = [piece for part in parts for piece in pieces(part)]
+    if len(polygons) < 2:
+        return shapely.MultiPolygon(polygons)
+    try:
+        return shapely.union_all(polygons)
+    except GEOSException:
+        try:
+            return shapely.union_all(polygons, grid_size=RETRY_GRID_M)
+        except GEOSException as error:
+            raise MeasureFailed(str(error)) from error
+
+
+def _safe(
+    operation: Callable[..., BaseGeometry], left: BaseGeometry, right: BaseGeometry
+) -> BaseGeometry:
+    try:
+        return operation(left, right)
+    except GEOSException:
+        try:
+            return operation(left, right, grid_size=RETRY_GRID_M)
+        except GEOSException as error:
+            raise MeasureFailed(str(error)) from error

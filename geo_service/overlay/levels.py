@@ -1,0 +1,167 @@
+"""Levelling: ground against design over a parcel, by exact cell–polygon coverage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import shapely
+from exactextract import exact_extract
+from exactextract.feature import JSONFeatureSource
+from exactextract.raster import NumPyRasterSource
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+from geo_service.errors import MeasureFailed
+from geo_service.model.evidence import Levels
+from geo_service.model.layer import Grid
+
+Floats = NDArray[np.float64]
+
+
+def weights(area: BaseGeometry, grid: Grid) -> tuple[tuple[slice, slice], Floats]:
+    """Give the share of each cell that lies in a polygon, in the window of the grid around it.
+
+    Returns
+    -------
+    window : pair of slices
+        Rows and columns of the grid.
+    shares : ndarray of float64
+        Same shape as the window, each between 0 and 1.
+    """
+    x0, dx, _, y0, _, dy = grid.transform
+    rows, columns = grid.values.shape
+    west, south, east, north = area.bounds
+    left, right = int(np.floor((west - x0) / dx)) - 1, int(np.ceil((east - x0) / dx)) + 1
+    top, bottom = int(np.floor((north - y0) / dy)) - 1, int(np.ceil((south - y0) / dy)) + 1
+    left, right = max(left, 0), min(right, columns)
+    top, bottom = max(top, 0), min(bottom, rows)
+    if left >= right or top >= bottom:
+        return (slice(0, 0), slice(0, 0)), np.zeros((0, 0))
+    window = slice(top, bottom), slice(left, right)
+    shape = bottom - top, right - left
+    index = np.arange(shape[0] * shape[1], dtype=np.float64).reshape(shape)
+    source = NumPyRasterSource(
+        index, xmin=x0 + left * dx, xmax=x0 + right * dx, ymin=y0 + bottom * dy, ymax=y0 + top * dy
+    )
+    feature = {"type": "Feature", "properties": {}, "geometry": shapely.geometry.mapping(area)}
+    found = exact_extract(source, JSONFeatureSource([feature]), ["values", "coverage"])[0]["properties"]
+    shares = np.zeros(shape)
+    shares.flat[np.asarray(found["values"], dtype=np.int64)] = found["coverage"]
+    return window, shares
+
+
+def design_from_grid(ground: Grid, design: Grid) -> Floats:
+    """Return the design levels on the cells of the ground raster.
+
+    Raises
+    ------
+    MeasureFailed
+        When the two rasters do not share their cells; nothing is resampled in silence.
+    """
+    if ground.crs != design.crs:
+        raise MeasureFailed(f"design raster in {design.crs}, ground raster in {ground.crs}")
+    if ground.transform != design.transform or ground.values.shape != design.values.shape:
+        raise MeasureFailed("design raster and ground raster do not share their cells")
+    return design.values
+
+
+def _platform_ground(
+    parcel: BaseGeometry, platforms: Sequence[tuple[BaseGeometry, float]], edge_m: float
+) -> tuple[list[tuple[BaseGeometry, float]], BaseGeometry]:
+    """Return the inner ground of each platform with its level, and the parcel without all platform edges.
+
+    The band of ``edge_m`` on both sides of a platform's edge is left out: slopes and walls stand there.
+    """
+    inner = [
+        (shapely.intersection(parcel, shapely.buffer(shape, -edge_m)), level) for shape, level in platforms
+    ]
+    bands = [shapely.difference(shapely.buffer(shape, edge_m), shapely.buffer(shape, -edge_m)) for shape, _ in platforms]
+    judged = shapely.difference(parcel, shapely.union_all(bands))
+    return [(shape, level) for shape, level in inner if shape.area > 0.0], judged
+
+
+def levels(
+    parcel: BaseGeometry,
+    ground: Grid,
+    design: Floats | None,
+    platforms: Sequence[tuple[BaseGeometry, float]],
+    tolerance_m: float,
+    edge_m: float = 0.0,
+) -> Levels:
+    """Compare ground and design.
+
+    Parameters
+    ----------
+    parcel : Polygon or MultiPolygon
+        In the CRS of ``ground``.
+    design : ndarray or None
+        Design levels on the cells of ``ground``, NaN where there are none; ``None`` when platforms are given.
+    platforms : sequence of (geometry, level in m)
+        Each is judged by itself without its edges; the least share within the tolerance is the parcel's.
+
+    Examples
+    --------
+    See ``tests/overlay/test_levels.py``: a plane 0.2 m above its design is wholly within 0.3 m.
+    """
+    cell_m2 = abs(ground.transform[1] * ground.transform[5])
+    if design is not None:
+        window, shares = weights(parcel, ground)
+        difference = ground.values[window] - design[window]
+        slope = _slope_percent(ground, window)
+        judged = [(difference, shares)]
+        total_m2 = float(parcel.area)
+        slopes = _percentile(slope, shares, 95.0)
+    else:
+        inner, site = _platform_ground(parcel, platforms, edge_m)
+        judged = []
+        for shape, level in inner:
+            window, shares = weights(shape, ground)
+            judged.append((ground.values[window] - level, shares))
+        total_m2 = float(site.area)
+        slopes = None
+    worst, within_m2, known_m2 = 1.0, 0.0, 0.0
+    collected: list[Floats] = []
+    collected_weights: list[Floats] = []
+    for difference, shares in judged:
+        known = np.isfinite(difference) & (shares > 0)
+        own_known = float(shares[known].sum()) * cell_m2
+        own_within = float(shares[known & (np.abs(difference) <= tolerance_m)].sum()) * cell_m2
+        if own_known > 0:
+            worst = min(worst, own_within / own_known)
+        within_m2, known_m2 = within_m2 + own_within, known_m2 + own_known
+        collected.append(difference[known])
+        collected_weights.append(shares[known])
+    if known_m2 == 0.0:
+        return Levels(0.0, 0.0, 0.0, 0.0, None, 0.0, 0.0, 1.0, 0.0)
+    flat, weight = np.concatenate(collected), np.concatenate(collected_weights)
+    mean = float(np.average(flat, weights=weight))
+    return Levels(
+        share_within=worst,
+        mean_m=mean,
+        rmse_m=float(np.sqrt(np.average(flat**2, weights=weight))),
+        p95_m=_percentile(np.abs(flat), weight, 95.0) or 0.0,
+        slope_p95_percent=slopes,
+        cut_m3=float((np.maximum(flat, 0.0) * weight).sum() * cell_m2),
+        fill_m3=float((np.maximum(-flat, 0.0) * weight).sum() * cell_m2),
+        nodata_share=max(0.0, 1.0 - known_m2 / total_m2) if total_m2 > 0 else 1.0,
+        judged_m2=known_m2,
+    )
+
+
+def _slope_percent(ground: Grid, window: tuple[slice, slice]) -> Floats:
+    values = ground.values[window]
+    if min(values.shape, default=0) < 2:
+        return np.full(values.shape, np.nan)
+    down, right = np.gradient(values, abs(ground.transform[5]), abs(ground.transform[1]))
+    return np.asarray(np.hypot(down, right) * 100.0)
+
+
+def _percentile(values: Floats, weight: Floats, percent: float) -> float | None:
+    known = np.isfinite(values) & (weight > 0)
+    if not known.any():
+        return None
+    flat, share = values[known], weight[known]
+    order = np.argsort(flat, kind="stable")
+    reached = np.cumsum(share[order])
+    return float(flat[order][np.searchsorted(reached, reached[-1] * percent / 100.0)])

@@ -1,0 +1,109 @@
+"""Thin pieces: what a boundary drawn twice leaves behind, told from land."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import fsum
+
+import shapely
+from shapely.geometry import Polygon
+from shapely.geometry.base import BaseGeometry
+
+from geo_service.model.evidence import Band, Bands
+
+# Residue of double arithmetic on 3° coordinates is below 3e-7 m² a pair; smaller pieces are not ground.
+RESIDUE_M2 = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseRule:
+    """Tolerances of one measurement.
+
+    Attributes
+    ----------
+    width_m : float
+        Diameter of the disc that must fit in a piece for it to count as land.
+    hard : bool
+        ``False``: thin pieces are noise while they add up to ``soft_m`` × parcel perimeter.
+        ``True``: a thin piece below ``hard_m2`` is noise, a larger one is for the surveyor.
+    sensitivity : float
+        Factor by which all tolerances are divided and multiplied for the two further bands.
+    """
+
+    width_m: float
+    soft_m: float
+    hard_m2: float
+    hard: bool
+    sensitivity: float
+
+    def scales(self) -> tuple[float, float, float]:
+        """Factors of the three bands."""
+        return 1.0, 1.0 / self.sensitivity, self.sensitivity
+
+
+def pieces(geometry: BaseGeometry) -> list[Polygon]:
+    """Return the connected polygons of a geometry, without lines, points and residue.
+
+    Examples
+    --------
+    >>> pieces(shapely.MultiPolygon([shapely.box(0, 0, 1, 1), shapely.box(2, 0, 2 + 1e-9, 1)]))
+    [<POLYGON ((1 0, 1 1, 0 1, 0 0, 1 0))>]
+    """
+    parts: Iterable[BaseGeometry] = shapely.get_parts([geometry])
+    flat = [
+        inner for part in parts for inner in (part.geoms if part.geom_type.startswith(("Multi", "Geom")) else [part])
+    ]
+    return [part for part in flat if isinstance(part, Polygon) and part.area > RESIDUE_M2]
+
+
+def is_thin(piece: Polygon, width_m: float) -> bool:
+    """Tell whether no disc of that diameter fits in a piece.
+
+    Notes
+    -----
+    For a region without holes area ≤ inradius × perimeter (Bonnesen), so a piece of more than ``width × perimeter``
+    cannot be thin and needs no buffer.
+
+    Examples
+    --------
+    >>> is_thin(shapely.box(0, 0, 10, 0.04), 0.1), is_thin(shapely.box(0, 0, 10, 1.2), 0.1)
+    (True, False)
+    """
+    if not piece.interiors and piece.area > width_m * piece.length:
+        return False
+    return bool(shapely.is_empty(shapely.buffer(piece, -width_m / 2)))
+
+
+def bands(parts: Sequence[Polygon], perimeter_m: float, rule: NoiseRule) -> Bands:
+    """Sort pieces into what counts, what only a surveyor settles, and noise; at three scales of the tolerances.
+
+    Parameters
+    ----------
+    parts : sequence of Polygon
+        Connected pieces.
+    perimeter_m : float
+        Perimeter of the parcel.
+
+    Examples
+    --------
+    >>> soft = NoiseRule(0.1, 0.05, 1.0, hard=False, sensitivity=2.0)
+    >>> bands([shapely.box(0, 0, 10, 0.04)], 400.0, soft)[0].noise_m2
+    0.4
+    """
+    one, half, double = (_band(parts, perimeter_m, rule, scale) for scale in rule.scales())
+    return one, half, double
+
+
+def _band(parts: Sequence[Polygon], perimeter_m: float, rule: NoiseRule, scale: float) -> Band:
+    thinness = [is_thin(part, rule.width_m * scale) for part in parts]
+    thin = [part for part, is_so in zip(parts, thinness, strict=True) if is_so]
+    counted = fsum(part.area for part, is_so in zip(parts, thinness, strict=True) if not is_so)
+    width = max((2 * part.area / part.length for part in thin), default=0.0)
+    if rule.hard:
+        review = fsum(part.area for part in thin if part.area >= rule.hard_m2 * scale)
+        return Band(counted, review, fsum(part.area for part in thin) - review, width)
+    total = fsum(part.area for part in thin)
+    if total <= rule.soft_m * scale * perimeter_m:
+        return Band(counted, 0.0, total, width)
+    return Band(counted + total, 0.0, 0.0, 0.0)

@@ -1,0 +1,213 @@
+"""From the CRS a boundary was delivered in to the zone's working CRS, and to lon/lat for maps and exchange.
+
+Edges are straight where they were delivered: before a change of projection every edge is divided until the straight
+line between its points is within a millimetre of the true curve. x is east and y is north everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from pyproj import CRS, Transformer
+from shapely.geometry.base import BaseGeometry
+
+from geo_service.errors import CrsMismatch
+from geo_service.model.layer import Features
+from geo_service.model.rulebook import Jurisdiction
+
+Points = NDArray[np.float64]
+Chain = Callable[[Points], Points]
+
+LON_LAT = "OGC:CRS84"
+DEVIATION_M = 1e-3
+_FALSE_ORIGIN = frozenset({"False easting", "False northing"})
+
+
+def codes(entries: tuple[str, ...]) -> tuple[str, ...]:
+    """Expand ranges of authority codes.
+
+    Examples
+    --------
+    >>> codes(("OGC:CRS84", "EPSG:4546-4548"))
+    ('OGC:CRS84', 'EPSG:4546', 'EPSG:4547', 'EPSG:4548')
+    """
+    found: list[str] = []
+    for entry in entries:
+        authority, _, code = entry.partition(":")
+        first, dash, last = code.partition("-")
+        if dash:
+            found.extend(f"{authority}:{number}" for number in range(int(first), int(last) + 1))
+        else:
+            found.append(entry)
+    return tuple(found)
+
+
+@lru_cache(maxsize=256)
+def crs_of(code: str) -> CRS:
+    """Return the CRS of an authority code."""
+    return CRS.from_user_input(code)
+
+
+@lru_cache(maxsize=256)
+def transformer(source: str, target: str) -> Transformer:
+    """Return a transformer, x east and y north on both sides."""
+    return Transformer.from_crs(crs_of(source), crs_of(target), always_xy=True)
+
+
+@lru_cache(maxsize=64)
+def _extents(entries: tuple[str, ...]) -> tuple[tuple[str, float, float, float], ...]:
+    found = []
+    for code in codes(entries):
+        use = crs_of(code).area_of_use
+        if use is not None:
+            found.append((code, use.west, use.east, (use.west + use.east) / 2))
+    return tuple(found)
+
+
+def working_crs(jurisdiction: Jurisdiction, lon: float) -> str:
+    """Return the working CRS of a longitude: the one whose area of use holds it, else the nearest.
+
+    Parameters
+    ----------
+    lon : float
+        Degrees east.
+
+    Examples
+    --------
+    With the 3° Gauss-Krüger zones of mainland China, 113.05° E is measured on the central meridian 114° E.
+    """
+    extents = _extents(jurisdiction.working_crs)
+    inside = [(abs(lon - middle), code) for code, west, east, middle in extents if west <= lon < east]
+    return min(inside or [(abs(lon - middle), code) for code, _, _, middle in extents])[1]
+
+
+@lru_cache(maxsize=256)
+def shift(source: str, target: str) -> tuple[float, float] | None:
+    """Return the exact (east, north) shift between two CRSs that differ in their false origin only, else ``None``.
+
+    Examples
+    --------
+    >>> shift("EPSG:4526", "EPSG:4547")
+    (-38000000.0, 0.0)
+    >>> shift("EPSG:4525", "EPSG:4547") is None
+    True
+    """
+    one, other = crs_of(source), crs_of(target)
+    first, second = one.coordinate_operation, other.coordinate_operation
+    if first is None or second is None or not (one.is_projected and other.is_projected):
+        return None
+    if one.geodetic_crs != other.geodetic_crs or first.method_name != second.method_name:
+        return None
+    ours = {param.name: param.value for param in first.params}
+    theirs = {param.name: param.value for param in second.params}
+    if {key: value for key, value in ours.items() if key not in _FALSE_ORIGIN} != {
+        key: value for key, value in theirs.items() if key not in _FALSE_ORIGIN
+    }:
+        return None
+    east, north = (theirs.get(name, 0.0) - ours.get(name, 0.0) for name in ("False easting", "False northing"))
+    return float(east), float(north)
+
+
+def project(geometry: BaseGeometry, source: str, target: str) -> BaseGeometry:
+    """Bring a geometry into another CRS, dividing its edges so that they stay where they were delivered.
+
+    Raises
+    ------
+    CrsMismatch
+        When a point has no place in the target CRS.
+
+    Examples
+    --------
+    >>> project(shapely.Point(38500000.0, 4000000.0), "EPSG:4526", "EPSG:4547")
+    <POINT (500000 4000000)>
+    """
+    if source == target:
+        return geometry
+    moved = shift(source, target)
+    if moved is not None:
+        return shapely.transform(geometry, lambda points: points + np.asarray(moved))
+    change = transformer(source, target)
+
+    def convert(points: Points) -> Points:
+        x, y = change.transform(points[:, 0], points[:, 1], errcheck=False)
+        out = np.column_stack([x, y])
+        if not np.isfinite(out).all():
+            raise CrsMismatch(f"a point has no place in {target} (from {source})")
+        return out
+
+    if geometry.geom_type == "Point" or not crs_of(target).is_projected:
+        return shapely.transform(geometry, convert)
+    return _rebuild(geometry, lambda points: _divided(points, convert))
+
+
+def _divided(points: Points, convert: Chain) -> Points:
+    """Convert a chain of points with as many more between them as a millimetre asks for."""
+    ends = convert(points)
+    middles = convert((points[:-1] + points[1:]) / 2)
+    deviation = np.hypot(*(middles - (ends[:-1] + ends[1:]) / 2).T)
+    # The deviation falls with the square of the number of parts; a margin of 2 covers its unevenness along an edge.
+    parts = np.maximum(np.ceil(np.sqrt(2 * deviation / DEVIATION_M)).astype(int), 1)
+    if (parts == 1).all():
+        return np.asarray(ends)
+    steps = [
+        start + (end - start) * (np.arange(count) / count)[:, None]
+        for start, end, count in zip(points[:-1], points[1:], parts, strict=True)
+    ]
+    return np.asarray(convert(np.concatenate([*steps, points[-1:]])))
+
+
+def _rebuild(geometry: BaseGeometry, chain: Chain) -> BaseGeometry:
+    """Apply a function to each ring or line."""
+    if geometry.is_empty:
+        return geometry
+    if isinstance(geometry, shapely.Polygon):
+        rings = [chain(shapely.get_coordinates(ring)) for ring in (geometry.exterior, *geometry.interiors)]
+        return shapely.Polygon(rings[0], rings[1:])
+    if isinstance(geometry, shapely.LineString):
+        return shapely.LineString(chain(shapely.get_coordinates(geometry)))
+    if isinstance(geometry, shapely.Point):
+        return shapely.Point(chain(shapely.get_coordinates(geometry))[0])
+    parts = [_rebuild(part, chain) for part in shapely.get_parts(geometry)]
+    return type(geometry)(parts)
+
+
+def project_features(features: Features, target: str) -> Features:
+    """Bring the features of a layer into another CRS; see `project`."""
+    if features.crs == target:
+        return features
+    geometries = np.empty(len(features), dtype=object)
+    for row, geometry in enumerate(features.geometries):
+        geometries[row] = None if geometry is None else project(geometry, features.crs, target)
+    extent = None if features.extent is None else project(features.extent, features.crs, target)
+    return Features(features.spec, target, features.ids, geometries, features.attributes, features.origin, extent)
+
+
+def lon_lat(geometry: BaseGeometry, crs: str) -> BaseGeometry:
+    """Return a geometry in degrees, longitude first (RFC 7946)."""
+    return project(geometry, crs, LON_LAT)
+
+
+def ellipsoidal_area_m2(geometry: BaseGeometry, crs: str) -> float:
+    """Area on the ellipsoid of the CRS, in m², whatever the projection does to it.
+
+    Edges are straight in ``crs``; each is divided so that its parts may stand for geodesics.
+    """
+    system = crs_of(crs)
+    geod = system.get_geod()
+    geographic = system.geodetic_crs
+    if geod is None or geographic is None:
+        raise CrsMismatch(f"{crs} has no ellipsoid")
+    change = Transformer.from_crs(system, geographic, always_xy=True)
+    fine = shapely.segmentize(geometry, 50.0)
+    degrees = shapely.transform(
+        fine, lambda points: np.column_stack(change.transform(points[:, 0], points[:, 1]))
+    )
+    total = 0.0
+    for polygon in shapely.get_parts(degrees):
+        area, _ = geod.geometry_area_perimeter(shapely.orient_polygons(polygon, exterior_cw=False))
+        total += abs(area)
+    return float(total)
