@@ -1,0 +1,104 @@
+"""What holds for every test: no network but loopback, two hypothesis profiles, and no silent skips where CI runs."""
+
+from __future__ import annotations
+
+import importlib.util
+import ipaddress
+import os
+import shutil
+import sys
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("default", max_examples=200, deadline=None)
+settings.register_profile(
+    "ci",
+    max_examples=2_000,
+    deadline=None,
+    print_blob=True,
+    # A busy shared runner draws large geometries slowly; that says nothing about the code.
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
+
+#: Marker → the system part it needs and the Debian package that brings it.
+SYSTEM_PARTS = {
+    "chromium": (lambda: shutil.which("chromium"), "chromium"),
+    "gdal_tools": (lambda: shutil.which("ogr2ogr") and shutil.which("ogrinfo"), "gdal-bin"),
+}
+
+#: The one reason for which CI may skip: the sample files lie beside the checkout, not in it.
+MAY_BE_ABSENT = "shared/data"
+
+
+class NetworkReached(AssertionError):
+    """A test tried to leave this machine."""
+
+
+def _is_loopback(host: object) -> bool:
+    """Tell whether a name or address stays on this machine; no name is resolved to find out."""
+    text = host.decode(errors="replace") if isinstance(host, bytes) else host
+    if text is None or text in {"", "localhost"}:
+        return True
+    try:
+        return ipaddress.ip_address(str(text)).is_loopback or ipaddress.ip_address(str(text)).is_unspecified
+    except ValueError:
+        return False
+
+
+def _guard(event: str, arguments: tuple[Any, ...]) -> None:
+    """Refuse to resolve or reach any host but this one.
+
+    An audit hook rather than a patched socket class: it also sees sockets opened from C and by asyncio.
+    """
+    if event == "socket.connect":
+        address = arguments[1]
+        if isinstance(address, tuple) and not _is_loopback(address[0]):
+            raise NetworkReached(f"a test tried to connect to {address[0]}")
+    elif event in {"socket.getaddrinfo", "socket.gethostbyname"} and not _is_loopback(arguments[0]):
+        raise NetworkReached(f"a test tried to look up {arguments[0]}")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Shut the network before the first test is collected."""
+    sys.addaudithook(_guard)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs an absent system part, and say what to install."""
+    for marker, (present, package) in SYSTEM_PARTS.items():
+        if item.get_closest_marker(marker) and not present():
+            pytest.skip(f"{package} is not installed: apt-get install {package}")
+    if item.get_closest_marker("chromium") and importlib.util.find_spec("playwright") is None:
+        pytest.skip("playwright is not installed: make setup")
+
+
+def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Turn a skip into a failure: where CI runs, everything is installed, so a skip is a test that was lost."""
+    if not IN_CI or not report.skipped or hasattr(report, "wasxfail"):
+        return
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    if MAY_BE_ABSENT in reason:
+        return
+    report.outcome = "failed"
+    report.longrepr = f"skipped in CI: {reason}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    """Apply the rule on skips to tests."""
+    report = yield
+    _refuse_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Any:
+    """Apply the rule on skips to modules skipped as a whole."""
+    report = yield
+    _refuse_skip(report)
+    return report
