@@ -35,9 +35,8 @@ check: setup
 	$(BIN)/hadolint Dockerfile
 
 # One file for each use. The runtime pins come first and bind the other two, so that what is tested is what is shipped.
-# The index is named here because a machine's own settings may point elsewhere; it does not enter the files.
 COMPILE = $(BIN)/uv pip compile --no-config --quiet --upgrade --universal --python-version 3.11 \
-  --default-index https://pypi.org/simple --generate-hashes --no-emit-index-url --no-header
+  --generate-hashes --no-emit-index-url --no-header
 lock: setup
 	$(COMPILE) pyproject.toml -o requirements.lock
 	$(COMPILE) --group build -c requirements.lock -o requirements-build.lock
