@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from geo_service.model.enums import Design, NoDataReason
+from geo_service.model.enums import Design, Effect, NoDataReason
 from geo_service.model.register import ClaimKind
 from geo_service.model.text import Text
 
@@ -16,6 +16,13 @@ REASONS = {
     NoDataReason.ATTRIBUTE_MISSING: Text("缺属性", "attribute missing"),
     NoDataReason.NO_CLAIM: Text("缺证明材料", "no supporting document"),
     NoDataReason.NO_DOCUMENT: Text("缺文号", "no document number"),
+}
+
+EFFECTS = {
+    Effect.REPLACES: Text("单项不再开展", "no separate assessment"),
+    Effect.SIMPLIFIES: Text("单项仍须办理，可简化", "still needed for the project, simplified"),
+    Effect.COMMITMENT: Text("承诺/登记备案", "commitment or filing"),
+    Effect.PARAMETERS_ONLY: Text("仅提供设计参数", "design parameters only"),
 }
 
 CLAIM_KINDS = {
