@@ -15,7 +15,7 @@ setup: .venv/.installed
 .venv/.installed: requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "需要 Python 3.11 或更新版本 / Python 3.11 or newer is needed: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 2; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv
 	@echo "安装锁定的依赖（首次约一分钟）… / installing the locked dependencies (about a minute the first time) …" >&2
 	@$(PIP) --require-hashes --only-binary :all: -r requirements-dev.lock
 	@$(PIP) --no-deps --no-build-isolation --editable .
