@@ -316,7 +316,7 @@ def _match(
         values |= {"found": area_text(doubtful.area_m2)}
     elif unknown.counted_m2 > 0 or coverage.uncovered[scale].counted_m2 > 0:
         outcome = Outcome.NO_DATA
-        some = coverage.covered[scale].counted_m2 > 0
+        some = bool(coverage.classes)
         reason = NoDataReason.PARTLY_SURVEYED if some else NoDataReason.OUTSIDE_SURVEYED_EXTENT
     else:
         outcome = Outcome.CLEAR

@@ -33,6 +33,8 @@ class Parcel:
         Valid; in ``crs``, x east, y north.
     repairs : tuple of Repair
         Repairs that changed its outline make the constraint ``GEOM`` a matter for the surveyor.
+    edition : str or None
+        Edition of the parcel layer it was read from; ``None`` for a boundary that is only checked.
     """
 
     id: str
@@ -51,6 +53,7 @@ class Parcel:
     claims: tuple[Claim, ...] = ()
     indicators: tuple[IndicatorValue, ...] = ()
     repairs: tuple[Repair, ...] = field(default=())
+    edition: str | None = None
 
     def informed(
         self, facts: ParcelFacts | None, claims: tuple[Claim, ...], indicators: tuple[IndicatorValue, ...]

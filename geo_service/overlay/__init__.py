@@ -13,6 +13,6 @@ what a boundary drawn twice leaves behind; ``noise`` tells thin pieces that coun
 from geo_service.overlay.coverage import coverage
 from geo_service.overlay.levels import design_from_grid, levels
 from geo_service.overlay.nearest import nearest
-from geo_service.overlay.noise import NoiseRule
+from geo_service.overlay.noise import NoiseRule, bands, pieces
 
-__all__ = ["NoiseRule", "coverage", "design_from_grid", "levels", "nearest"]
+__all__ = ["NoiseRule", "bands", "coverage", "design_from_grid", "levels", "nearest", "pieces"]

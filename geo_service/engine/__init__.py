@@ -1,0 +1,9 @@
+"""Composition: from parcels and layers to verdicts. Geometry measures, law reads, a verdict gathers.
+
+`examine` brings a parcel into its zone's working CRS (`site`), asks the layers what lies there (`ground`), has the
+law conclude (`judging`), and looks ahead to the day on which the status changes (`outlook`).
+"""
+
+from geo_service.engine.examining import examine
+
+__all__ = ["examine"]

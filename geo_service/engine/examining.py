@@ -1,0 +1,174 @@
+"""Examine parcels: one verdict each, streamed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
+
+from geo_service import __version__
+from geo_service.engine import zones
+from geo_service.engine.ground import Ground
+from geo_service.engine.judging import Findings, Judge
+from geo_service.engine.site import Site
+from geo_service.errors import Fault, InputError
+from geo_service.model.catalogue import Catalogue
+from geo_service.model.enums import Status
+from geo_service.model.evidence import DOUBLED, HALVED
+from geo_service.model.finding import LayerRead, Verdict
+from geo_service.model.layer import LayerSet
+from geo_service.model.parcel import AsOf, Parcel
+from geo_service.model.rulebook import Rulebook
+from geo_service.projection import ellipsoidal_area_m2, lon_lat, project, working_crs
+
+ENGINE = f"geo-service {__version__}"
+
+
+def examine(
+    parcels: Iterable[Parcel],
+    layers: LayerSet,
+    catalogue: Catalogue,
+    rulebook: Rulebook,
+    as_of: AsOf,
+    *,
+    zone: str | None = None,
+) -> Iterator[Verdict]:
+    """Examine parcels against layers and rules.
+
+    Parameters
+    ----------
+    parcels : iterable of Parcel
+        Each with its CRS; measured in the working CRS of its zone.
+    layers : LayerSet
+        The published editions, or those named for replay.
+    as_of : AsOf
+        The date asked about; moves law and validity, not knowledge.
+    zone : str, optional
+        Zone by which all are judged, whatever they declare.
+
+    Yields
+    ------
+    Verdict
+        One a parcel, in the order given.
+
+    Raises
+    ------
+    InputError
+        When no rule was in force on the date, or a zone asks for something the rulebook does not know.
+    """
+    grounds: dict[str, Ground] = {}
+    for parcel in parcels:
+        yield _examine(parcel, layers, catalogue, rulebook, as_of.of(parcel), zone, grounds)
+
+
+def _examine(
+    parcel: Parcel,
+    layers: LayerSet,
+    catalogue: Catalogue,
+    rulebook: Rulebook,
+    as_of: date,
+    zone: str | None,
+    grounds: dict[str, Ground],
+) -> Verdict:
+    _check_date(rulebook, as_of)
+    crs = _working_crs(parcel, layers, rulebook, as_of, zone, grounds)
+    ground = grounds.setdefault(crs, Ground(layers, crs, rulebook.zones_layer))
+    geometry = project(parcel.geometry, parcel.crs, crs)
+    judge = Judge(Site(parcel, geometry, ground, rulebook), layers, catalogue, rulebook, zone)
+    findings = judge.judge(as_of)
+    read = _read(judge, layers, parcel, rulebook)
+    status = findings.decision.status
+    sensitive = not judge.is_sharp() and any(
+        judge.judge(as_of, scale).decision.status is not status for scale in (HALVED, DOUBLED)
+    )
+    return Verdict(
+        parcel=parcel,
+        zone=findings.zone,
+        geometry=geometry,
+        crs=crs,
+        area_m2=float(geometry.area),
+        ellipsoidal_area_m2=ellipsoidal_area_m2(geometry, crs),
+        as_of=as_of,
+        decision=findings.decision,
+        boundary_sensitive=sensitive,
+        valid_until=_valid_until(judge, rulebook, findings, as_of),
+        assessments=findings.assessments,
+        constraints=findings.constraints,
+        readiness=findings.readiness,
+        indicators=findings.indicators,
+        layers=read,
+        engine=ENGINE,
+        rulebook_edition=rulebook.edition,
+        rulebook_sha256=rulebook.sha256,
+    )
+
+
+def _check_date(rulebook: Rulebook, as_of: date) -> None:
+    if all(rule.on(as_of) is None for rule in rulebook.assessments.values()):
+        raise InputError(
+            Fault(
+                "no_rules_on_date",
+                "该日期无有效规则版本",
+                "no rule was in force on that date",
+                next_zh="请选择规则生效后的核查基准日",
+                next_en="choose a date after the rules came into force",
+                value=as_of.isoformat(),
+            )
+        )
+
+
+def _working_crs(
+    parcel: Parcel,
+    layers: LayerSet,
+    rulebook: Rulebook,
+    as_of: date,
+    zone: str | None,
+    grounds: dict[str, Ground],
+) -> str:
+    """Return the working CRS: the zone's own, else that of the zone's longitude, else that of the parcel's."""
+    centre = lon_lat(parcel.geometry.centroid, parcel.crs)
+    guess = working_crs(rulebook.jurisdiction, centre.x)
+    ground = grounds.setdefault(guess, Ground(layers, guess, rulebook.zones_layer))
+    features = ground.features(rulebook.zones_layer)
+    if features is None:
+        return guess
+    row = zones.find(features, project(parcel.geometry, parcel.crs, guess), zone or parcel.zone, as_of)
+    if row is None:
+        return guess
+    declared = zones.working_crs_declared(features, row)
+    return declared or working_crs(
+        rulebook.jurisdiction, lon_lat(features.geometries[row].centroid, features.crs).x
+    )
+
+
+def _valid_until(judge: Judge, rulebook: Rulebook, findings: Findings, as_of: date) -> date | None:
+    """Return the last day up to which the status stays, by judging again on every day on which something turns."""
+    status = findings.decision.status
+    if status in (Status.NOT_READY, Status.UNDETERMINED):
+        return None
+    rules = (
+        *rulebook.assessments.values(),
+        *rulebook.constraints.values(),
+        *rulebook.services.values(),
+        *rulebook.indicators.values(),
+        rulebook.level,
+    )
+    seen: set[date] = {as_of}
+    judge.turning.update(version.since for rule in rules for version in rule.versions)
+    # Looking at a later day can bring further days to light (a rule's next version), hence the loop over what is left.
+    while days := sorted(day for day in judge.turning if day > as_of and day not in seen):
+        day = days[0]
+        seen.add(day)
+        if judge.judge(day).decision.status is not status:
+            return day - timedelta(days=1)
+    return None
+
+
+def _read(judge: Judge, layers: LayerSet, parcel: Parcel, rulebook: Rulebook) -> tuple[LayerRead, ...]:
+    names = set(judge.read)
+    if parcel.edition is not None:
+        names.add(rulebook.parcels_layer)
+    found = [layers.editions[name] for name in sorted(names) if name in layers.editions]
+    return tuple(
+        LayerRead(edition.spec.id, edition.name, edition.edition_date, edition.sha256) for edition in found
+    )
+

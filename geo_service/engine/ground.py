@@ -1,0 +1,129 @@
+"""The layers as a zone sees them: in its working CRS, with surveyed extents, and with what keeps a layer silent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+from geo_service.model.catalogue import Extent
+from geo_service.model.enums import NoDataReason
+from geo_service.model.layer import Features, Grid, LayerSet, Value
+from geo_service.model.validity import stale_on
+from geo_service.projection import project_features
+
+# Features are immutable, so their projections may be kept as long as they live.
+_PROJECTED: WeakKeyDictionary[Features, dict[str, Features]] = WeakKeyDictionary()
+
+
+def in_crs(features: Features, crs: str) -> Features:
+    """Return the features in another CRS; projected once, then remembered."""
+    known = _PROJECTED.setdefault(features, {})
+    if crs not in known:
+        known[crs] = project_features(features, crs)
+    return known[crs]
+
+
+class Ground:
+    """All published layers in one working CRS.
+
+    Parameters
+    ----------
+    layers : LayerSet
+        What was imported.
+    crs : str
+        Working CRS.
+    zones_layer : str
+        Layer whose features are the boundaries that a report may name.
+    """
+
+    def __init__(self, layers: LayerSet, crs: str, zones_layer: str) -> None:
+        self._layers = layers
+        self._zones_layer = zones_layer
+        self._placed: dict[str, Features] = {}
+        self.crs = crs
+
+    def features(self, layer: str) -> Features | None:
+        """Return the features of a layer, those that name a zone version placed on its boundary."""
+        if layer not in self._placed:
+            features = self._layers.features(layer)
+            if features is None:
+                return None
+            moved = in_crs(features, self.crs)
+            self._placed[layer] = self._place(moved) if features.spec.geometry_from else moved
+        return self._placed[layer]
+
+    def grid(self, layer: str) -> Grid | None:
+        """Return the grid of a raster layer."""
+        return self._layers.grid(layer)
+
+    def silence(self, layer: str, as_of: date) -> NoDataReason | None:
+        """Return why a layer as a whole says nothing on a date, ``None`` when it speaks."""
+        edition = self._layers.editions.get(layer)
+        if edition is None:
+            return NoDataReason.LAYER_MISSING
+        stale = stale_on(edition.edition_date, edition.spec.max_age_days)
+        return NoDataReason.STALE if stale is not None and stale <= as_of else None
+
+    def stale_day(self, layer: str) -> date | None:
+        """Return the first day on which a layer is too old."""
+        edition = self._layers.editions.get(layer)
+        return None if edition is None else stale_on(edition.edition_date, edition.spec.max_age_days)
+
+    def needs_zones(self, layer: str) -> bool:
+        """Tell whether a layer's extent or its features' places come from the zones."""
+        edition = self._layers.editions.get(layer)
+        return edition is not None and edition.spec.surveyed_extent is Extent.ZONES
+
+    def surveyed(self, layer: str, window: BaseGeometry) -> BaseGeometry | None:
+        """Return where a layer was surveyed within a window; ``None`` is everywhere."""
+        features = self.features(layer)
+        if features is None:
+            return shapely.Polygon()
+        if features.extent is not None:
+            return shapely.intersection(features.extent, window)
+        spec = features.spec
+        if spec.surveyed_extent is Extent.JURISDICTION:
+            return None
+        if spec.surveyed_extent is Extent.ZONES:
+            zones = self.features(self._zones_layer)
+            return shapely.Polygon() if zones is None else _clipped(zones, zones.tree.query(window), window)
+        if spec.surveyed_extent is Extent.FEATURES and spec.class_field and spec.surveyed_class:
+            rows = [
+                row for row in features.tree.query(window) if features.value(row, spec.class_field) == spec.surveyed_class
+            ]
+            return _clipped(features, rows, window)
+        return shapely.Polygon()
+
+    def _place(self, features: Features) -> Features:
+        """Put features that name a zone version on exactly that version's boundary."""
+        zones = self.features(self._zones_layer)
+        boundaries = {} if zones is None else dict(zip(zones.ids, zones.geometries, strict=True))
+        column = features.attributes.get(features.spec.geometry_from or "", ())
+        geometries: NDArray[np.object_] = features.geometries.copy()
+        for row, name in enumerate(column):
+            if name in boundaries:
+                geometries[row] = boundaries[str(name)]
+        return Features(
+            features.spec,
+            features.crs,
+            features.ids,
+            geometries,
+            features.attributes,
+            features.origin,
+            features.extent,
+        )
+
+
+def _clipped(features: Features, rows: Iterable[int], window: BaseGeometry) -> BaseGeometry:
+    return shapely.union_all([shapely.intersection(features.geometries[row], window) for row in rows])
+
+
+def row_values(features: Features, row: int) -> dict[str, Value]:
+    """Return one feature's attributes."""
+    return {name: column[row] for name, column in features.attributes.items()}

@@ -1,0 +1,453 @@
+"""Everything the law says of one parcel on one date, at one scale of the tolerances."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from geo_service import assessments, constraints, indicators, readiness, verdict
+from geo_service.engine import zones
+from geo_service.engine.ground import row_values
+from geo_service.engine.site import Site
+from geo_service.errors import MeasureFailed
+from geo_service.model.catalogue import Catalogue
+from geo_service.model.enums import Design, Kind, Network, NoDataReason
+from geo_service.model.evidence import AS_GIVEN, ClassArea, Coverage
+from geo_service.model.finding import (
+    AssessmentFinding,
+    Concern,
+    ConstraintFinding,
+    Decision,
+    IndicatorFinding,
+    LevelFinding,
+    Readiness,
+    ServiceFinding,
+    ZoneRead,
+)
+from geo_service.model.layer import LayerSet
+from geo_service.model.rulebook import (
+    AssessmentRule,
+    AssessmentVersion,
+    ConstraintRule,
+    ConstraintVersion,
+    Rulebook,
+)
+from geo_service.model.text import Text
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Findings:
+    """What was concluded, in catalogue order."""
+
+    zone: ZoneRead | None
+    assessments: tuple[AssessmentFinding, ...]
+    constraints: tuple[ConstraintFinding, ...]
+    readiness: Readiness
+    indicators: tuple[IndicatorFinding, ...]
+    decision: Decision
+
+
+class Judge:
+    """The law over one site.
+
+    ``turning`` collects the days on which something that was read changes its standing.
+    """
+
+    def __init__(
+        self, site: Site, layers: LayerSet, catalogue: Catalogue, rulebook: Rulebook, zone: str | None
+    ) -> None:
+        self._site = site
+        self._layers = layers
+        self._catalogue = catalogue
+        self._rulebook = rulebook
+        self._zone = zone or site.parcel.zone
+        self.turning: set[date] = set()
+        self.read: set[str] = set()
+
+    def judge(self, as_of: date, scale: int = AS_GIVEN) -> Findings:
+        """Conclude everything."""
+        zone = self._zone_read(as_of)
+        judged = tuple(self._assessments(as_of, zone, scale))
+        touched = tuple(self._constraints(as_of, scale))
+        ready = self._readiness(as_of, zone)
+        controlled = tuple(self._indicators(as_of, zone))
+        decision = verdict.decide(concerns(touched, judged, ready, controlled), self._rulebook)
+        return Findings(zone, judged, touched, ready, controlled, decision)
+
+    def is_sharp(self) -> bool:
+        """Tell whether the conclusions cannot depend on the scale of the tolerances."""
+        return self._site.is_sharp()
+
+    def _zone_read(self, as_of: date) -> ZoneRead | None:
+        layer = self._rulebook.zones_layer
+        features = self._site.ground.features(layer)
+        if features is None:
+            return None
+        self.read.add(layer)
+        for row in self._site.rows(layer):
+            self.turning.update(constraints.turning_days(row_values(features, row)))
+        row_found = zones.find(features, self._site.geometry, self._zone, as_of)
+        return None if row_found is None else zones.read(features, row_found, self._rulebook)
+
+    def _silence(self, layer: str, as_of: date) -> NoDataReason | None:
+        self.read.add(layer)
+        stale = self._site.ground.stale_day(layer)
+        if stale is not None:
+            self.turning.add(stale)
+        return self._site.ground.silence(layer, as_of)
+
+    # assessments
+
+    def _assessments(self, as_of: date, zone: ZoneRead | None, scale: int) -> Iterator[AssessmentFinding]:
+        for code in (*self._rulebook.order.core, *self._rulebook.order.local):
+            rule = self._rulebook.assessments[code]
+            version = rule.on(as_of)
+            if version is not None:
+                yield self._assessment(rule, version, as_of, zone, scale)
+
+    def _assessment(
+        self, rule: AssessmentRule, version: AssessmentVersion, as_of: date, zone: ZoneRead | None, scale: int
+    ) -> AssessmentFinding:
+        layer = rule.layer
+        features = self._site.ground.features(layer)
+        edition = self._layers.editions.get(layer)
+        question = assessments.Question(
+            as_of, zone, self._site.parcel.project_type, edition.name if edition else "", scale
+        )
+        silent = self._silence(layer, as_of)
+        if silent is None and self._site.ground.needs_zones(layer):
+            silent = self._silence(self._rulebook.zones_layer, as_of)
+        scopes: list[assessments.Scope] = []
+        if features is None or silent is not None:
+            failed = assessments.Measured(None, None, None, silent or NoDataReason.LAYER_MISSING)
+            return assessments.judge(rule, version, self._rulebook, scopes, failed, question)
+        window_days = zone.supply_window_days if zone else self._rulebook.defaults.supply_window_days
+        for row in self._site.rows(layer):
+            values = row_values(features, row)
+            if values.get("code") == rule.code:
+                scope = assessments.read_scope(row, features.ids[row], values, version)
+                if scope is not None:
+                    scopes.append(scope)
+                    self.turning.update(scope.turning_days(window_days))
+        try:
+            measured = self._measured_scopes(layer, scopes, as_of, window_days)
+        except MeasureFailed:
+            measured = assessments.Measured(None, None, None, NoDataReason.FAILED)
+        return assessments.judge(rule, version, self._rulebook, scopes, measured, question)
+
+    def _measured_scopes(
+        self, layer: str, scopes: list[assessments.Scope], as_of: date, window_days: int
+    ) -> assessments.Measured:
+        rows = [scope.row for scope in scopes]
+        standings = [scope.standing(as_of) for scope in scopes]
+        classes: list[str | None] = [standing.value for standing in standings]
+        in_force, waiver = assessments.Standing.IN_FORCE.value, assessments.Standing.WAIVER.value
+        by_reports = self._site.coverage(layer, rows, classes, (in_force,))
+        by_waivers: Coverage | None = None
+        if waiver in classes:
+            by_waivers = self._site.coverage(layer, rows, classes, (waiver,))
+        by_lasting: Coverage | None = None
+        lasting = [scope.covers_sale(as_of, window_days) for scope in scopes]
+        if any(cls == in_force and not lasts for cls, lasts in zip(classes, lasting, strict=True)):
+            longer = [
+                "lasting" if cls == in_force and lasts else None for cls, lasts in zip(classes, lasting, strict=True)
+            ]
+            by_lasting = self._site.coverage(layer, rows, longer, ("lasting",))
+        return assessments.Measured(by_reports, by_lasting, by_waivers)
+
+    # constraints
+
+    def _constraints(self, as_of: date, scale: int) -> Iterator[ConstraintFinding]:
+        for code in self._rulebook.order.constraints:
+            rule = self._rulebook.constraints[code]
+            version = rule.on(as_of)
+            if version is None:
+                continue
+            try:
+                measured = self._measured_constraint(rule, version, as_of)
+            except MeasureFailed:
+                measured = constraints.Measured(failure=NoDataReason.FAILED)
+            yield constraints.judge(rule, version, self._rulebook, measured, self._question(scale))
+
+    def _question(self, scale: int) -> constraints.Question:
+        parcel = self._site.parcel
+        meaning = self._land_use_meaning()
+        system = self._catalogue.system(parcel.land_use_system) if parcel.land_use_system else None
+        entry = system.codes.get(parcel.land_use) if system and parcel.land_use else None
+        title = Text(f"{entry.zh} {parcel.land_use}", f"{entry.en} {parcel.land_use}") if entry else None
+        return constraints.Question(
+            parcel_m2=float(self._site.geometry.area),
+            land_use=title or Text(parcel.land_use or "—", parcel.land_use or "—"),
+            land_use_known=bool(meaning),
+            repairs=tuple(Text(repair.zh, repair.en) for repair in parcel.repairs if repair.geometry_changed),
+            scale=scale,
+        )
+
+    def _land_use_meaning(self) -> tuple[str, ...]:
+        parcel = self._site.parcel
+        return self._catalogue.meaning(parcel.land_use, parcel.land_use_system) if parcel.land_use else ()
+
+    def _measured_constraint(
+        self, rule: ConstraintRule, version: ConstraintVersion, as_of: date
+    ) -> constraints.Measured:
+        if rule.layer is None:
+            return constraints.Measured()
+        outside_of = self._rulebook.constraints[rule.outside_only_of].layer if rule.outside_only_of else None
+        for layer in (rule.layer, outside_of):
+            if layer is not None:
+                silent = self._silence(layer, as_of)
+                if silent is not None:
+                    return constraints.Measured(failure=silent)
+        features = self._site.ground.features(rule.layer)
+        if features is None:
+            return constraints.Measured(failure=NoDataReason.LAYER_MISSING)
+        if version.distance_m is not None:
+            return self._distance(rule.layer, version, as_of)
+        rows = self._site.rows(rule.layer)
+        for row in rows:
+            self.turning.update(constraints.turning_days(row_values(features, row)))
+        if rule.kind is Kind.MATCH:
+            coverage = self._site.coverage(
+                rule.layer, rows, [self._match_class(rule.layer, row, as_of) for row in rows], (constraints.SAME,)
+            )
+            return constraints.Measured(coverage)
+        if rule.kind is Kind.CONTAIN:
+            return self._contained(rule.layer, version, rows, as_of)
+        spec = features.spec
+        classes = [
+            None
+            if spec.class_field and spec.surveyed_class and features.value(row, spec.class_field) == spec.surveyed_class
+            else constraints.avoid_class(version, row_values(features, row), as_of)
+            for row in rows
+        ]
+        covering = {cls for cls in classes if cls is not None and cls != constraints.WITHHELD}
+        if outside_of is None:
+            return constraints.Measured(self._site.coverage(rule.layer, rows, classes, covering, hard=version.hard))
+        return self._outside_only(rule.layer, outside_of, version, rows, classes, covering, as_of)
+
+    def _outside_only(
+        self,
+        layer: str,
+        outside_of: str,
+        version: ConstraintVersion,
+        rows: tuple[int, ...],
+        classes: list[str | None],
+        covering: set[str],
+        as_of: date,
+    ) -> constraints.Measured:
+        """Measure only the ground that another layer leaves out, and say what that layer has settled."""
+        approved = self._site.ground.features(outside_of)
+        inside_rows = [
+            row
+            for row in self._site.rows(outside_of)
+            if approved is not None and constraints.stands(row_values(approved, row), as_of)
+        ]
+        inside = self._site.coverage(outside_of, inside_rows, ["inside"] * len(inside_rows), ("inside",))
+        rest = inside.uncovered_geometry
+        if inside.uncovered[AS_GIVEN].counted_m2 + inside.unsurveyed[AS_GIVEN].counted_m2 <= 0.0:
+            rest = shapely.MultiPolygon()
+        whole = self._site.coverage(layer, rows, classes, covering, hard=version.hard)
+        converted = next(
+            (area for area in whole.classes if area.cls != constraints.WITHHELD and inside.covered_m2 > 0), None
+        )
+        if rest.is_empty:
+            nothing: BaseGeometry = shapely.MultiPolygon()
+            return constraints.Measured(
+                self._site.coverage(layer, (), (), (), hard=version.hard, of=nothing), converted=converted
+            )
+        return constraints.Measured(
+            self._site.coverage(layer, rows, classes, covering, hard=version.hard, of=rest), converted=converted
+        )
+
+    def _contained(
+        self, layer: str, version: ConstraintVersion, rows: tuple[int, ...], as_of: date
+    ) -> constraints.Measured:
+        """Measure containment; ground inside an applied-for boundary only is told apart from ground outside both."""
+        features = self._site.ground.features(layer)
+        classes: list[str | None] = []
+        for row in rows:
+            values = row_values(features, row) if features is not None else {}
+            part = constraints.part_of(version, values)
+            if not constraints.stands(values, as_of) or (part is None and version.parts) or (part and part.ignore):
+                classes.append(None)
+            elif part is not None and part.cls == constraints.PENDING:
+                classes.append(constraints.PENDING)
+            else:
+                classes.append(constraints.INSIDE)
+        coverage = self._site.coverage(layer, rows, classes, (constraints.INSIDE,), hard=version.hard)
+        pending: ClassArea | None = None
+        if constraints.PENDING in classes and not coverage.uncovered_geometry.is_empty:
+            beyond = self._site.coverage(layer, rows, classes, (constraints.PENDING,), of=coverage.uncovered_geometry)
+            pending = beyond.of(constraints.PENDING)
+        return constraints.Measured(coverage, pending)
+
+    def _distance(self, layer: str, version: ConstraintVersion, as_of: date) -> constraints.Measured:
+        features = self._site.ground.features(layer)
+        limit = version.distance_m or 0.0
+        rows = [
+            row
+            for row in self._site.rows(layer, limit)
+            if features is not None
+            and constraints.avoid_class(version, row_values(features, row), as_of) is not None
+            and features.value(row, features.spec.class_field or "") != features.spec.surveyed_class
+        ]
+        return constraints.Measured(
+            nearest=self._site.nearest(layer, rows, limit), surveyed=self._site.is_surveyed(layer)
+        )
+
+    def _match_class(self, layer: str, row: int, as_of: date) -> str | None:
+        """Compare a planned use with the parcel's: the same, different, or not to be told."""
+        features = self._site.ground.features(layer)
+        if features is None:
+            return None
+        values = row_values(features, row)
+        if not constraints.stands(values, as_of):
+            return None
+        code, system = values.get("code"), values.get("code_system")
+        ours = self._land_use_meaning()
+        theirs = self._catalogue.meaning(str(code), str(system) if system else None) if code else ()
+        agrees = [one for one in theirs for own in ours if one.startswith(own) or own.startswith(one)]
+        if theirs and not agrees:
+            return constraints.DIFFERENT
+        return constraints.SAME if len(theirs) == 1 and len(ours) == 1 else constraints.AMBIGUOUS
+
+    # readiness
+
+    def _readiness(self, as_of: date, zone: ZoneRead | None) -> Readiness:
+        name = zone.readiness_standard if zone is not None else self._rulebook.defaults.readiness_standard
+        standard = self._rulebook.standards[name]
+        parcel = self._site.parcel
+        demands = dict(parcel.demands)
+        services: list[ServiceFinding] = []
+        for code in self._rulebook.order.services:
+            rule = self._rulebook.services[code]
+            version = rule.on(as_of)
+            if version is None:
+                continue
+            for claim in parcel.claims:
+                if claim.service == code:
+                    self.turning.update(readiness.turning_days(claim, version.claim_max_age_months))
+            services.append(
+                readiness.judge_service(
+                    rule,
+                    version,
+                    self._rulebook,
+                    standard,
+                    parcel.claims,
+                    self._network(code, as_of),
+                    demands.get(code),
+                    parcel.handover_on,
+                    as_of,
+                )
+            )
+        return readiness.gather(name, standard, tuple(services), self._level(as_of))
+
+    def _network(self, code: str, as_of: date) -> readiness.NetworkRead:
+        rule = self._rulebook.services[code]
+        version = rule.on(as_of)
+        if rule.layer is None or version is None:
+            return readiness.NetworkRead(Network.NO_DATA)
+        silent = self._silence(rule.layer, as_of)
+        features = self._site.ground.features(rule.layer)
+        if silent is not None or features is None:
+            return readiness.NetworkRead(Network.NO_DATA, reason=silent or NoDataReason.LAYER_MISSING)
+        try:
+            rows = []
+            for row in self._site.rows(rule.layer, version.search_m):
+                values = row_values(features, row)
+                if readiness.can_serve(version, values, as_of):
+                    rows.append(row)
+            found = self._site.nearest(rule.layer, rows, version.search_m)
+            if found is None:
+                if self._site.is_surveyed(rule.layer):
+                    return readiness.NetworkRead(Network.NONE)
+                return readiness.NetworkRead(Network.NO_DATA, reason=NoDataReason.OUTSIDE_SURVEYED_EXTENT)
+        except MeasureFailed:
+            return readiness.NetworkRead(Network.NO_DATA, reason=NoDataReason.FAILED)
+        for row in rows:
+            self.turning.update(constraints.turning_days(row_values(features, row)))
+        capacity = features.value(found.row, version.capacity_field) if version.capacity_field else None
+        state = Network.SERVES if found.distance_m <= version.limit_m else Network.NEAR
+        return readiness.NetworkRead(
+            state, found, float(capacity) if isinstance(capacity, int | float) else None
+        )
+
+    def _level(self, as_of: date) -> LevelFinding:
+        rule = self._rulebook.level
+        version = rule.on(as_of)
+        if version is None:
+            version = rule.versions[0]
+        for claim in self._site.parcel.claims:
+            if claim.service == rule.code:
+                self.turning.update(readiness.turning_days(claim, version.claim_max_age_months))
+        try:
+            terrain = self._terrain(as_of)
+        except MeasureFailed:
+            terrain = readiness.LevelRead(Design.NONE, None, None, NoDataReason.FAILED)
+        return readiness.judge_level(rule, version, self._rulebook, self._site.parcel.claims, terrain, as_of)
+
+    def _terrain(self, as_of: date) -> readiness.LevelRead:
+        """Measure the ground against platforms where there are any, else against the design raster."""
+        rule = self._rulebook.level
+        version = rule.on(as_of) or rule.versions[0]
+        silent = self._silence(rule.ground_layer, as_of)
+        ground = self._site.ground.grid(rule.ground_layer)
+        if silent is not None or ground is None:
+            return readiness.LevelRead(Design.NONE, None, None, silent or NoDataReason.LAYER_MISSING)
+        ground_date = ground.origin.edition_date
+        if rule.platforms_layer is not None:
+            silent = self._silence(rule.platforms_layer, as_of)
+            features = self._site.ground.features(rule.platforms_layer)
+            if silent is not None or features is None:
+                return readiness.LevelRead(Design.NONE, None, ground_date, silent or NoDataReason.LAYER_MISSING)
+            platforms: list[tuple[BaseGeometry, float]] = []
+            for row in self._site.rows(rule.platforms_layer):
+                values = row_values(features, row)
+                level = values.get("design_elevation_m")
+                touches = shapely.intersection(features.geometries[row], self._site.geometry).area > 0.0
+                if touches and constraints.stands(values, as_of) and isinstance(level, int | float):
+                    platforms.append((features.geometries[row], float(level)))
+            if platforms:
+                found = self._site.levels(ground, None, platforms, version.tolerance_m, version.platform_edge_m)
+                return readiness.LevelRead(Design.PLATFORMS, found, ground_date)
+        if rule.design_layer is None:
+            return readiness.LevelRead(Design.NONE, None, ground_date)
+        silent = self._silence(rule.design_layer, as_of)
+        design = self._site.ground.grid(rule.design_layer)
+        if silent is not None or design is None:
+            return readiness.LevelRead(Design.NONE, None, ground_date, silent or NoDataReason.LAYER_MISSING)
+        found = self._site.levels(ground, design, (), version.tolerance_m, 0.0)
+        if found.judged_m2 == 0.0:
+            return readiness.LevelRead(Design.NONE, None, ground_date)
+        return readiness.LevelRead(Design.RASTER, found, ground_date)
+
+    # indicators
+
+    def _indicators(self, as_of: date, zone: ZoneRead | None) -> Iterator[IndicatorFinding]:
+        for code in self._rulebook.order.indicators:
+            rule = self._rulebook.indicators[code]
+            version = rule.on(as_of)
+            if version is not None:
+                yield indicators.judge(rule, version, self._rulebook, zone, self._site.parcel.indicators)
+
+
+def concerns(
+    touched: tuple[ConstraintFinding, ...],
+    judged: tuple[AssessmentFinding, ...],
+    ready: Readiness,
+    controlled: tuple[IndicatorFinding, ...],
+) -> Iterator[Concern]:
+    """All concerns: what the land itself forbids first, then assessments, services, levelling, indicators."""
+    for constraint in touched:
+        yield constraint.concern
+    for assessment in judged:
+        yield assessment.concern
+    for service in ready.services:
+        yield service.concern
+    yield ready.level.concern
+    for indicator in controlled:
+        yield indicator.concern

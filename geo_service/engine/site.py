@@ -1,0 +1,170 @@
+"""One parcel in its working CRS, with everything that was measured on it, each measurement done once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import NoReturn
+
+import shapely
+from shapely import GEOSException
+from shapely.geometry.base import BaseGeometry
+
+from geo_service import overlay
+from geo_service.engine.ground import Ground
+from geo_service.errors import MeasureFailed
+from geo_service.model.evidence import Coverage, Levels, Nearest
+from geo_service.model.layer import Features, Grid
+from geo_service.model.parcel import Parcel
+from geo_service.model.rulebook import Rulebook
+
+Key = tuple[object, ...]
+
+
+class Site:
+    """A parcel on its ground.
+
+    Measurements are remembered by what was asked, so that looking at another date costs only law.
+    """
+
+    def __init__(self, parcel: Parcel, geometry: BaseGeometry, ground: Ground, rulebook: Rulebook) -> None:
+        self.parcel = parcel
+        self.geometry = geometry
+        self.ground = ground
+        self._rulebook = rulebook
+        self._coverages: dict[Key, Coverage | MeasureFailed] = {}
+        self._surveyed: dict[str, BaseGeometry | None] = {}
+        self._rows: dict[tuple[str, float], tuple[int, ...]] = {}
+        self._levels: dict[Key, Levels | MeasureFailed] = {}
+
+    def rows(self, layer: str, within_m: float = 0.0) -> tuple[int, ...]:
+        """Return the rows of a layer whose boxes meet the parcel's, widened by a distance."""
+        key = (layer, within_m)
+        if key not in self._rows:
+            features = self.ground.features(layer)
+            west, south, east, north = self.geometry.bounds
+            box = shapely.box(west - within_m, south - within_m, east + within_m, north + within_m)
+            found = () if features is None else features.tree.query(box)
+            self._rows[key] = tuple(sorted(int(row) for row in found))
+        return self._rows[key]
+
+    def surveyed(self, layer: str) -> BaseGeometry | None:
+        """Return the surveyed part of the parcel; ``None`` is all of it without further question."""
+        if layer not in self._surveyed:
+            self._surveyed[layer] = self.ground.surveyed(layer, self.geometry)
+        return self._surveyed[layer]
+
+    def is_surveyed(self, layer: str) -> bool:
+        """Tell whether a layer was surveyed all over the parcel, within noise."""
+        extent = self.surveyed(layer)
+        if extent is None:
+            return True
+        features = self._features(layer)
+        rule = self.noise(features, hard=False)
+        missing = overlay.pieces(shapely.difference(self.geometry, extent))
+        return overlay.bands(missing, self.geometry.length, rule)[0].counted_m2 <= 0.0
+
+    def noise(self, features: Features, *, hard: bool) -> overlay.NoiseRule:
+        """Return the tolerances of a layer."""
+        tolerances = self._rulebook.tolerances
+        return overlay.NoiseRule(
+            features.spec.width_m, tolerances.soft_noise_m, tolerances.hard_noise_m2, hard, tolerances.sensitivity
+        )
+
+    def coverage(
+        self,
+        layer: str,
+        rows: Sequence[int],
+        classes: Sequence[str | None],
+        covering: Collection[str],
+        *,
+        hard: bool = False,
+        of: BaseGeometry | None = None,
+    ) -> Coverage:
+        """Measure coverage of the parcel, or of a part of it, by some features of a layer.
+
+        Raises
+        ------
+        MeasureFailed
+            When GEOS cannot answer.
+        """
+        whole = self.geometry if of is None else of
+        key = (layer, tuple(rows), tuple(classes), tuple(sorted(covering)), hard, None if of is None else of.wkb)
+        if key not in self._coverages:
+            features = self._features(layer)
+            try:
+                self._coverages[key] = overlay.coverage(
+                    whole,
+                    features.geometries[list(rows)],
+                    [features.ids[row] for row in rows],
+                    rows,
+                    classes,
+                    covering,
+                    self.surveyed(layer),
+                    self.noise(features, hard=hard),
+                )
+            except (MeasureFailed, GEOSException, MemoryError) as error:
+                self._coverages[key] = MeasureFailed(str(error))
+        found = self._coverages[key]
+        if isinstance(found, MeasureFailed):
+            raise found
+        return found
+
+    def nearest(self, layer: str, rows: Sequence[int], search_m: float) -> Nearest | None:
+        """Find the nearest of some features."""
+        features = self._features(layer)
+        chosen = features.geometries[list(rows)]
+        return overlay.nearest(self.geometry, chosen, [features.ids[row] for row in rows], rows, search_m)
+
+    def levels(
+        self,
+        ground: Grid,
+        design: Grid | None,
+        platforms: Sequence[tuple[BaseGeometry, float]],
+        tolerance_m: float,
+        edge_m: float,
+    ) -> Levels:
+        """Compare the ground with a design raster or with platforms.
+
+        Raises
+        ------
+        MeasureFailed
+            When the rasters do not fit each other or the working CRS.
+        """
+        key = (id(ground), id(design), tuple((shape.wkb, level) for shape, level in platforms), tolerance_m, edge_m)
+        if key not in self._levels:
+            try:
+                if ground.crs != self.ground.crs:
+                    self._refuse(ground)
+                surface = None if design is None else overlay.design_from_grid(ground, design)
+                self._levels[key] = overlay.levels(self.geometry, ground, surface, platforms, tolerance_m, edge_m)
+            except (MeasureFailed, GEOSException, MemoryError) as error:
+                self._levels[key] = MeasureFailed(str(error))
+        found = self._levels[key]
+        if isinstance(found, MeasureFailed):
+            raise found
+        return found
+
+    def is_sharp(self) -> bool:
+        """Tell whether no measurement so far depends on the scale of the tolerances."""
+        return all(
+            isinstance(found, Coverage)
+            and all(
+                one == two == three
+                for one, two, three in (
+                    found.covered,
+                    found.uncovered,
+                    found.unsurveyed,
+                    *(area.bands for area in found.classes),
+                )
+            )
+            for found in self._coverages.values()
+        )
+
+    def _refuse(self, ground: Grid) -> NoReturn:
+        raise MeasureFailed(f"raster in {ground.crs}, parcel in {self.ground.crs}; rasters are not resampled")
+
+    def _features(self, layer: str) -> Features:
+        features = self.ground.features(layer)
+        if features is None:
+            raise MeasureFailed(f"layer {layer} is not there")
+        return features

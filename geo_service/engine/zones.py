@@ -1,0 +1,117 @@
+"""Which zone a parcel is judged by, and what that zone asks for."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from geo_service import assessments, constraints, indicators
+from geo_service.engine.ground import row_values
+from geo_service.errors import Fault, InputError
+from geo_service.model.finding import ZoneRead
+from geo_service.model.layer import Features, Value
+from geo_service.model.rulebook import Rulebook
+
+APPROVED, APPLIED = "approved", "applied"
+
+
+def zone_id(features: Features, row: int) -> str:
+    """Return the id that all versions of a zone share."""
+    return str(features.value(row, "zone") or features.ids[row])
+
+
+def working_crs_declared(features: Features, row: int) -> str | None:
+    """Return the working CRS that a zone declares."""
+    declared = features.value(row, "working_crs")
+    return str(declared) if declared else None
+
+
+def find(features: Features, geometry: BaseGeometry, declared: str | None, as_of: date) -> int | None:
+    """Return the row of the zone version that a parcel is judged by.
+
+    A declared zone wins; else the one with the largest share of the parcel. Approved versions come before applied-for
+    ones, later ones before earlier.
+    """
+    best: tuple[tuple[bool, float, date], str, int] | None = None
+    rows = range(len(features)) if declared else features.tree.query(geometry)
+    for row in rows:
+        row = int(row)
+        if declared and declared not in (zone_id(features, row), features.ids[row]):
+            continue
+        values = row_values(features, row)
+        if not constraints.stands(values, as_of):
+            continue
+        overlap = float(shapely.intersection(geometry, features.geometries[row]).area)
+        if not declared and overlap <= 0.0:
+            continue
+        begins = values.get("valid_from") or values.get("approved_on")
+        key = (
+            values.get("version_status") == APPROVED,
+            0.0 if declared else round(overlap, 2),
+            begins if isinstance(begins, date) else date.min,
+        )
+        if best is None or key > best[0] or (key == best[0] and features.ids[row] < best[1]):
+            best = (key, features.ids[row], row)
+    return None if best is None else best[2]
+
+
+def read(features: Features, row: int, rulebook: Rulebook) -> ZoneRead:
+    """Read what a zone asks for; what it does not say comes from the rulebook.
+
+    Raises
+    ------
+    InputError
+        When the zone names a code, standard or indicator that the rulebook does not know.
+    """
+    values = row_values(features, row)
+    every = (*rulebook.order.core, *rulebook.order.local)
+    where = f"{features.spec.id}/{features.ids[row]}"
+    standard = str(values.get("readiness_standard") or rulebook.defaults.readiness_standard)
+    if standard not in rulebook.standards:
+        raise InputError(_unknown(where, "readiness_standard", standard, tuple(rulebook.standards)))
+    try:
+        asked = indicators.asked_by_zone(_text(values.get("indicators")))
+    except ValueError as error:
+        raise InputError(_unknown(where, "indicators", str(values.get("indicators")), ("code=value unit; …",))) from error
+    for code, _, _ in asked or ():
+        if code not in rulebook.indicators:
+            raise InputError(_unknown(where, "indicators", code, tuple(rulebook.indicators)))
+    window = values.get("supply_window_days")
+    return ZoneRead(
+        id=zone_id(features, row),
+        version=features.ids[row],
+        name=_text(values.get("name")),
+        required_codes=_codes(values.get("required_codes"), every, where, "required_codes") or every,
+        core_codes=_codes(values.get("core_codes"), every, where, "core_codes"),
+        readiness_standard=standard,
+        supply_window_days=int(window) if isinstance(window, int | float) else rulebook.defaults.supply_window_days,
+        indicators=asked,
+    )
+
+
+def _text(value: Value) -> str | None:
+    return str(value) if value not in (None, "") else None
+
+
+def _codes(value: Value, every: tuple[str, ...], where: str, field: str) -> tuple[str, ...]:
+    found = tuple(
+        code for part in assessments.listed(value) for code in part.replace(",", " ").replace("，", " ").split()
+    )
+    for code in found:
+        if code not in every:
+            raise InputError(_unknown(where, field, code, every))
+    return tuple(code for code in every if code in found)
+
+
+def _unknown(where: str, field: str, value: str, allowed: tuple[str, ...]) -> Fault:
+    return Fault(
+        "unknown_code",
+        f"字段 {field} 的值不在规则内；可用：{'、'.join(allowed)}",
+        f"field {field} has a value unknown to the rulebook; allowed: {', '.join(allowed)}",
+        next_zh="改正该图层后重新导入",
+        next_en="mend the layer and import it again",
+        where=where,
+        value=value[:200],
+    )
