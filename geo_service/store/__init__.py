@@ -1,0 +1,1 @@
+"""Where things are kept: workspaces, editions, the register, its sheets, and the bundled definitions."""
