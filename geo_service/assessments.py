@@ -219,7 +219,11 @@ def judge(
     rule_lists = [(types.match, types.title) for types in version.excluded_project_types] if applying else []
     excluded_titles = _unique([title for _, title in own_lists + rule_lists])
     effect = next((scope.effect for scope in in_force if scope.effect is not None), version.use.effect)
-    use = version.use if effect is version.use.effect else Use(effect=effect, zh=EFFECTS[effect].zh, en=EFFECTS[effect].en)
+    use = (
+        version.use
+        if effect is version.use.effect
+        else Use(effect=effect, zh=EFFECTS[effect].zh, en=EFFECTS[effect].en)
+    )
 
     values: dict[str, str | Text] = {
         "types": Text(
@@ -277,9 +281,7 @@ def judge(
         Outcome.PENDING,
         Outcome.EXPIRED,
     ):
-        pieces = (
-            Piece("uncovered", rule.code, None, coverage.uncovered_m2, severity, coverage.uncovered_geometry),
-        )
+        pieces = (Piece("uncovered", rule.code, None, coverage.uncovered_m2, severity, coverage.uncovered_geometry),)
     return AssessmentFinding(
         concern=concern(
             rulebook,
@@ -406,9 +408,7 @@ def _reports(
             )
         )
     return tuple(
-        sorted(
-            found, key=lambda report: (not report.in_force, report.valid_to or date.max, report.report_no or "")
-        )
+        sorted(found, key=lambda report: (not report.in_force, report.valid_to or date.max, report.report_no or ""))
     )
 
 

@@ -142,15 +142,11 @@ def judge(
         }
         return _finding(rule, version, rulebook, kind, outcome, version.severity, reason, values)
     if measured.failure is not None:
-        return _finding(
-            rule, version, rulebook, kind, Outcome.NO_DATA, version.severity, measured.failure, {}
-        )
+        return _finding(rule, version, rulebook, kind, Outcome.NO_DATA, version.severity, measured.failure, {})
     if version.distance_m is not None:
         return _distance(rule, version, rulebook, kind, measured)
     if coverage is None:
-        return _finding(
-            rule, version, rulebook, kind, Outcome.NO_DATA, version.severity, NoDataReason.FAILED, {}
-        )
+        return _finding(rule, version, rulebook, kind, Outcome.NO_DATA, version.severity, NoDataReason.FAILED, {})
     if rule.kind is Kind.AVOID:
         return _avoid(rule, version, rulebook, kind, measured, coverage, question)
     if rule.kind is Kind.CONTAIN:
@@ -177,9 +173,7 @@ def _avoid(
     doubt_m2 = sum(area.bands[scale].review_m2 for area in doubtful)
     width = max((area.bands[scale].noise_width_m for area in coverage.classes), default=0.0)
     touched_m2 = coverage.covered_m2
-    shares = CoverageShares(
-        touched_m2 / total, touched_m2, coverage.uncovered_m2, coverage.unsurveyed_m2, noise_m2
-    )
+    shares = CoverageShares(touched_m2 / total, touched_m2, coverage.uncovered_m2, coverage.unsurveyed_m2, noise_m2)
     values = area_values(total, touched_m2, coverage.uncovered_m2, coverage.unsurveyed_m2, noise_m2, width)
     if doubt_m2:
         values |= {"found": area_text(doubt_m2)}
@@ -251,21 +245,17 @@ def _contain(
         pending = measured.pending
         if pending is not None and pending.bands[scale].counted_m2 > 0:
             key = PENDING
-            title = next((part.title for part in version.parts if part.cls == PENDING), Text("调区申请范围", "applied for"))
+            title = next(
+                (part.title for part in version.parts if part.cls == PENDING), Text("调区申请范围", "applied for")
+            )
             ids = tuple(feature.id for feature in pending.features)
-            parts.append(
-                PartArea(PENDING, title, pending.area_m2 / total, pending.area_m2, 0.0, ids, version.severity)
-            )
-            pieces.append(
-                Piece("affected", rule.code, PENDING, pending.area_m2, version.severity, pending.geometry)
-            )
+            parts.append(PartArea(PENDING, title, pending.area_m2 / total, pending.area_m2, 0.0, ids, version.severity))
+            pieces.append(Piece("affected", rule.code, PENDING, pending.area_m2, version.severity, pending.geometry))
             rest_m2 -= pending.area_m2
         if rest_m2 > noise_m2 + 1e-6:
             parts.append(PartArea(OUTSIDE, _OUTSIDE_TITLE, rest_m2 / total, rest_m2, noise_m2, (), version.severity))
         if key is None:
-            pieces.append(
-                Piece("affected", rule.code, OUTSIDE, rest_m2, version.severity, coverage.uncovered_geometry)
-            )
+            pieces.append(Piece("affected", rule.code, OUTSIDE, rest_m2, version.severity, coverage.uncovered_geometry))
         values |= {"classes": _classes(parts)}
     elif outside.review_m2 > 0:
         outcome = Outcome.REVIEW
@@ -300,9 +290,7 @@ def _match(
         coverage.covered_m2 / total, coverage.covered_m2, coverage.uncovered_m2, coverage.unsurveyed_m2, noise_m2
     )
     width = wrong.bands[scale].noise_width_m if wrong else 0.0
-    values = area_values(
-        total, coverage.covered_m2, coverage.uncovered_m2, coverage.unsurveyed_m2, noise_m2, width
-    )
+    values = area_values(total, coverage.covered_m2, coverage.uncovered_m2, coverage.unsurveyed_m2, noise_m2, width)
     values |= {"land_use": question.land_use}
     parts = _parts(version, coverage, total, scale, leave_out=(SAME,))
     values |= {"classes": _classes(parts)}

@@ -204,9 +204,7 @@ def ellipsoidal_area_m2(geometry: BaseGeometry, crs: str) -> float:
         raise CrsMismatch(f"{crs} has no ellipsoid")
     change = Transformer.from_crs(system, geographic, always_xy=True)
     fine = shapely.segmentize(geometry, 50.0)
-    degrees = shapely.transform(
-        fine, lambda points: np.column_stack(change.transform(points[:, 0], points[:, 1]))
-    )
+    degrees = shapely.transform(fine, lambda points: np.column_stack(change.transform(points[:, 0], points[:, 1])))
     total = 0.0
     for polygon in shapely.get_parts(degrees):
         area, _ = geod.geometry_area_perimeter(shapely.orient_polygons(polygon, exterior_cw=False))

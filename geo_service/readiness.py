@@ -61,7 +61,7 @@ def can_serve(version: ServiceVersion, values: Mapping[str, Value], as_of: date)
     begins, ends = values.get("valid_from"), values.get("valid_to")
     if values.get("status") in _VOID:
         return False
-    if isinstance(begins, date) and begins > as_of or isinstance(ends, date) and ends < as_of:
+    if (isinstance(begins, date) and begins > as_of) or (isinstance(ends, date) and ends < as_of):
         return False
     if values.get("state") not in version.states:
         return False
@@ -271,8 +271,9 @@ def judge_level(
         elif valid is not None:
             outcome, reason = Outcome.UNKNOWN, silent
         else:
-            outcome, reason = Outcome.UNKNOWN, (
-                NoDataReason.NO_CLAIM if terrain.design is Design.NONE and terrain.reason is None else silent
+            outcome, reason = (
+                Outcome.UNKNOWN,
+                (NoDataReason.NO_CLAIM if terrain.design is Design.NONE and terrain.reason is None else silent),
             )
     else:
         level = measured.share_within >= version.met_share and (
@@ -318,7 +319,9 @@ def judge_level(
     )
 
 
-def gather(standard_id: str, standard: Standard, services: tuple[ServiceFinding, ...], level: LevelFinding) -> Readiness:
+def gather(
+    standard_id: str, standard: Standard, services: tuple[ServiceFinding, ...], level: LevelFinding
+) -> Readiness:
     """Tell whether everything the standard asks for is there: yes, no, or not known."""
     outcomes = [found.concern.outcome for found in services if found.required] + [level.concern.outcome]
     met: bool | None

@@ -135,9 +135,7 @@ def _working_crs(
     if row is None:
         return guess
     declared = zones.working_crs_declared(features, row)
-    return declared or working_crs(
-        rulebook.jurisdiction, lon_lat(features.geometries[row].centroid, features.crs).x
-    )
+    return declared or working_crs(rulebook.jurisdiction, lon_lat(features.geometries[row].centroid, features.crs).x)
 
 
 def _valid_until(judge: Judge, rulebook: Rulebook, findings: Findings, as_of: date) -> date | None:
@@ -168,7 +166,4 @@ def _read(judge: Judge, layers: LayerSet, parcel: Parcel, rulebook: Rulebook) ->
     if parcel.edition is not None:
         names.add(rulebook.parcels_layer)
     found = [layers.editions[name] for name in sorted(names) if name in layers.editions]
-    return tuple(
-        LayerRead(edition.spec.id, edition.name, edition.edition_date, edition.sha256) for edition in found
-    )
-
+    return tuple(LayerRead(edition.spec.id, edition.name, edition.edition_date, edition.sha256) for edition in found)

@@ -95,7 +95,9 @@ class Ground:
             return shapely.Polygon() if zones is None else _clipped(zones, zones.tree.query(window), window)
         if spec.surveyed_extent is Extent.FEATURES and spec.class_field and spec.surveyed_class:
             rows = [
-                row for row in features.tree.query(window) if features.value(row, spec.class_field) == spec.surveyed_class
+                row
+                for row in features.tree.query(window)
+                if features.value(row, spec.class_field) == spec.surveyed_class
             ]
             return _clipped(features, rows, window)
         return shapely.Polygon()

@@ -372,9 +372,7 @@ class Judge:
             self.turning.update(constraints.turning_days(row_values(features, row)))
         capacity = features.value(found.row, version.capacity_field) if version.capacity_field else None
         state = Network.SERVES if found.distance_m <= version.limit_m else Network.NEAR
-        return readiness.NetworkRead(
-            state, found, float(capacity) if isinstance(capacity, int | float) else None
-        )
+        return readiness.NetworkRead(state, found, float(capacity) if isinstance(capacity, int | float) else None)
 
     def _level(self, as_of: date) -> LevelFinding:
         rule = self._rulebook.level

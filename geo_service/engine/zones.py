@@ -74,7 +74,9 @@ def read(features: Features, row: int, rulebook: Rulebook) -> ZoneRead:
     try:
         asked = indicators.asked_by_zone(_text(values.get("indicators")))
     except ValueError as error:
-        raise InputError(_unknown(where, "indicators", str(values.get("indicators")), ("code=value unit; …",))) from error
+        raise InputError(
+            _unknown(where, "indicators", str(values.get("indicators")), ("code=value unit; …",))
+        ) from error
     for code, _, _ in asked or ():
         if code not in rulebook.indicators:
             raise InputError(_unknown(where, "indicators", code, tuple(rulebook.indicators)))

@@ -77,9 +77,7 @@ def coverage(
             if own_parts:
                 band = bands(own_parts, perimeter, noise)[0]
                 own_area = fsum(part.area for part in own_parts)
-                features.append(
-                    FeatureArea(ids[index], rows[index], own_area, band.counted_m2 + band.review_m2 > 0.0)
-                )
+                features.append(FeatureArea(ids[index], rows[index], own_area, band.counted_m2 + band.review_m2 > 0.0))
         found.append(
             ClassArea(
                 cls,
@@ -128,9 +126,7 @@ def _union(parts: Sequence[BaseGeometry]) -> BaseGeometry:
             raise MeasureFailed(str(error)) from error
 
 
-def _safe(
-    operation: Callable[..., BaseGeometry], left: BaseGeometry, right: BaseGeometry
-) -> BaseGeometry:
+def _safe(operation: Callable[..., BaseGeometry], left: BaseGeometry, right: BaseGeometry) -> BaseGeometry:
     try:
         return operation(left, right)
     except GEOSException:

@@ -73,10 +73,10 @@ def _platform_ground(
 
     The band of ``edge_m`` on both sides of a platform's edge is left out: slopes and walls stand there.
     """
-    inner = [
-        (shapely.intersection(parcel, shapely.buffer(shape, -edge_m)), level) for shape, level in platforms
+    inner = [(shapely.intersection(parcel, shapely.buffer(shape, -edge_m)), level) for shape, level in platforms]
+    bands = [
+        shapely.difference(shapely.buffer(shape, edge_m), shapely.buffer(shape, -edge_m)) for shape, _ in platforms
     ]
-    bands = [shapely.difference(shapely.buffer(shape, edge_m), shapely.buffer(shape, -edge_m)) for shape, _ in platforms]
     judged = shapely.difference(parcel, shapely.union_all(bands))
     return [(shape, level) for shape, level in inner if shape.area > 0.0], judged
 

@@ -35,7 +35,11 @@ def nearest(
         return None
     distances = shapely.distance(parcel, geometries)
     found = min(
-        ((float(distance), ids[index], rows[index]) for index, distance in enumerate(distances) if distance <= search_m),
+        (
+            (float(distance), ids[index], rows[index])
+            for index, distance in enumerate(distances)
+            if distance <= search_m
+        ),
         default=None,
     )
     return None if found is None else Nearest(found[1], found[2], found[0])

@@ -1,0 +1,1 @@
+"""What goes out: the assessment record and its bytes, GeoJSON, the boundary TXT, the tender package."""
