@@ -104,7 +104,8 @@ def load_catalogue(directory: Path) -> Catalogue:
     faults: list[str] = []
     layers: dict[str, LayerSpec] = {}
     systems: dict[str, CodeSystem] = {}
-    files = _toml_files(directory)
+    # The demo's manifest lies beside the layers it fills; it describes no layer.
+    files = {name: path for name, path in _toml_files(directory).items() if not name.startswith("demo/")}
     if not files:
         raise CatalogueError(f"{directory}: 没有图层定义文件 / no layer definitions (*.toml) here")
     for name, path in files.items():
