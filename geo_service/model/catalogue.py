@@ -66,6 +66,8 @@ class FieldSpec(Frozen):
     """One attribute of a layer.
 
     ``aliases`` are other column names (shapefile abbreviations, Chinese names); ``required`` rejects a row without it.
+    A value outside ``codes`` rejects the row, unless ``open_codes``: then it is kept as it stands, because the
+    vocabulary differs from place to place, and the rules take it as unclassified.
     """
 
     name: str
@@ -74,6 +76,7 @@ class FieldSpec(Frozen):
     aliases: tuple[str, ...] = ()
     required: bool = False
     codes: dict[str, Code] = Field(default_factory=dict)
+    open_codes: bool = False
     minimum: float | None = None
     unit: str = ""
     private: bool = False

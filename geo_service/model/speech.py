@@ -17,7 +17,7 @@ PLACEHOLDERS = frozenset(
         "title code share covered uncovered unsurveyed touched touched_share noise noise_width classes features reason "
         "report_no approved_by valid_to window_end days_left types project_type document distance limit search claim "
         "permanent_on due_on handover_on capacity demand unit value standard comparator cut fill level_share tolerance "
-        "slope design land_use found"
+        "slope design land_use found use"
     ).split()
 )
 

@@ -1,9 +1,10 @@
-"""Catalogue and rulebook from TOML: ``layers/`` and ``assessments/``, checked whole before anything is judged by them."""
+"""Catalogue and rulebook from TOML, checked whole before anything is judged by them."""
 
 from __future__ import annotations
 
 import re
 import tomllib
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -69,7 +70,6 @@ CONDITIONS: dict[str, tuple[str, ...]] = {
 }
 CONDITION_CELLS = (Cell.CONDITION, Cell.CONDITION_IF_ASSURED)
 NEEDING_CELLS = (Cell.NOT_READY, Cell.UNDETERMINED, Cell.CONDITION_IF_ASSURED)
-KNOWN = PLACEHOLDERS | {"use"}
 PLACES = ("core", "local", "constraints", "readiness", "indicators")
 OWN_TABLES = ("assessments", "constraints", "services", "level", "indicators", "sha256")
 FAULT_TEXT = {
@@ -155,7 +155,7 @@ def load_rulebook(directory: Path) -> Rulebook:
     level = _rules(LevelRule, files, "readiness", faults, only=level_code)
     services = _rules(ServiceRule, files, "readiness", faults, but=level_code)
     indicators = _rules(IndicatorRule, files, "indicators", faults)
-    found = {
+    found: dict[str, Mapping[str, BaseModel]] = {
         "core": core,
         "local": local,
         "constraints": constraints,
@@ -282,15 +282,14 @@ def _layer_faults(name: str, stem: str, layer: LayerSpec) -> Iterator[str]:
     names = [field.name for field in layer.fields]
     for doubled in _doubled(names):
         yield f"{name}: fields.{doubled}: 字段重复 / field given twice"
-    aliases = [alias for field in layer.fields for alias in {field.name, *field.aliases}]
-    for doubled in _doubled(aliases):
+    for doubled in _doubled(_readings((field.name, *field.aliases) for field in layer.fields)):
         yield f"{name}: fields.aliases: 别名“{doubled}”属于多个字段 / alias {doubled!r} belongs to several fields"
     for key, field_name in (("class_field", layer.class_field), ("geometry_from", layer.geometry_from)):
         if field_name is not None and field_name not in names:
             yield f"{name}: {key}: 没有字段“{field_name}” / no field {field_name!r}"
     for field in layer.fields:
-        readings = [reading for code, entry in field.codes.items() for reading in {code, entry.zh, *entry.aliases}]
-        for doubled in _doubled(readings):
+        entries = ((code, entry.zh, *entry.aliases) for code, entry in field.codes.items())
+        for doubled in _doubled(_readings(entries)):
             yield (f"{name}: fields.{field.name}.codes: “{doubled}”对应多个代码 / {doubled!r} is read as several codes")
     class_field = layer.field(layer.class_field) if layer.class_field else None
     if layer.surveyed_class is not None and not _can_be(class_field, layer.surveyed_class):
@@ -317,7 +316,7 @@ def _reference_faults(systems: Mapping[str, CodeSystem]) -> Iterator[str]:
     if len(references) != 1:
         yield f"codes: reference: 须有且只有一个参照体系 / exactly one system must be the reference ({len(references)})"
         return
-    for name in _doubled([reading for system in systems.values() for reading in {system.id, *system.aliases}]):
+    for name in _doubled([name for system in systems.values() for name in {system.id, *system.aliases}]):
         yield f"codes: aliases: “{name}”属于多个体系 / {name!r} belongs to several systems"
     for stem, system in systems.items():
         for code, entry in system.codes.items():
@@ -329,12 +328,17 @@ def _reference_faults(systems: Mapping[str, CodeSystem]) -> Iterator[str]:
                     )
 
 
+def _readings(groups: Iterable[Iterable[str]]) -> list[str]:
+    """Names as an import compares them: width and case do not tell two names apart."""
+    return [name for group in groups for name in {unicodedata.normalize("NFKC", name).casefold() for name in group}]
+
+
 def _doubled(names: Iterable[str]) -> list[str]:
     return [name for name, count in Counter(names).items() if count > 1]
 
 
 def _can_be(field: FieldSpec | None, value: str) -> bool:
-    return field is not None and (not field.codes or value in field.codes)
+    return field is not None and (not field.codes or field.open_codes or value in field.codes)
 
 
 # --- rulebook ------------------------------------------------------------------------------------------------------
@@ -400,11 +404,11 @@ def _book_faults(book: Rulebook) -> Iterator[str]:
             for doubled in _doubled([part.cls for part in version.parts]):
                 yield f"{name}: versions.{index}.parts: 类别“{doubled}”重复 / class {doubled!r} given twice"
     for code, indicator in book.indicators.items():
-        for index, version in enumerate(indicator.versions):
+        for index, asked in enumerate(indicator.versions):
             where = f"indicators/{code}.toml: versions.{index}"
-            if version.units.get(version.unit) != (1, 1):
-                yield f"{where}.units: 须含本单位且换算为1 / must hold {version.unit!r} = [1, 1]"
-            if any(numerator <= 0 or denominator <= 0 for numerator, denominator in version.units.values()):
+            if asked.units.get(asked.unit) != (1, 1):
+                yield f"{where}.units: 须含本单位且换算为1 / must hold {asked.unit!r} = [1, 1]"
+            if any(numerator <= 0 or denominator <= 0 for numerator, denominator in asked.units.values()):
                 yield f"{where}.units: 换算比须为正整数 / ratios must be positive whole numbers"
 
 
@@ -488,7 +492,7 @@ def _template_faults(text: Text) -> Iterator[str]:
             yield f"花括号不配对 / {error}"
             continue
         for name in names:
-            if name not in KNOWN:
+            if name not in PLACEHOLDERS:
                 yield f"未知的占位符 / unknown placeholder {{{name}}}"
 
 
