@@ -16,7 +16,7 @@ from datetime import date, datetime
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, Row, Table, and_, select
+from sqlalchemy import Connection, Row, Table, and_, func, select
 
 from geo_service.errors import NotFound
 from geo_service.model.register import Claim, ClaimKind, IndicatorValue, ParcelFacts, Reach
@@ -262,6 +262,11 @@ class Register:
         """Write a line of audit for something that changes no table (a refused import, a forced package)."""
         with self._database.writing() as connection:
             _note(connection, action, about, input_sha256, at)
+
+    def revision(self) -> int:
+        """A number that grows with every change of the register, so that what was read can be kept until then."""
+        with self._database.reading() as connection:
+            return int(connection.execute(select(func.coalesce(func.max(AUDIT.c.seq), 0))).scalar_one())
 
     def audit(self) -> tuple[AuditRow, ...]:
         """Every line of audit, oldest first."""

@@ -1,0 +1,351 @@
+"""The service as its entries use it: a workspace, examined, written as records, packages and maps.
+
+The command line and the API both stand on this, so that they give the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from threading import Lock
+
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from geo_service import ingest
+from geo_service.engine import examine
+from geo_service.errors import Fault, InputError
+from geo_service.export import geojson, package
+from geo_service.export.profile import Profile, public_record
+from geo_service.export.record import Record, record
+from geo_service.maps.view import MapLayer, MapParcel, MapPiece, MapView, parcel_page, zone_page
+from geo_service.model.catalogue import Catalogue, Secrecy
+from geo_service.model.finding import Verdict
+from geo_service.model.layer import Edition, Features, LayerSet
+from geo_service.model.parcel import AsOf, Parcel
+from geo_service.model.rulebook import Rulebook
+from geo_service.model.text import Text
+from geo_service.projection import crs_of, lon_lat
+from geo_service.store import parcels as stored
+from geo_service.store.workspace import Workspace
+
+KEPT_VERDICTS = 20_000
+Key = tuple[str, date, str | None]
+
+
+class Service:
+    """A workspace with everything that can be asked of it.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Opened.
+    today : callable
+        Today's civil date; asked only when neither the caller, the parcel nor the workspace names a date.
+    """
+
+    def __init__(self, workspace: Workspace, today: Callable[[], date]) -> None:
+        self.workspace = workspace
+        self._today = today
+        self._lock = Lock()
+        self._revision = -1
+        self._layers = LayerSet()
+        self._parcels: dict[str, Parcel] = {}
+        self._verdicts: OrderedDict[Key, Verdict] = OrderedDict()
+        self._records: OrderedDict[Key, Record] = OrderedDict()
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The layers."""
+        return self.workspace.catalogue
+
+    @property
+    def rulebook(self) -> Rulebook:
+        """The rules."""
+        return self.workspace.rulebook
+
+    def refresh(self) -> int:
+        """Read again what has changed since, and forget what was concluded from it; return the register's revision."""
+        revision = self.workspace.register.revision()
+        with self._lock:
+            if revision != self._revision:
+                self._layers = self.workspace.layer_set()
+                self._parcels = {parcel.id: parcel for parcel in stored.parcels(self.workspace, self._layers)}
+                self._verdicts.clear()
+                self._records.clear()
+                self._revision = revision
+        return revision
+
+    @property
+    def layers(self) -> LayerSet:
+        """The published editions."""
+        self.refresh()
+        return self._layers
+
+    @property
+    def parcels(self) -> dict[str, Parcel]:
+        """All parcels by id, in the order of ids."""
+        self.refresh()
+        return self._parcels
+
+    def as_of(self, chosen: date | None) -> AsOf:
+        """Return the rule for dates: chosen, else planned notice date, else the workspace's, else today."""
+        return AsOf(chosen, self.workspace.as_of or self._today())
+
+    def verdict(self, parcel_id: str, chosen: date | None = None, project_type: str | None = None) -> Verdict:
+        """Examine one parcel; what was concluded is kept until something changes.
+
+        Raises
+        ------
+        NotFound
+            When no parcel has that id.
+        """
+        self.refresh()
+        found = self._parcels.get(parcel_id) or stored.parcel(self.workspace, parcel_id, self._layers)
+        asked = self.as_of(chosen)
+        key = (parcel_id, asked.of(found), project_type)
+        known = self._verdicts.get(key)
+        if known is not None:
+            return known
+        verdict = next(self._examine([found], asked, project_type, None))
+        with self._lock:
+            self._verdicts[key] = verdict
+            while len(self._verdicts) > KEPT_VERDICTS:
+                self._verdicts.popitem(last=False)
+        return verdict
+
+    def record(self, parcel_id: str, chosen: date | None = None, project_type: str | None = None) -> Record:
+        """Return the assessment record of one parcel."""
+        verdict = self.verdict(parcel_id, chosen, project_type)
+        key = (parcel_id, verdict.as_of, project_type)
+        known = self._records.get(key)
+        if known is None:
+            known = record(verdict)
+            with self._lock:
+                self._records[key] = known
+                while len(self._records) > KEPT_VERDICTS:
+                    self._records.popitem(last=False)
+        return known
+
+    def verdicts(self, ids: Iterable[str] | None = None, chosen: date | None = None) -> Iterator[Verdict]:
+        """Examine several parcels, or all, in the order of ids."""
+        for parcel_id in self.parcels if ids is None else ids:
+            yield self.verdict(parcel_id, chosen)
+
+    def _examine(
+        self, parcels: Iterable[Parcel], asked: AsOf, project_type: str | None, zone: str | None
+    ) -> Iterator[Verdict]:
+        typed = (parcel if project_type is None else replace(parcel, project_type=project_type) for parcel in parcels)
+        return examine(typed, self.layers, self.catalogue, self.rulebook, asked, zone=zone)
+
+    def check(
+        self,
+        boundaries: ingest.Boundaries,
+        chosen: date | None,
+        project_type: str | None = None,
+        zone: str | None = None,
+    ) -> list[tuple[int, Verdict]]:
+        """Examine boundaries from outside; nothing is stored.
+
+        Raises
+        ------
+        InputError
+            When ``zone`` is no zone of the workspace.
+        """
+        if zone is not None:
+            self._check_zone(zone)
+        rows = [row for row, _ in boundaries.parcels]
+        found = self._examine([parcel for _, parcel in boundaries.parcels], self.as_of(chosen), project_type, zone)
+        return list(zip(rows, found, strict=True))
+
+    def _check_zone(self, zone: str) -> None:
+        features = self.layers.features(self.rulebook.zones_layer)
+        known: set[str] = set()
+        if features is not None:
+            known = set(features.ids) | {str(value) for value in features.attributes.get("zone", ()) if value}
+        if zone not in known:
+            listed = "、".join(sorted(known)) or "—"
+            raise InputError(
+                Fault(
+                    "zone_unknown",
+                    f"没有该开发区；已有：{listed}",
+                    f"no such zone; there are: {listed}",
+                    next_zh="核对开发区编号，或先导入 zones 图层",
+                    next_en="look at the zone's id, or import the zones layer first",
+                    value=zone[:200],
+                )
+            )
+
+    def zone_shapes(self) -> list[tuple[str, BaseGeometry]]:
+        """Return the zones' boundaries with their CRS, for the distance check of imports."""
+        features = self.layers.features(self.rulebook.zones_layer)
+        if features is None:
+            return []
+        return [(features.crs, geometry) for geometry in features.geometries if geometry is not None]
+
+    def read_boundaries(
+        self, data: Path | bytes, name: str, crs: str | None, encoding: str | None = None
+    ) -> ingest.Boundaries:
+        """Read parcels from a file of any accepted format, or from its bytes."""
+        return ingest.read_boundaries(
+            data,
+            name,
+            self.catalogue,
+            self.rulebook.jurisdiction,
+            parcels_spec=self.catalogue.layers[self.rulebook.parcels_layer],
+            crs=crs,
+            encoding=encoding,
+        )
+
+    # packages
+
+    def secret_layers(self) -> frozenset[str]:
+        """Layers that are not public."""
+        return frozenset(name for name, spec in self.catalogue.layers.items() if spec.secrecy is not Secrecy.PUBLIC)
+
+    def _layer_of(self) -> dict[str, str | None]:
+        rules = self.rulebook
+        return {
+            **{code: rule.layer for code, rule in rules.constraints.items()},
+            **{code: rule.layer for code, rule in rules.services.items()},
+        }
+
+    def shown_record(self, body: Record, profile: Profile) -> Record:
+        """Return the record as a profile lets it out."""
+        if profile is Profile.INTERNAL:
+            return body
+        return public_record(body, self.secret_layers(), self._layer_of())
+
+    def package(self, ids: Sequence[str], chosen: date | None, profile: Profile, *, forced: bool) -> tuple[str, bytes]:
+        """Build the tender package of one or more parcels: its file name and bytes.
+
+        Raises
+        ------
+        PackageRefused
+            When a parcel is not ready or undetermined, unless forced.
+        """
+        verdicts = [self.verdict(parcel_id, chosen) for parcel_id in ids]
+        package.refuse_unready(verdicts, forced)
+        items = []
+        for verdict in verdicts:
+            body = self.shown_record(self.record(verdict.parcel.id, chosen), profile)
+            view = self._package_view(verdict, body, profile)
+            page = parcel_page(view, verdict.parcel.id, single_file=True)
+            items.append(package.Item(verdict, body, page))
+        content = package.build(items, profile, self.rulebook.jurisdiction.boundary_txt)
+        return package.package_name(items), content
+
+    def package_geojson(self, parcel_id: str, chosen: date | None, profile: Profile, *, forced: bool) -> bytes:
+        """Return ``parcel.geojson`` of the package alone."""
+        verdict = self.verdict(parcel_id, chosen)
+        package.refuse_unready([verdict], forced)
+        body = self.shown_record(self.record(parcel_id, chosen), profile)
+        return geojson.collection(verdict, body, profile, package.is_forced(verdict))
+
+    # maps
+
+    def zone_map(self, chosen: date | None, *, single_file: bool, nonce: str | None = None) -> str:
+        """Draw the page of all parcels."""
+        parcels = tuple(
+            self._map_parcel(verdict, self.record(verdict.parcel.id, chosen)) for verdict in self.verdicts(None, chosen)
+        )
+        view = self._view(parcels, self._map_layers(None), chosen, links=not single_file)
+        return zone_page(view, single_file=single_file, nonce=nonce)
+
+    def parcel_map(self, parcel_id: str, chosen: date | None, *, single_file: bool, nonce: str | None = None) -> str:
+        """Draw the page of one parcel with its surroundings."""
+        verdict = self.verdict(parcel_id, chosen)
+        window = lon_lat(shapely.box(*shapely.buffer(verdict.geometry, 1500.0).bounds), verdict.crs)
+        shown = [other for other in self.verdicts(None, chosen) if _meets(other, window)]
+        parcels = tuple(self._map_parcel(other, self.record(other.parcel.id, chosen)) for other in shown)
+        view = self._view(parcels, self._map_layers(window), chosen, links=not single_file)
+        return parcel_page(view, parcel_id, single_file=single_file, nonce=nonce)
+
+    def _package_view(self, verdict: Verdict, body: Record, profile: Profile) -> MapView:
+        """Show the parcel alone in the public profile; with its pieces in the internal one."""
+        full = self._map_parcel(verdict, body)
+        shown = full if profile is Profile.INTERNAL else replace(full, pieces=())
+        return self._view((shown,), (), verdict.as_of, links=False)
+
+    def _map_parcel(self, verdict: Verdict, body: Record) -> MapParcel:
+        pieces = tuple(
+            MapPiece(
+                piece.role,
+                piece.code,
+                piece.cls,
+                piece.area_m2,
+                piece.severity.value,
+                lon_lat(piece.geometry, verdict.crs),
+            )
+            for piece in geojson.pieces(verdict)
+        )
+        return MapParcel(body, lon_lat(verdict.geometry, verdict.crs), pieces)
+
+    def _map_layers(self, window: BaseGeometry | None) -> tuple[MapLayer, ...]:
+        leave_out = {self.rulebook.parcels_layer}
+        return tuple(
+            _map_layer(edition, window)
+            for name, edition in self.layers.editions.items()
+            if name not in leave_out and isinstance(edition.data, Features)
+        )
+
+    def _view(
+        self, parcels: tuple[MapParcel, ...], layers: tuple[MapLayer, ...], chosen: date | None, *, links: bool
+    ) -> MapView:
+        editions = self.layers.editions.values()
+        dates = [edition.edition_date for edition in editions if edition.edition_date is not None]
+        fixed = self.workspace.as_of
+        asked = (
+            chosen.isoformat()
+            if chosen
+            else f"{(fixed or self._today()).isoformat()}（各地块按拟公告日 / each by its planned notice date）"
+        )
+        crs = parcels[0].record["parcel"]["crs"] if parcels else ""
+        return MapView(
+            title=Text("供地前核查工作台", "Pre-listing check"),
+            as_of_text=asked,
+            data_until=max(dates).isoformat() if dates else "—",
+            parcels=parcels,
+            layers=layers,
+            crs_text=_crs_text(crs),
+            synthetic=any(edition.data.origin.synthetic for edition in editions),
+            links=links,
+        )
+
+
+def _meets(verdict: Verdict, window: BaseGeometry) -> bool:
+    return bool(shapely.intersects(shapely.box(*lon_lat(verdict.geometry, verdict.crs).bounds), window))
+
+
+def _map_layer(edition: Edition, window: BaseGeometry | None) -> MapLayer:
+    data = edition.data
+    assert isinstance(data, Features)
+    shown = []
+    for row, geometry in enumerate(data.geometries):
+        if geometry is None:
+            continue
+        placed = lon_lat(geometry, data.crs)
+        if window is not None and not shapely.intersects(placed, window):
+            continue
+        values = {
+            spec.name: str(value)
+            for spec in data.spec.fields
+            if not spec.private and (value := data.value(row, spec.name)) is not None
+        }
+        shown.append((data.ids[row], placed, values))
+    extent = None if data.extent is None else lon_lat(data.extent, data.crs)
+    origin = data.origin
+    return MapLayer(data.spec, edition.name, shown, extent, origin.synthetic, origin.attribution, origin.licence)
+
+
+def _crs_text(code: str) -> Text:
+    if not code:
+        return Text("", "")
+    crs = crs_of(code)
+    operation = crs.coordinate_operation
+    origins = [param.value for param in operation.params if "longitude" in param.name.lower()] if operation else []
+    meridian = Text(f" 中央子午线{origins[0]:g}°", f", central meridian {origins[0]:g}°") if origins else Text("", "")
+    return Text(f"{crs.name}（{code}）", f"{crs.name} ({code})") + meridian
