@@ -1,0 +1,160 @@
+"""Columns over all parcels: what the table shows, and by which of them the map can be coloured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from geo_service.maps import labels
+from geo_service.maps.rows import Json, both, joined, pair
+from geo_service.maps.scene import MapParcel, Record
+from geo_service.maps.signs import (
+    STATUS_SIGN,
+    Sign,
+    assessment_words,
+    readiness_sign,
+    reason_words,
+    service_words,
+    sign_of,
+    title_of,
+)
+from geo_service.model.text import Text
+from geo_service.model.units import grouped, mu, share_text
+
+Cell = tuple[Sign, Text, Text | None]
+VERDICT = "verdict"
+READINESS = "readiness"
+
+
+def columns(records: Sequence[Record]) -> list[Json]:
+    """Lay out the columns: verdict, each assessment in catalogue order, readiness, each service asked for, levelling.
+
+    Each has one cell a parcel, ``[index into legend, small print]`` or ``None`` where the record has no such finding;
+    its legend counts parcels by sign and words. ``colour`` says that the map can be coloured by it.
+    """
+    found = [_column(VERDICT, Text("结论", "Verdict"), None, [_verdict(record) for record in records], colour=True)]
+    for code, title in _named(record["assessments"] for record in records):
+        cells = [_assessment(record, code) for record in records]
+        short = labels.ASSESSMENT_SHORT.get(code)
+        found.append(_column(code, title, short, cells, colour=True))
+    title = Text("通平", "Readiness")
+    found.append(_column(READINESS, title, None, [_readiness(record) for record in records], colour=True))
+    asked = _named(
+        [service for service in record["readiness"]["services"] if service["required"]] for record in records
+    )
+    for code, title in asked:
+        found.append(_column(code, title, None, [_service(record, code) for record in records], colour=False))
+    level = labels.SERVICE_NAME["LEVEL"]
+    found.append(_column("LEVEL", level, None, [_level(record) for record in records], colour=False))
+    return found
+
+
+def _named(groups: Iterable[Sequence[Mapping[str, Any]]]) -> list[tuple[str, Text]]:
+    titles: dict[str, Text] = {}
+    for group in groups:
+        for finding in group:
+            titles.setdefault(finding["code"], title_of(finding, labels.SERVICE_NAME))
+    return list(titles.items())
+
+
+def _column(key: str, title: Text, short: Text | None, cells: Sequence[Cell | None], *, colour: bool) -> Json:
+    kinds = {(sign, words) for sign, words, _ in filter(None, cells)}
+    order = list(Sign)
+    legend = sorted(kinds, key=lambda kind: (order.index(kind[0]), kind[1].zh))
+    place = {kind: index for index, kind in enumerate(legend)}
+    counts = [0] * len(legend)
+    written: list[list[Any] | None] = []
+    for cell in cells:
+        if cell is None:
+            written.append(None)
+            continue
+        sign, words, small = cell
+        index = place[sign, words]
+        counts[index] += 1
+        written.append([index, pair(small)] if small else [index])
+    return {
+        "key": key,
+        "title": pair(title),
+        "short": pair(short or title),
+        "colour": colour,
+        "legend": [
+            {"sign": sign.value, "words": pair(words), "count": count}
+            for (sign, words), count in zip(legend, counts, strict=True)
+        ],
+        "cells": written,
+    }
+
+
+def _verdict(record: Record) -> Cell:
+    status = record["verdict"]["status"]
+    until = record["verdict"]["valid_until"]
+    return STATUS_SIGN[status], labels.STATUS[status], Text(f"至 {until}", f"until {until}") if until else None
+
+
+def _of(findings: Sequence[Mapping[str, Any]], code: str) -> Mapping[str, Any] | None:
+    return next((finding for finding in findings if finding["code"] == code), None)
+
+
+def _assessment(record: Record, code: str) -> Cell | None:
+    finding = _of(record["assessments"], code)
+    if finding is None:
+        return None
+    coverage, outcome = finding["coverage"], finding["outcome"]
+    small: Text | None = None
+    if outcome in ("covered", "partly_covered") and coverage:
+        small = both(share_text(coverage["share"], coverage["uncovered_m2"] + coverage["unsurveyed_m2"]))
+    elif outcome == "waived" and finding["waiver"]:
+        small = both(finding["waiver"]["document"])
+    elif outcome == "no_data":
+        small = reason_words(finding["reason"])
+    return sign_of(record, finding), assessment_words(finding), small
+
+
+def _readiness(record: Record) -> Cell:
+    readiness = record["readiness"]
+    title = readiness["title"]
+    return readiness_sign(record), labels.READINESS[readiness["met"]], Text(title["zh"], title["en"])
+
+
+def _service(record: Record, code: str) -> Cell | None:
+    finding = _of(record["readiness"]["services"], code)
+    if finding is None:
+        return None
+    return sign_of(record, finding), service_words(finding), reason_words(finding["reason"])
+
+
+def _level(record: Record) -> Cell:
+    level = {"code": "LEVEL", **record["readiness"]["level"]}
+    return sign_of(record, level), labels.LEVEL[level["outcome"]], reason_words(level["reason"])
+
+
+def entries(parcels: Sequence[MapParcel], places: Callable[[MapParcel], tuple[float, float]]) -> list[Json]:
+    """List the parcels as search, labels and the first column of the table need them.
+
+    ``places`` gives the point (lon, lat) at which a parcel is labelled.
+    """
+    found = []
+    for parcel in parcels:
+        facts = parcel.record["parcel"]
+        lon, lat = places(parcel)
+        found.append(
+            {
+                "id": parcel.id,
+                "name": facts["name"] or "",
+                "zone": facts["zone"] or "",
+                "mu": [f"{grouped(mu(facts['area_m2']), 1)} 亩", f"{grouped(mu(facts['area_m2']), 1)} mu"],
+                "mu2": [f"{grouped(mu(facts['area_m2']), 2)} 亩", f"{grouped(mu(facts['area_m2']), 2)} mu"],
+                "at": [round(lat, 7), round(lon, 7)],
+                "problem": _problem(parcel.record),
+            }
+        )
+    return found
+
+
+def _problem(record: Record) -> list[str]:
+    reasons = record["verdict"]["reasons"]
+    for effect in ("not_ready", "undetermined", "condition"):
+        for reason in reasons:
+            if reason["effect"] == effect:
+                return pair(joined([Text(reason["message"]["zh"], reason["message"]["en"])]))
+    return pair(both("—"))

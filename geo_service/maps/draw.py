@@ -1,0 +1,255 @@
+"""The map itself, drawn by folium: parcels, layers in a tree, surveyed extents. No tiles, no outside address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import folium
+import shapely
+from branca.element import Element
+from folium.map import CustomPane
+from folium.plugins import TreeLayerControl
+from shapely.geometry import mapping
+from shapely.geometry.base import BaseGeometry
+
+from geo_service.maps import labels
+from geo_service.maps.rows import Json, pair
+from geo_service.maps.safe import safe_text
+from geo_service.maps.scene import MapLayer, MapParcel, MapView
+from geo_service.maps.signs import title_of
+from geo_service.model.catalogue import FieldSpec, GeometryKind
+from geo_service.model.text import Text
+
+DEGREES = 7
+_INK = "#1B242B"
+# Layers with a sign of their own; every other layer is drawn in its catalogue colour.
+_SIGNS: dict[str, Json] = {
+    "zones": {"color": _INK, "weight": 2.2, "dash_array": "14 4 2.5 4", "fill": False},
+    "farmland": {"color": "#5E6B3F", "weight": 1.4, "fill_color": "url(#h-farmland)", "fill_opacity": 1},
+}
+_EXTENT = {"color": "#7B8790", "weight": 1, "dash_array": "7 4", "fill_color": "url(#h-extent)", "fill_opacity": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One entry of the layer tree: a layer, or the part of it that speaks of one assessment."""
+
+    title: Text
+    layer: MapLayer
+    rows: tuple[int, ...]
+
+
+def rounded(geometry: BaseGeometry) -> Json:
+    """Write a geometry as GeoJSON with 7 decimals of a degree, about a centimetre."""
+
+    def shorter(part: Any) -> Any:
+        if isinstance(part, float):
+            return round(part, DEGREES)
+        return [shorter(child) for child in part]
+
+    written = mapping(geometry)
+    if written["type"] == "GeometryCollection":
+        parts = [part for part in geometry.geoms if not part.is_empty]  # type: ignore[attr-defined]
+        return {"type": "GeometryCollection", "geometries": [rounded(part) for part in parts]}
+    return {"type": written["type"], "coordinates": shorter(written["coordinates"])}
+
+
+def label_point(parcel: MapParcel) -> tuple[float, float]:
+    """Point (lon, lat) inside a parcel where its label stands: the centroid where that is inside."""
+    centre = parcel.geometry.centroid
+    point = centre if parcel.geometry.contains(centre) else parcel.geometry.representative_point()
+    return point.x, point.y
+
+
+def bounds(view: MapView, focus: MapParcel | None) -> list[list[float]] | None:
+    """South-west and north-east corner ``[lat, lon]`` of what the page opens on, ``None`` when nothing is there."""
+    shown = [focus.geometry] if focus else [parcel.geometry for parcel in view.parcels]
+    if not shown:
+        shown = [geometry for layer in view.layers for _, geometry, _ in layer.features]
+    if not shown:
+        return None
+    west, south, east, north = (float(value) for value in shapely.total_bounds(shapely.from_wkb(shapely.to_wkb(shown))))
+    return [[south, west], [north, east]]
+
+
+def leaves(view: MapView) -> list[Leaf]:
+    """List the entries of the layer tree; a layer of assessments' scopes is one entry an assessment."""
+    titles: dict[str, Text] = {}
+    for parcel in view.parcels:
+        for finding in parcel.record["assessments"]:
+            titles.setdefault(finding["code"], title_of(finding, {}))
+    found = []
+    for layer in view.layers:
+        codes = [properties.get("code") for _, _, properties in layer.features]
+        everything = tuple(range(len(layer.features)))
+        if not titles or not codes or not {code for code in codes if code} <= titles.keys():
+            found.append(Leaf(layer.spec.title, layer, everything))
+            continue
+        for code, title in titles.items():
+            rows = tuple(row for row in everything if codes[row] == code)
+            if rows:
+                found.append(Leaf(title, layer, rows))
+    return found
+
+
+def details(leaf: Leaf) -> Json:
+    """Say what a click on a feature of this entry shows: its id and its public attributes in words."""
+    shown = [spec for spec in leaf.layer.spec.fields if not spec.private]
+    features = []
+    for row in leaf.rows:
+        name, _, properties = leaf.layer.features[row]
+        facts = [
+            [pair(spec.title), pair(_value(spec, properties[spec.name]))]
+            for spec in shown
+            if properties.get(spec.name) not in (None, "")
+        ]
+        features.append({"id": name, "facts": facts})
+    return {"title": pair(leaf.title), "edition": leaf.layer.edition, "features": features}
+
+
+def _value(spec: FieldSpec, value: Any) -> Text:
+    code = spec.codes.get(str(value))
+    if code is not None:
+        return Text(code.zh, code.en)
+    if isinstance(value, bool):
+        return Text("是", "yes") if value else Text("否", "no")
+    return Text(f"{value}{spec.unit}", f"{value} {spec.unit}".rstrip())
+
+
+def _named(element: Element, name: str) -> Element:
+    # The library names elements at random; the page must be the same bytes for the same view.
+    element._id = name
+    return element
+
+
+def _collection(features: Iterable[tuple[BaseGeometry, Json]]) -> Json:
+    return {
+        "type": "FeatureCollection",
+        "features": [
+            {"type": "Feature", "properties": properties, "geometry": rounded(geometry)}
+            for geometry, properties in features
+        ],
+    }
+
+
+def _style(leaf: Leaf) -> Json:
+    spec = leaf.layer.spec
+    if spec.id in _SIGNS:
+        return _SIGNS[spec.id]
+    if spec.geometry is GeometryKind.LINE:
+        return {"color": spec.color, "weight": 2, "fill": False}
+    return {"color": spec.color, "weight": 1.8, "fill_color": spec.color, "fill_opacity": 0.14}
+
+
+def _shown_at_first(leaf: Leaf) -> bool:
+    return leaf.layer.spec.id == "zones" or leaf.layer.spec.geometry is GeometryKind.LINE
+
+
+def _swatch(leaf: Leaf) -> str:
+    style = _style(leaf)
+    stroke = f'stroke="{style["color"]}" stroke-width="{style["weight"]}"'
+    dash = f' stroke-dasharray="{style["dash_array"]}"' if "dash_array" in style else ""
+    if style.get("fill") is False:
+        shape = f'<path d="M1 7H23" fill="none" {stroke}{dash}/>'
+    else:
+        fill = f'fill="{style["fill_color"]}" fill-opacity="{style["fill_opacity"]}"'
+        shape = f'<rect x="1" y="1" width="22" height="12" {fill} {stroke}{dash}/>'
+    return f'<svg class="swatch" width="24" height="14" viewBox="0 0 24 14" aria-hidden="true">{shape}</svg>'
+
+
+def _words(text: Text) -> str:
+    zh, en = safe_text(text.zh), safe_text(text.en)
+    return f'<span class="zh">{zh}</span><span class="en" lang="en">{en}</span>'
+
+
+def draw(view: MapView, focus: MapParcel | None = None) -> folium.Map:
+    """Draw parcels and layers; colours of parcels, panel and search are the page script's.
+
+    The script finds the map as ``map_main``, the parcels as ``geo_json_parcels`` (property ``i`` = index in the view) and
+    the entries of the tree as ``geo_json_layer_<n>`` (property ``f`` = index in the entry).
+    """
+    box = bounds(view, focus)
+    centre = [(box[0][0] + box[1][0]) / 2, (box[0][1] + box[1][1]) / 2] if box else [0.0, 0.0]
+    # maxZoom must be given because without a tile layer nothing else says it.
+    drawing = folium.Map(
+        location=centre,
+        zoom_start=14 if box else 2,
+        tiles=None,
+        zoom_control=False,
+        attribution_control=False,
+        max_zoom=22,
+        zoom_snap=0.25,
+        zoom_delta=0.5,
+    )
+    _named(drawing, "main")
+    for name, level in (("areas", 450), ("lines", 460)):
+        _named(CustomPane(name, z_index=level), name).add_to(drawing)
+    parcels = _collection((parcel.geometry, {"i": index}) for index, parcel in enumerate(view.parcels))
+    _named(folium.GeoJson(parcels, control=False, smooth_factor=0.5), "parcels").add_to(drawing)
+    tree = _tree(drawing, view, leaves(view), box)
+    if tree:
+        control = TreeLayerControl(overlay_tree=tree, collapsed=False, closed_symbol="▸", opened_symbol="▾")
+        _named(control, "tree").add_to(drawing)
+    return drawing
+
+
+def _tree(
+    drawing: folium.Map, view: MapView, found: Sequence[Leaf], box: Sequence[Sequence[float]] | None
+) -> list[Json]:
+    groups: dict[str, list[Json]] = {}
+    extents: list[Json] = []
+    for index, leaf in enumerate(found):
+        spec = leaf.layer.spec
+        style = _style(leaf)
+        node: Json = {"label": _swatch(leaf) + _words(leaf.title)}
+        if leaf.rows:
+            features = [leaf.layer.features[row] for row in leaf.rows]
+            pane = "lines" if style.get("fill") is False else "areas"
+            node["layer"] = _geojson(
+                _collection((geometry, {"f": place}) for place, (_, geometry, _) in enumerate(features)),
+                f"layer_{index}",
+                style | {"pane": pane, "interactive": False},
+                show=_shown_at_first(leaf),
+            )
+            node["layer"].add_to(drawing)
+        else:
+            node["label"] += f'<span class="lack">{_words(Text("无要素", "no features"))}</span>'
+        groups.setdefault(spec.group, []).append(node)
+    if box is not None:
+        for index, layer in enumerate(view.layers):
+            if layer.extent is not None:
+                extents.append(_outside(drawing, layer, index, box))
+    tree = [
+        {"label": _words(labels.GROUP.get(group, Text(group, group))), "selectAllCheckbox": True, "children": nodes}
+        for group, nodes in groups.items()
+    ]
+    if extents:
+        tree.append({"label": _words(labels.EXTENTS), "selectAllCheckbox": True, "children": extents})
+    return tree
+
+
+def _outside(drawing: folium.Map, layer: MapLayer, index: int, box: Sequence[Sequence[float]]) -> Json:
+    (south, west), (north, east) = box
+    wide, high = max(east - west, 0.01), max(north - south, 0.01)
+    around = shapely.box(west - wide, south - high, east + wide, north + high)
+    ground = _geojson(
+        _collection([(around.difference(layer.extent), {})]),
+        f"extent_{index}",
+        _EXTENT | {"pane": "areas", "interactive": False},
+        show=False,
+    )
+    ground.add_to(drawing)
+    swatch = (
+        '<svg class="swatch" width="24" height="14" viewBox="0 0 24 14" aria-hidden="true">'
+        '<rect x="1" y="1" width="22" height="12" fill="url(#h-extent)" stroke="#7B8790" stroke-dasharray="4 3"/></svg>'
+    )
+    return {"label": swatch + _words(layer.spec.title), "layer": ground}
+
+
+def _geojson(data: Mapping[str, Any], name: str, options: Json, *, show: bool) -> folium.GeoJson:
+    circle = folium.CircleMarker(radius=4, **{key: value for key, value in options.items() if key != "dash_array"})
+    element = folium.GeoJson(data, control=False, show=show, smooth_factor=0.5, marker=circle, **options)
+    _named(element, name)
+    return element

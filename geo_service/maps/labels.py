@@ -1,0 +1,166 @@
+"""Words for wire values, Chinese first. Data only: what a planner reads instead of a machine name."""
+
+from __future__ import annotations
+
+from geo_service.model.text import Text
+
+STATUS = {
+    "ready": Text("具备条件", "Ready (on these data)"),
+    "conditional": Text("附条件具备", "Conditional"),
+    "not_ready": Text("不具备条件", "Not ready"),
+    "undetermined": Text("资料不足", "Undetermined"),
+}
+STATUS_FULL = {
+    "ready": Text("具备供应条件", "Ready to list, on these data"),
+    "conditional": Text("附条件具备", "Conditional"),
+    "not_ready": Text("暂不具备供应条件", "Not ready"),
+    "undetermined": Text("资料不足，暂不能判定", "Undetermined: data missing"),
+}
+BOUNDARY_SENSITIVE = Text("边界临界", "Boundary-sensitive")
+FORCED = Text("未达条件强制导出", "Exported by force, conditions not met")
+SYNTHETIC = Text("演示数据", "synthetic demo data")
+
+ASSESSMENT = {
+    "covered": Text("已覆盖", "Covered"),
+    "partly_covered": Text("部分覆盖", "Partly covered"),
+    "not_covered": Text("未覆盖", "Not covered"),
+    "waived": Text("免做", "Waived"),
+    "expired": Text("已过有效期", "Expired"),
+    "pending": Text("编制/评审中（未批复）", "In preparation or review (not approved)"),
+    "excluded": Text("本类项目不适用区域成果", "Not for this project type"),
+    "not_required": Text("依规无需开展", "Not required by rule"),
+    "no_data": Text("无资料", "No data"),
+}
+EFFECT = {
+    "replaces": Text("单项不再开展", "no separate study"),
+    "simplifies": Text("单项仍须办理，可简化", "own study still due, simplified"),
+    "commitment": Text("承诺/登记备案", "commitment or filing"),
+    "parameters_only": Text("仅提供设计参数", "design parameters only"),
+}
+CONSTRAINT = {
+    "avoid": {"clear": Text("未涉及", "Not touched"), "affected": Text("涉及", "Touched")},
+    "contain": {
+        "clear": Text("全部位于范围内", "Wholly inside"),
+        "affected": Text("部分超出/位于范围外", "Partly or wholly outside"),
+    },
+    "match": {"clear": Text("一致", "Agrees"), "affected": Text("不一致", "Differs")},
+}
+CONSTRAINT_ANY = {
+    "review": Text("待勘测核定", "For a surveyor to settle"),
+    "no_data": Text("无资料", "No data"),
+}
+SERVICE = {
+    "met": Text("已通", "Connected"),
+    "partial": Text("已通，容量不足", "Connected, capacity short"),
+    "planned": Text("在建/已列计划", "Under construction or planned"),
+    "not_met": Text("未通", "Not connected"),
+    "unknown": Text("情况不明", "Unknown"),
+    "review": Text("证明与数据不一致", "Claim and data contradict"),
+}
+LEVEL = {
+    "met": Text("已平整", "Levelled"),
+    "partial": Text("部分平整", "Partly levelled"),
+    "not_met": Text("未平整", "Not levelled"),
+    "unknown": Text("情况不明", "Unknown"),
+    "review": Text("证明与地形数据不一致", "Claim and terrain contradict"),
+}
+INDICATOR = {
+    "set": Text("已设定且符合", "Set, meets the standard"),
+    "below_standard": Text("低于准入标准", "Below the entry standard"),
+    "missing": Text("未设定", "Not set"),
+    "no_standard": Text("无准入标准", "No entry standard"),
+}
+REASON = {
+    "layer_missing": Text("未导入该图层", "layer not imported"),
+    "withheld": Text("涉密/敏感，未提供", "withheld"),
+    "stale": Text("资料已过时", "data out of date"),
+    "failed": Text("计算未完成", "calculation did not finish"),
+    "outside_surveyed_extent": Text("超出资料覆盖范围", "outside the surveyed extent"),
+    "partly_surveyed": Text("部分超出资料覆盖范围", "partly outside the surveyed extent"),
+    "attribute_missing": Text("缺属性", "attribute missing"),
+    "no_claim": Text("缺证明材料", "no claim"),
+    "no_document": Text("缺文号", "no document number"),
+}
+SEVERITY = {
+    "blocking": Text("前置必备", "Blocking"),
+    "conditional": Text("附条件", "Conditional"),
+    "info": Text("提示", "Note"),
+}
+STAGE = {
+    "before_notice": Text("公告前必办", "Before notice"),
+    "in_notice": Text("写入公告/须知", "In the notice"),
+    "in_contract": Text("写入合同", "In the contract"),
+    "before_start": Text("开工前由企业办理", "By the buyer, before start"),
+}
+KIND = {"permanent": Text("永久", "permanent"), "temporary": Text("临时", "temporary")}
+SERVICE_NAME = {
+    "ROAD": Text("通路", "Road"),
+    "POWER": Text("通电", "Power"),
+    "WATER": Text("通水（给水）", "Water"),
+    "SEWER": Text("污水", "Sewer"),
+    "RAIN": Text("雨水", "Rain drain"),
+    "TELECOM": Text("通信", "Telecom"),
+    "GAS": Text("燃气", "Gas"),
+    "HEAT": Text("供热（蒸汽）", "Heat (steam)"),
+    "CATV": Text("有线电视", "Cable TV"),
+    "POST": Text("邮政", "Post"),
+    "INTERNET": Text("宽带", "Broadband"),
+    "LEVEL": Text("场地平整", "Levelling"),
+}
+ASSESSMENT_SHORT = {
+    "EIA": Text("环境影响", "Environment"),
+    "FLD": Text("洪水影响", "Flood"),
+    "GEO": Text("地质灾害", "Geohazard"),
+    "MIN": Text("压覆矿产", "Minerals"),
+    "SWC": Text("水土保持", "Soil & water"),
+    "SEI": Text("地震安全性", "Seismic"),
+    "HER": Text("文物保护", "Heritage"),
+    "ENE": Text("节能", "Energy"),
+    "WRA": Text("水资源论证", "Water use"),
+    "CLI": Text("气候可行性", "Climate"),
+}
+READINESS = {
+    True: Text("各项均已具备", "All in place"),
+    False: Text("未全部具备", "Not all in place"),
+    None: Text("情况不明", "Unknown"),
+}
+NOT_EXAMINED = Text("未核查", "Not examined")
+
+# What a planner reads first: constraint code and its name in the list of preconditions. ``None`` is on paper only.
+PRECONDITIONS: tuple[tuple[str | None, Text], ...] = (
+    ("ZONE", Text("开发区范围", "Zone boundary")),
+    ("LANDAPPROVAL", Text("征转批复", "Land approval")),
+    (None, Text("规划条件", "Planning conditions")),
+    ("PLAN", Text("规划用途", "Planned use")),
+    ("FARM", Text("永久基本农田", "Basic farmland")),
+    ("ECO", Text("生态保护红线", "Ecological red line")),
+    ("URBAN", Text("城镇开发边界", "Urban boundary")),
+    ("RIGHTS", Text("权属与查封", "Rights and seizure")),
+    (None, Text("净地", "Cleared site")),
+)
+ON_PAPER = Text("人工核对", "check on paper")
+
+SECTION = {
+    "todo": Text("公告前必办", "To do before notice"),
+    "conditions": Text("写入公告和合同的条件", "Conditions for notice and contract"),
+    "missing": Text("资料不足", "Data missing"),
+    "preconditions": Text("供地前提", "Preconditions"),
+    "assessments": Text("区域评估（7+N）", "Regional assessments"),
+    "readiness": Text("通平条件", "Infrastructure"),
+    "indicators": Text("控制性指标", "Control indicators"),
+    "constraints": Text("管控要素", "Constraints"),
+    "papers": Text("供地要件（人工核对）", "Papers (checked by hand)"),
+    "determinations": Text("人工认定", "Determinations"),
+    "provenance": Text("数据版次与规则", "Data editions and rules"),
+}
+
+GROUP = {
+    "zone": Text("区划", "Zones"),
+    "parcel": Text("地块", "Parcels"),
+    "assessment": Text("区域评估范围", "Assessment scopes"),
+    "constraint": Text("管控要素", "Constraints"),
+    "infrastructure": Text("基础设施", "Infrastructure"),
+    "terrain": Text("地形与竖向", "Terrain"),
+}
+EXTENTS = Text("资料覆盖范围", "Surveyed extents")
+OUTSIDE_EXTENT = Text("超出资料覆盖范围", "Outside the surveyed extent")

@@ -1,0 +1,79 @@
+"""What a page shows: parcels with their records, layers, and the words around them. Geometry is lon/lat (OGC:CRS84)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from shapely.geometry.base import BaseGeometry
+
+from geo_service.model.catalogue import LayerSpec
+from geo_service.model.text import Text
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class MapPiece:
+    """Ground that an outcome rests on; ``role`` is ``uncovered`` or ``affected``, ``code`` the finding's."""
+
+    role: str
+    code: str
+    cls: str | None
+    area_m2: float
+    severity: str
+    geometry: BaseGeometry
+
+
+@dataclass(frozen=True, eq=False)
+class MapParcel:
+    """One parcel: its assessment record and its outline."""
+
+    record: Record
+    geometry: BaseGeometry
+    pieces: tuple[MapPiece, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The parcel's id."""
+        return str(self.record["parcel"]["id"])
+
+
+@dataclass(frozen=True, eq=False)
+class MapLayer:
+    """One edition of a layer: features as ``(id, geometry, properties)``, and the ground it was surveyed on."""
+
+    spec: LayerSpec
+    edition: str
+    features: Sequence[tuple[str, BaseGeometry, Mapping[str, Any]]]
+    extent: BaseGeometry | None = None
+    synthetic: bool = False
+    attribution: str = ""
+    licence: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class MapView:
+    """Everything on one page.
+
+    Attributes
+    ----------
+    parcels : tuple of MapParcel
+        Drawn, listed and counted in this order.
+    layers : tuple of MapLayer
+        Beside the parcels themselves; the first lies lowest.
+    crs_text : Text
+        The CRS in which areas were measured, in words.
+    links : bool
+        True for served pages (buttons lead to the package routes), False for a file that stands alone.
+    """
+
+    title: Text
+    as_of_text: str
+    data_until: str
+    parcels: tuple[MapParcel, ...]
+    layers: tuple[MapLayer, ...] = field(default=())
+    crs_text: Text = field(default=Text("", ""))
+    synthetic: bool = False
+    links: bool = False
