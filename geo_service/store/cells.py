@@ -71,7 +71,7 @@ def value(cell: Any, column: Column) -> Value:
     text = _text(cell.value)
     if column.type is Type.ID:
         return _id(text)
-    return text if column.choices is None else _choice(text, column)
+    return _choice(text, column) if column.type is Type.CHOICE else text
 
 
 def _text(value: object) -> str:

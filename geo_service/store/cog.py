@@ -11,10 +11,9 @@ from rasterio.crs import CRS
 from rasterio.errors import RasterioError
 from rasterio.transform import Affine
 
-from geo_service.errors import WorkspaceError
 from geo_service.model.catalogue import LayerSpec
 from geo_service.model.layer import Grid
-from geo_service.store.digest import canonical, digest
+from geo_service.store.digest import canonical, damaged, digest
 from geo_service.store.parquet import ORIGIN
 
 TAG = "GEO_SERVICE"
@@ -68,20 +67,14 @@ def read(path: Path, spec: LayerSpec) -> Grid:
     Raises
     ------
     WorkspaceError
-        When the file is damaged or not one of ours.
+        When the file is missing, damaged or not one of ours.
     """
     try:
         # Only the driver that wrote it: a file that calls itself .tif could otherwise send GDAL elsewhere.
         with rasterio.open(path, driver="GTiff") as source:
-            tag = source.tags().get(TAG)
             values = source.read(1)
-    except (RasterioError, OSError) as error:
-        raise WorkspaceError(
-            f"数据版次文件 {path.name} 已损坏或缺失，请从备份恢复或重新导入 / "
-            f"edition file {path.name} is damaged or missing; restore it from a backup or import it again"
-        ) from error
-    if tag is None:
-        raise WorkspaceError(f"{path.name} 不是本系统的数据版次 / {path.name} is not an edition of this system")
-    own = json.loads(tag)
-    x0, dx, rx, y0, ry, dy = own["transform"]
-    return Grid(spec, own["crs"], values, (x0, dx, rx, y0, ry, dy), ORIGIN.validate_python(own["origin"]))
+            own = json.loads(source.tags().get(TAG, "null"))
+        x0, dx, rx, y0, ry, dy = own["transform"]
+        return Grid(spec, own["crs"], values, (x0, dx, rx, y0, ry, dy), ORIGIN.validate_python(own["origin"]))
+    except (RasterioError, OSError, ValueError, TypeError, KeyError) as error:
+        raise damaged(path) from error

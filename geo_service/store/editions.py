@@ -119,23 +119,25 @@ def _stored(folder: Path, data: Features | Grid) -> Edition:
 
 
 def _read(path: Path, name: str, spec: LayerSpec) -> Edition:
-    data: Features | Grid
     if spec.geometry is GeometryKind.RASTER:
         from geo_service.store import cog
 
-        data = cog.read(path, spec)
-        sha256 = cog.sha256(data)
-    else:
-        table = parquet.read(path)
-        data = parquet.features(table, spec)
-        sha256 = parquet.sha256(table)
+        grid = cog.read(path, spec)
+        return Edition(name, _checked(name, spec, cog.sha256(grid)), grid)
+    # Checked before it is decoded: what a damaged file decodes to is anybody's guess.
+    table = parquet.read(path)
+    sha256 = _checked(name, spec, parquet.sha256(table))
+    return Edition(name, sha256, parquet.features(table, spec))
+
+
+def _checked(name: str, spec: LayerSpec, sha256: str) -> str:
     if name != f"{spec.id}@{sha256[:12]}":
         raise WorkspaceError(
             f"数据版次 {name} 的内容与名称不符（磁盘损坏或被改动），请从备份恢复或重新导入 / "
             f"the content of edition {name} is not what its name says (damaged or altered); "
             "restore it from a backup or import it again"
         )
-    return Edition(name, sha256, data)
+    return sha256
 
 
 def _sync(folder: Path) -> None:

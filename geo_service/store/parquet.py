@@ -20,7 +20,7 @@ from pyproj import CRS
 from geo_service.errors import WorkspaceError
 from geo_service.model.catalogue import FieldType, LayerSpec
 from geo_service.model.layer import Features, Origin, Value
-from geo_service.store.digest import canonical, digest
+from geo_service.store.digest import canonical, damaged, digest
 
 KEY = b"geo_service"
 ID = "id"
@@ -32,6 +32,7 @@ ARROW: dict[FieldType, pa.DataType] = {
     FieldType.BOOLEAN: pa.bool_(),
     FieldType.DATE: pa.date32(),
 }
+TYPES = {*ARROW.values(), pa.binary()}
 
 
 def table(features: Features) -> pa.Table:
@@ -67,7 +68,7 @@ def sha256(content: pa.Table) -> str:
 
 def write(content: pa.Table, path: Path) -> None:
     """Write a table; the same table gives the same bytes within one version of Arrow."""
-    pq.write_table(content, path, compression="zstd")
+    pq.write_table(content, path, compression="zstd", write_page_checksum=True)
 
 
 def read(path: Path) -> pa.Table:
@@ -76,17 +77,14 @@ def read(path: Path) -> pa.Table:
     Raises
     ------
     WorkspaceError
-        When the file is damaged or not one of ours.
+        When the file is missing, damaged or not one of ours.
     """
     try:
-        content = pq.ParquetFile(path).read()
-    except (pa.ArrowException, OSError) as error:
-        raise WorkspaceError(
-            f"数据版次文件 {path.name} 已损坏或缺失，请从备份恢复或重新导入 / "
-            f"edition file {path.name} is damaged or missing; restore it from a backup or import it again"
-        ) from error
-    if KEY not in (content.schema.metadata or {}):
-        raise WorkspaceError(f"{path.name} 不是本系统的数据版次 / {path.name} is not an edition of this system")
+        content = pq.ParquetFile(path, page_checksum_verification=True).read()
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise damaged(path) from error
+    if KEY not in (content.schema.metadata or {}) or not TYPES.issuperset(content.schema.types):
+        raise damaged(path)
     return content
 
 
@@ -142,7 +140,7 @@ def _standard(features: Features) -> dict[str, object]:
 
 def _bytes(column: pa.ChunkedArray) -> bytes:
     if pa.types.is_string(column.type) or pa.types.is_binary(column.type):
-        values = [value.encode() if isinstance(value, str) else value or b"" for value in column.to_pylist()]
+        values = [value or b"" for value in column.cast(pa.binary()).to_pylist()]
         lengths = np.array([len(value) for value in values], dtype="<i8")
         return lengths.tobytes() + b"".join(values)
     if pa.types.is_date32(column.type):

@@ -46,7 +46,10 @@ class Type(Enum):
 
 @dataclass(frozen=True)
 class Column:
-    """One column: ``choices`` maps a code to its words; ``example`` is shown in the ignored first row."""
+    """One column: ``choices`` maps a code to its words; ``example`` is shown in the ignored first row.
+
+    Choices of a text column are offered; only those of a choice column are the only ones.
+    """
 
     key: str
     title: Text
@@ -103,7 +106,7 @@ def capacity_units(rulebook: Rulebook) -> dict[str, str]:
 
 
 def indicator_units(rulebook: Rulebook, code: str) -> tuple[str, ...]:
-    """Units in which an indicator may be given, its own first."""
+    """Units in which an indicator may be given, its own first; an empty one is a number without unit."""
     version = rulebook.indicators[code].versions[-1]
     return tuple(dict.fromkeys((version.unit, *version.units)))
 
@@ -177,7 +180,9 @@ def facts(rulebook: Rulebook) -> Sheet:
 def indicators(rulebook: Rulebook) -> Sheet:
     """The sheet of control indicators."""
     codes = {code: rulebook.indicators[code].title for code in rulebook.order.indicators}
-    units = {unit: Text(unit, unit) for code in codes for unit in indicator_units(rulebook, code)}
+    spellings = [unit for code in codes for unit in indicator_units(rulebook, code) if unit]
+    # The first spelling of each unit is offered, every one is read.
+    units = {plain(unit): Text(unit, unit) for unit in reversed(spellings)}
     first = next(iter(codes))
     return Sheet(
         INDICATORS,
@@ -191,7 +196,13 @@ def indicators(rulebook: Rulebook) -> Sheet:
                 example=rulebook.indicators[first].versions[-1].standard,
                 note=Text("留空即未设定", "empty means not set"),
             ),
-            Column("unit", Text("单位", "Unit"), Type.CHOICE, True, units, indicator_units(rulebook, first)[0]),
+            Column(
+                "unit",
+                Text("单位", "Unit"),
+                Type.TEXT,
+                choices=dict(reversed(units.items())),
+                example=indicator_units(rulebook, first)[0] or None,
+            ),
             Column("document", Text("文号", "Document"), Type.TEXT, example="规条〔2026〕5号"),
         ),
         ("parcel_id", "code"),

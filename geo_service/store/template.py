@@ -125,7 +125,12 @@ def _guide(target: Worksheet, rulebook: Rulebook) -> None:
     lines += [("", ""), ("指标：可用单位", "Indicator: units")]
     for code in rulebook.order.indicators:
         title = rulebook.indicators[code].title
-        lines.append((f"{title.zh}：{'、'.join(sheets.indicator_units(rulebook, code))}", f"{title.en} ({code})"))
+        lines.append(
+            (
+                f"{title.zh}：{'、'.join(unit or '（空）' for unit in sheets.indicator_units(rulebook, code))}",
+                f"{title.en} ({code})",
+            )
+        )
     for row, (zh, en) in enumerate(lines, start=1):
         target.cell(row, 1, zh)
         target.cell(row, 2, en)

@@ -25,6 +25,8 @@ MAX_BYTES = 20 * 2**20
 MAX_UNPACKED_BYTES = 100 * 2**20
 MAX_MEMBERS = 1000
 MAX_ROWS = 20_000
+# The last row the format has; a higher one would keep openpyxl filling the gap for ever.
+LAST_ROW = 1_048_576
 MAX_COLUMNS = 64
 # How an old .xls or an encrypted workbook begins.
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -214,6 +216,8 @@ def _rows(target: Any, sheet: Sheet, faults: list[Fault]) -> Iterator[_Row]:
     target.reset_dimensions()
     columns: dict[int, Column] = {}
     for number, cells in enumerate(target.iter_rows(max_col=MAX_COLUMNS), start=1):
+        if number > LAST_ROW:
+            raise InputError(_too_large())
         filled = {index: cell for index, cell in enumerate(cells) if not blank(cell.value)}
         if number == 1:
             columns = _headings({index: str(cell.value) for index, cell in filled.items()}, sheet, faults)
@@ -298,9 +302,9 @@ def _check_unique(rows: list[_Row], sheet: Sheet) -> None:
 
 def _check_claim(row: _Row, units: dict[str, str]) -> None:
     values = row.values
-    if row.has("reach") and values["reach"] == Reach.PLANNED and "due_on" in values and values["due_on"] is None:
-        if "due_on" not in row.faulty:
-            row.wrong("due_on", PLANNED_NEEDS_DUE)
+    planned = row.has("reach") and values["reach"] == Reach.PLANNED
+    if planned and "due_on" in values and not row.has("due_on") and "due_on" not in row.faulty:
+        row.wrong("due_on", PLANNED_NEEDS_DUE)
     if row.has("dated_on", "valid_to") and values["valid_to"] < values["dated_on"]:
         row.wrong("valid_to", DATES_REVERSED, values["valid_to"])
     if row.has("service", "capacity") and values["service"] not in units:
@@ -313,21 +317,26 @@ def _check_fact(row: _Row) -> None:
 
 
 def _check_indicator(row: _Row, rulebook: Rulebook) -> None:
-    if not row.has("code", "unit"):
+    """Take the unit in the spelling of the indicator's rule; without a value the rule's own unit will do."""
+    if not row.has("code") or "unit" not in row.where or row.faulty.intersection({"unit", "value"}):
         return
     allowed = sheets.indicator_units(rulebook, row.values["code"])
-    if plain(row.values["unit"]) not in {plain(unit) for unit in allowed}:
-        row.wrong(
-            "unit",
-            Wrong(
-                "unknown_unit",
-                f"该指标的单位应为：{'、'.join(allowed)}",
-                f"the unit of this indicator is one of: {', '.join(allowed)}",
-                "请改用其中一种单位",
-                "use one of these",
-            ),
-            row.values["unit"],
+    given = row.values["unit"] or ""
+    spelled = {plain(unit): unit for unit in reversed(allowed)}
+    if row.values.get("value") is None and not given:
+        row.values["unit"] = allowed[0]
+    elif plain(given) in spelled:
+        row.values["unit"] = spelled[plain(given)]
+    else:
+        named = [unit or "（空）" for unit in allowed]
+        wrong = Wrong(
+            "unknown_unit",
+            f"该指标的单位应为：{'、'.join(named)}",
+            f"the unit of this indicator is one of: {', '.join(named)}",
+            "请改用其中一种单位",
+            "use one of these",
         )
+        row.wrong("unit", wrong, given)
 
 
 def _claim(values: dict[str, Any]) -> Claim:
