@@ -1,0 +1,8 @@
+"""From outside files to editions in memory: read, checked and mended in a process that can be killed.
+
+Nothing here imports GDAL into the program itself; only the reading process does, with all but the wanted drivers off.
+"""
+
+from geo_service.ingest.reading import Boundaries, read_boundaries, read_geojson_bytes, read_layer, warm_up
+
+__all__ = ["Boundaries", "read_boundaries", "read_geojson_bytes", "read_layer", "warm_up"]

@@ -1,0 +1,175 @@
+"""Zip files from outside: checked before a byte is unpacked, and unpacked to names of our own."""
+
+from __future__ import annotations
+
+import re
+import stat
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from geo_service.errors import Fault, InputError
+
+MAX_MEMBERS = 1_000
+MAX_RATIO = 200
+MAX_TOTAL_BYTES = 2_000_000_000
+_CHUNK = 1 << 20
+_WANTED = frozenset(
+    {
+        ".shp",
+        ".shx",
+        ".dbf",
+        ".prj",
+        ".cpg",
+        ".geojson",
+        ".json",
+        ".gpkg",
+        ".kml",
+        ".txt",
+        ".csv",
+        ".dxf",
+        ".tif",
+        ".tiff",
+    }
+)
+_GDB_MEMBER = re.compile(
+    r"a[0-9a-f]{8}\.(gdbtable|gdbtablx|gdbindexes|freelist|horizon|spx|[0-9a-z_]{1,40}\.atx)\Z|gdb\Z|timestamps\Z"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One unpacked file; ``dataset`` groups the files of one shapefile or one FileGDB."""
+
+    dataset: str
+    suffix: str
+    file: Path
+
+
+def _refuse(name: str, code: str, zh: str, en: str, value: str | None = None) -> InputError:
+    return InputError(
+        Fault(
+            code,
+            zh,
+            en,
+            "请重新压缩：只放数据文件，不加密",
+            "zip it again: data files only, no password",
+            where=name,
+            value=value,
+        )
+    )
+
+
+def _shown(info: zipfile.ZipInfo) -> str:
+    """Return a member's name as its writer meant it: without the UTF-8 flag Chinese Windows writes GBK."""
+    if info.flag_bits & 0x800:
+        return info.filename
+    try:
+        return info.filename.encode("cp437").decode("gb18030")
+    except (UnicodeEncodeError, UnicodeDecodeError):
+        return info.filename
+
+
+def _check(infos: list[zipfile.ZipInfo], name: str, size: int) -> None:
+    if len(infos) > MAX_MEMBERS:
+        raise _refuse(
+            name,
+            "zip_too_many",
+            f"压缩包文件过多（超过{MAX_MEMBERS}个）",
+            f"more than {MAX_MEMBERS} members",
+            str(len(infos)),
+        )
+    seen: set[str] = set()
+    total = 0
+    for info in infos:
+        shown = info.orig_filename if isinstance(info.orig_filename, str) else info.filename
+        parts = PurePosixPath(shown).parts
+        if "\\" in shown or "\x00" in shown or shown.startswith("/") or ".." in parts or re.match(r"[A-Za-z]:", shown):
+            raise _refuse(name, "zip_unsafe_name", "压缩包内含不安全的路径", "a member has an unsafe path", shown)
+        if stat.S_ISLNK(info.external_attr >> 16):
+            raise _refuse(name, "zip_symlink", "压缩包内含符号链接", "a member is a symbolic link", shown)
+        if info.flag_bits & 0x1:
+            raise _refuse(name, "zip_encrypted", "压缩包已加密", "the zip is encrypted", shown)
+        key = shown.casefold()
+        if key in seen:
+            raise _refuse(name, "zip_duplicate", "压缩包内有重名文件", "two members have one name", shown)
+        seen.add(key)
+        total += info.file_size
+        if total > MAX_TOTAL_BYTES or info.file_size > MAX_RATIO * max(info.compress_size, 1):
+            raise _refuse(name, "zip_bomb", "压缩包解压后过大", "the zip unpacks to too much", shown)
+    ends = 0
+    for info in sorted(infos, key=lambda info: info.header_offset):
+        if info.header_offset < ends:
+            raise _refuse(name, "zip_overlap", "压缩包内文件重叠", "members of the zip overlap", info.filename)
+        ends = info.header_offset + 30 + info.compress_size
+        if ends > size:
+            raise _refuse(name, "zip_damaged", "压缩包已损坏", "the zip is damaged", info.filename)
+
+
+def unpack(archive: Path, folder: Path, name: str) -> list[Member]:
+    """Unpack the data files of a zip into a folder, under generated names.
+
+    Parameters
+    ----------
+    folder : Path
+        An existing folder of this job.
+    name : str
+        Name of the zip, for messages.
+
+    Raises
+    ------
+    InputError
+        Unsafe names, links, encryption, duplicates, bombs, damage.
+    """
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            infos = opened.infolist()
+            _check(infos, name, archive.stat().st_size)
+            return _extract(opened, [info for info in infos if not info.is_dir()], folder)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, RuntimeError, ValueError) as error:
+        raise _refuse(
+            name, "zip_damaged", "压缩包已损坏或压缩方式不支持", "the zip is damaged or its method is not supported"
+        ) from error
+
+
+def _extract(opened: zipfile.ZipFile, infos: list[zipfile.ZipInfo], folder: Path) -> list[Member]:
+    members: list[Member] = []
+    stems: dict[str, str] = {}
+    for info in infos:
+        shown = PurePosixPath(_shown(info))
+        if shown.name.startswith(".") or "__MACOSX" in shown.parts:
+            continue
+        gdb = next((part for part in shown.parts[:-1] if part.lower().endswith(".gdb")), None)
+        if gdb is not None:
+            plain = shown.name.lower()
+            if not _GDB_MEMBER.match(plain):
+                continue
+            inner = stems.setdefault(str(shown.parent).casefold(), f"g{len(stems)}.gdb")
+            (folder / inner).mkdir(exist_ok=True)
+            # The name is one of a closed set, so it is ours as much as theirs.
+            target = folder / inner / plain
+            dataset, suffix = gdb[:-4], ".gdb"
+        else:
+            suffix = shown.suffix.lower()
+            if suffix not in _WANTED:
+                continue
+            stem = stems.setdefault(str(shown.with_suffix("")).casefold(), f"m{len(stems)}")
+            target = folder / f"{stem}{suffix}"
+            dataset = str(shown.with_suffix("").name)
+        _copy(opened, info, target)
+        members.append(Member(dataset, suffix, target))
+    return members
+
+
+def _copy(opened: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> None:
+    """Copy one member, counting what really comes out; the CRC is checked at its end."""
+    left = info.file_size
+    with opened.open(info) as source, target.open("xb") as out:
+        while chunk := source.read(_CHUNK):
+            left -= len(chunk)
+            if left < 0:
+                raise zipfile.BadZipFile("a member is larger than it says")
+            out.write(chunk)
+    if left:
+        raise zipfile.BadZipFile("a member is smaller than it says")

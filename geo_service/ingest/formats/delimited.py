@@ -1,0 +1,105 @@
+"""CSV and its kin: a column with WKT, or two columns with x and y."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import numpy as np
+import shapely
+from shapely.errors import ShapelyError
+
+from geo_service.errors import Fault
+from geo_service.ingest.faults import unreadable
+from geo_service.ingest.fields import BadValue, number_of, plain
+from geo_service.ingest.table import RawTable
+from geo_service.ingest.text import decode
+
+_WKT = ("wkt", "geometry", "geom", "the_geom", "shape", "几何", "图形")
+_X = ("x", "lon", "lng", "longitude", "easting", "经度", "东坐标", "横坐标")
+_Y = ("y", "lat", "latitude", "northing", "纬度", "北坐标", "纵坐标")
+
+
+def _column(header: list[str], names: tuple[str, ...]) -> int | None:
+    plain_names = [name.strip().casefold() for name in header]
+    return next((plain_names.index(name) for name in names if name in plain_names), None)
+
+
+def read(data: bytes, name: str, encoding: str | None) -> RawTable:
+    """Read a table of text.
+
+    Raises
+    ------
+    InputError
+        When the text cannot be decoded, or no column tells where the rows lie.
+    """
+    text, codec, how = decode(data, name, encoding)
+    first = text.split("\n", 1)[0]
+    delimiter = max(",\t;", key=first.count)
+    try:
+        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        raise unreadable(name, "CSV 格式错误", "the CSV is malformed", value=str(error)) from error
+    header, body = lines[0], [line for line in lines[1:] if line]
+    wkt, x, y = (_column(header, names) for names in (_WKT, _X, _Y))
+    if len({column.strip().casefold() for column in header}) != len(header):
+        raise unreadable(name, "CSV 列名重复", "two columns of the CSV have one name", code="duplicate_column")
+    if wkt is None and (x is None or y is None):
+        raise unreadable(
+            name,
+            f"CSV 中没有坐标列（{'/'.join(_WKT[:3])}，或 x 和 y）",
+            "no column of the CSV tells where the rows lie (wkt, or x and y)",
+            code="no_geometry_column",
+            value=", ".join(header)[:200],
+        )
+    table = RawTable("CSV", "", None, "", codec, how, [], np.empty(0, dtype=object), {}, len(body))
+    shapes: list[object] = []
+    kept: list[list[str]] = []
+    heights = 0
+    for row, line in enumerate(body, start=1):
+        if len(line) != len(header):
+            table.faults.append(
+                Fault(
+                    "column_count",
+                    f"列数不符（应为{len(header)}，实际{len(line)}）",
+                    f"expected {len(header)} columns, found {len(line)}",
+                    row=row,
+                )
+            )
+            continue
+        try:
+            shape = _from_wkt(line[wkt]) if wkt is not None else _point(line[x or 0], line[y or 0])
+        except BadValue as error:
+            table.faults.append(Fault(error.code, error.zh, error.en, row=row, value=error.value))
+            continue
+        if shape is not None and shapely.has_z(shape):
+            heights += 1
+            shape = shapely.force_2d(shape)
+        table.rows.append(row)
+        shapes.append(shape)
+        kept.append(line)
+    table.geometries = np.empty(len(shapes), dtype=object)
+    table.geometries[:] = shapes
+    for position, column in enumerate(header):
+        if position not in ((wkt,) if wkt is not None else (x, y)):
+            table.columns[column] = [line[position] for line in kept]
+    if heights:
+        table.notes.append(f"{heights}个图形的高程值已忽略 / heights of {heights} geometries left out")
+    return table
+
+
+def _from_wkt(text: str) -> shapely.Geometry | None:
+    if not text.strip():
+        return None
+    try:
+        return shapely.from_wkt(text)
+    except (ShapelyError, ValueError) as error:
+        raise BadValue(
+            "bad_geometry", "WKT 无法解析（环须闭合）", "the WKT cannot be read (rings must be closed)", text
+        ) from error
+
+
+def _point(x: str, y: str) -> shapely.Geometry | None:
+    if plain(x) is None and plain(y) is None:
+        return None
+    return shapely.Point(number_of(x), number_of(y))

@@ -1,0 +1,206 @@
+"""Shapefiles: the parts must agree with each other before a row is believed, and the text must have an encoding.
+
+GDAL reads the shapes. The table is read here, because GDAL drops rows of a damaged one in silence and turns long
+numbers into doubles.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geo_service.ingest import gdal
+from geo_service.ingest.faults import unreadable
+from geo_service.ingest.table import RawTable
+from geo_service.ingest.text import Known, codec_of, detect
+
+_HEADER_BYTES = 100
+_MAGIC = 9994
+_MULTIPATCH = 31
+#: Language driver ids of dBASE that name an encoding met here.
+_LANGUAGE_DRIVERS = {0x4D: "936", 0x4E: "949", 0x4F: "950", 0x7A: "936"}
+
+
+@dataclass(frozen=True)
+class _Column:
+    name: bytes
+    type: str
+    start: int
+    length: int
+
+
+@dataclass(frozen=True)
+class _Dbf:
+    columns: tuple[_Column, ...]
+    records: NDArray[np.uint8]
+    language: int
+
+    def raw(self, column: _Column) -> list[bytes]:
+        """Return the bytes of a column, padding off."""
+        cells = np.ascontiguousarray(self.records[:, column.start : column.start + column.length])
+        return [cell.strip(b" \x00") for cell in cells.view(f"S{column.length}").ravel().tolist()]
+
+
+def _truncated(name: str, zh: str, en: str) -> Exception:
+    return unreadable(name, f"文件不完整：{zh}", f"the file is truncated: {en}", code="truncated")
+
+
+def _main(data: bytes, part: str, name: str) -> None:
+    if len(data) < _HEADER_BYTES or struct.unpack(">i", data[:4])[0] != _MAGIC:
+        raise _truncated(name, f"{part} 文件头无效", f"the header of the {part} is wrong")
+    words = struct.unpack(">i", data[24:28])[0]
+    if words * 2 != len(data):
+        raise _truncated(
+            name, f"{part} 长度与文件头不符", f"the {part} has {len(data)} bytes, its header says {words * 2}"
+        )
+
+
+def _shapes(files: Mapping[str, Path], name: str) -> int:
+    """Check .shp against .shx and return the number of shapes."""
+    shp, shx = files[".shp"].read_bytes(), files[".shx"].read_bytes()
+    _main(shp, ".shp", name)
+    _main(shx, ".shx", name)
+    if struct.unpack("<i", shp[32:36])[0] == _MULTIPATCH:
+        raise unreadable(
+            name, "不支持三维体（MultiPatch）", "MultiPatch shapes are not supported", code="unsupported_format"
+        )
+    if (len(shx) - _HEADER_BYTES) % 8:
+        raise _truncated(name, ".shx 记录不完整", "the records of the .shx are cut")
+    index = np.frombuffer(shx[_HEADER_BYTES:], dtype=">i4").reshape(-1, 2).astype(np.int64) * 2
+    if len(index) and (index.min() < 0 or int((index[:, 0] + 8 + index[:, 1]).max()) > len(shp)):
+        raise _truncated(name, ".shx 指向 .shp 之外", "the .shx points beyond the .shp")
+    return len(index)
+
+
+def _dbf(data: bytes, name: str) -> _Dbf:
+    if len(data) < 33:
+        raise _truncated(name, ".dbf 文件头无效", "the header of the .dbf is wrong")
+    count, header, width = struct.unpack("<IHH", data[4:12])
+    columns: list[_Column] = []
+    start = 1
+    for offset in range(32, min(header, len(data)) - 1, 32):
+        entry = data[offset : offset + 32]
+        if len(entry) < 32 or entry[0] == 0x0D:
+            break
+        columns.append(_Column(entry[:11].split(b"\x00")[0], chr(entry[11]), start, entry[16]))
+        start += entry[16]
+    if start != width or not columns:
+        raise _truncated(name, ".dbf 字段定义无效", "the fields of the .dbf do not add up")
+    size = header + count * width
+    if len(data) not in (size, size + 1):
+        raise _truncated(
+            name, f".dbf 应为{size}字节，实际{len(data)}", f"the .dbf has {len(data)} bytes, its header says {size}"
+        )
+    records = np.frombuffer(data, dtype=np.uint8, count=count * width, offset=header).reshape(count, width)
+    return _Dbf(tuple(columns), records, data[29])
+
+
+def _value(raw: bytes, column: _Column, codec: str) -> object:
+    if column.type in "IO" and len(raw):
+        return None
+    if not raw or raw.strip(b"*") == b"":
+        return None
+    text = raw.decode(codec).strip()
+    if column.type in "NF":
+        try:
+            return int(text)
+        except ValueError:
+            pass
+        try:
+            return float(text)
+        except ValueError:
+            return text
+    if column.type == "L":
+        return {"T": True, "Y": True, "F": False, "N": False}.get(text.upper())
+    return text
+
+
+def _binary(dbf: _Dbf, column: _Column) -> list[object]:
+    """Return the values of a field that is stored as bytes rather than as text."""
+    kinds = {("I", 4): "<i4", ("O", 8): "<f8", ("B", 8): "<f8"}
+    kind = kinds.get((column.type, column.length))
+    if kind is None:
+        return [None] * len(dbf.records)
+    cells = np.ascontiguousarray(dbf.records[:, column.start : column.start + column.length])
+    return list(cells.view(kind).ravel().tolist())
+
+
+def read(files: Mapping[str, Path], name: str, encoding: str | None) -> RawTable:
+    """Read a shapefile from its parts.
+
+    Parameters
+    ----------
+    files : mapping of str to Path
+        Parts by lower-case suffix, all with one stem.
+
+    Raises
+    ------
+    InputError
+        ``incomplete_shapefile``, ``truncated`` or ``encoding``.
+    """
+    missing = [suffix for suffix in (".shp", ".shx", ".dbf") if suffix not in files]
+    if missing:
+        listed = ", ".join(missing)
+        raise unreadable(name, f"shapefile 缺少 {listed}", f"the shapefile lacks {listed}", code="incomplete_shapefile")
+    shapes = _shapes(files, name)
+    dbf = _dbf(files[".dbf"].read_bytes(), name)
+    if shapes != len(dbf.records):
+        raise _truncated(
+            name,
+            f"图形{shapes}个，属性{len(dbf.records)}行",
+            f"{shapes} shapes but {len(dbf.records)} rows of attributes",
+        )
+    texts = [column for column in dbf.columns if column.type == "C"]
+    cells = {column: dbf.raw(column) for column in dbf.columns if column.type not in "IOBMGP@"}
+    pieces = [column.name for column in dbf.columns] + [cell for column in texts for cell in cells[column]]
+    codec, how, warning = detect(pieces, name, asked=encoding, declared=_declared(files, dbf.language))
+    deleted = dbf.records[:, 0] == ord("*")
+    keep = np.flatnonzero(~deleted)
+    # GDAL looks for a table beside the shapes; it must see none, so it gets the shapes in a folder of their own.
+    folder = files[".shp"].parent / "shapes"
+    folder.mkdir(exist_ok=True)
+    for suffix in (".shp", ".shx"):
+        (folder / f"s{suffix}").hardlink_to(files[suffix])
+    read = gdal.read_shapes(folder / "s.shp", name)
+    if len(read.geometries) != shapes:
+        raise _truncated(name, "图形读取不全", "not every shape could be read")
+    prj = files.get(".prj")
+    columns: dict[str, list[object]] = {}
+    for column in dbf.columns:
+        values = [_value(cell, column, codec) for cell in cells[column]] if column in cells else _binary(dbf, column)
+        columns[column.name.decode(codec).strip()] = [values[row] for row in keep]
+    table = RawTable(
+        "ESRI Shapefile",
+        "",
+        prj.read_text("utf-8", "replace").strip().strip("\x00") or None if prj else None,
+        "prj",
+        "GBK" if codec == "gb18030" else codec,
+        how,
+        [int(row) + 1 for row in keep],
+        read.geometries[keep],
+        columns,
+        shapes,
+        deleted=int(deleted.sum()),
+        truncated_names=True,
+    )
+    table.warnings.extend(read.warnings)
+    table.notes.extend(read.notes)
+    if warning:
+        table.warnings.append(warning)
+    return table
+
+
+def _declared(files: Mapping[str, Path], language: int) -> list[Known]:
+    known: list[Known] = []
+    if ".cpg" in files:
+        text = files[".cpg"].read_bytes()[:64].decode("ascii", "replace").strip()
+        if codec_of(text) is not None:
+            known.append((text, "cpg"))
+    if language in _LANGUAGE_DRIVERS:
+        known.append((_LANGUAGE_DRIVERS[language], "ldid"))
+    return known

@@ -1,0 +1,82 @@
+"""What crosses the border between the program and the process that reads outside files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from shapely.geometry.base import BaseGeometry
+
+from geo_service.model.catalogue import Catalogue, LayerSpec
+from geo_service.model.layer import Value
+from geo_service.model.report import ImportReport
+from geo_service.model.rulebook import Jurisdiction
+
+
+class Purpose(StrEnum):
+    """What a file is read for."""
+
+    LAYER = "layer"
+    CHECK = "check"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file or body to read, and everything that is needed to judge it.
+
+    Attributes
+    ----------
+    folder : Path
+        An empty folder of this job; whoever made it removes it, also when the reader was killed.
+    zones : tuple of (CRS code, geometry)
+        Where the workspace's zones lie, for the distance rule.
+    only_geojson : bool
+        For bodies that must be GeoJSON whatever they look like.
+    gdal_skip : str or None
+        Drivers that GDAL must not load; ``None`` when the format needs no GDAL.
+    """
+
+    purpose: Purpose
+    spec: LayerSpec
+    catalogue: Catalogue
+    jurisdiction: Jurisdiction
+    name: str
+    path: Path | None
+    data: bytes | None
+    folder: Path
+    crs: str | None = None
+    encoding: str | None = None
+    id_field: str | None = None
+    layer_name: str | None = None
+    extent: Path | None = None
+    quarantine: bool = False
+    zones: tuple[tuple[str, BaseGeometry], ...] = ()
+    anywhere: bool = False
+    only_geojson: bool = False
+    gdal_skip: str | None = None
+
+
+@dataclass(frozen=True)
+class VectorResult:
+    """Features that passed, as plain bytes and values; ``rows`` are their numbers in the file."""
+
+    crs: str
+    rows: tuple[int, ...]
+    ids: tuple[str, ...]
+    wkb: tuple[bytes | None, ...]
+    attributes: dict[str, tuple[Value, ...]]
+    extent: bytes | None
+    sha256: str
+    report: ImportReport
+
+
+@dataclass(frozen=True)
+class GridResult:
+    """A raster that passed; its values lie in ``file`` (NumPy format) in the job's folder."""
+
+    crs: str
+    file: str
+    transform: tuple[float, float, float, float, float, float]
+    sha256: str
+    report: ImportReport
