@@ -29,8 +29,8 @@ def test_the_rules_stand_in_the_order_of_the_contract(rulebook: Rulebook) -> Non
     assert (
         list(rulebook.constraints)
         == (
-            "GEOM ZONE LANDAPPROVAL FARM ECO URBAN PLAN RIVER DETENTION FLOOD HAZARD GOAF ORE MINERIGHT HERITAGE RIGHTS "
-            "SUPPLIED SOIL LANDUSE"
+            "GEOM ZONE LANDAPPROVAL FARM ECO URBAN PLAN RIVER DETENTION FLOOD HAZARD GOAF ORE MINERIGHT HERITAGE "
+            "RIGHTS SUPPLIED SOIL LANDUSE"
         ).split()
     )
     assert list(rulebook.services) == "WATER POWER ROAD SEWER RAIN TELECOM GAS HEAT CATV POST INTERNET".split()

@@ -13,7 +13,10 @@ from geo_service.model.rulebook import Rulebook, Words
 from geo_service.model.text import Text
 from geo_service.store.definitions import OUTCOMES
 
-FORBIDDEN = "可出让 可以挂牌 批准 合法 合格 审批通过 建议出让 标书 投标 100%已评估 自动审批 无文物 无矿 无灾害 WGS84 地块面积".split()
+FORBIDDEN = (
+    *"可出让 可以挂牌 批准 合法 合格 审批通过 建议出让 标书 投标".split(),
+    *"100%已评估 自动审批 无文物 无矿 无灾害 WGS84 地块面积".split(),
+)
 NAMED_RED_LINES = ("宗地红线", "生态保护红线")
 
 
