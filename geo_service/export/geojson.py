@@ -115,6 +115,19 @@ def compact(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
-def feature_collection(features: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Wrap features."""
-    return {"type": "FeatureCollection", "features": list(features)}
+def verdicts(done: Sequence[tuple[Verdict, Record]]) -> bytes:
+    """Return many parcels as one FeatureCollection in lon/lat."""
+    return compact(
+        {
+            "type": "FeatureCollection",
+            "features": [
+                {
+                    "type": "Feature",
+                    "id": verdict.parcel.id,
+                    "geometry": rounded_geometry(lon_lat(verdict.geometry, verdict.crs), LON_LAT_DECIMALS),
+                    "properties": parcel_properties(body),
+                }
+                for verdict, body in done
+            ],
+        }
+    )

@@ -1,0 +1,515 @@
+"""The commands."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import traceback
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import click
+import pyarrow.parquet as pq
+import typer
+import uvicorn
+
+from geo_service import ingest
+from geo_service.api.app import create_app
+from geo_service.cli import say
+from geo_service.cli.demo import seed
+from geo_service.engine import examine
+from geo_service.errors import (
+    Fault,
+    GeoServiceError,
+    InputError,
+    NotFound,
+    PackageRefused,
+    RejectedRows,
+)
+from geo_service.export import geojson, package
+from geo_service.export.checked import checked
+from geo_service.export.profile import Profile
+from geo_service.export.record import Record, record, record_bytes
+from geo_service.export.table import verdict_table
+from geo_service.model.finding import Verdict
+from geo_service.model.layer import LayerSet
+from geo_service.model.parcel import AsOf, Parcel
+from geo_service.model.rulebook import Rulebook
+from geo_service.service import Service
+from geo_service.store.definitions import bundled, load_catalogue, load_rulebook
+from geo_service.store.template import template
+from geo_service.store.workspace import FILE, Workspace
+from geo_service.store.xlsx import read as read_sheets
+
+DEFAULT_WORKSPACE = Path("workspace")
+DEFAULT_PORT = 8000
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+app = typer.Typer(
+    name="geo-service",
+    help="供地前核查：区域评估、管控要素、通平条件、控制性指标 / Pre-listing checks of industrial land.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+register_app = typer.Typer(
+    help="台账：证明材料、地块信息、指标 / Register: claims, facts, indicators.", no_args_is_help=True
+)
+app.add_typer(register_app, name="register")
+
+WorkspaceOption = Annotated[
+    Path, typer.Option("--workspace", envvar="GEO_SERVICE_WORKSPACE", help="工作区目录 / workspace folder")
+]
+AsOfOption = Annotated[
+    str | None, typer.Option("--as-of", metavar="YYYY-MM-DD", help="核查基准日 / the date asked about")
+]
+
+
+class _Engine(StrEnum):
+    LOCAL = "local"
+
+
+def _civil_today(rulebook: Rulebook) -> date:
+    return datetime.now(ZoneInfo(rulebook.jurisdiction.timezone)).date()
+
+
+def _day(text: str | None, option: str) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(
+            Fault(
+                "bad_date",
+                f"{option} 不是日期",
+                f"{option} is no date",
+                next_zh="按 2026-12-01 的写法",
+                next_en="write it like 2026-12-01",
+                value=text,
+            )
+        ) from error
+
+
+def _service(workspace: Path) -> Service:
+    opened = Workspace.open(workspace)
+    return Service(opened, lambda: _civil_today(opened.rulebook))
+
+
+@app.command()
+def init(
+    directory: Annotated[Path, typer.Argument(help="新工作区目录 / folder of the new workspace")],
+    layers: Annotated[Path | None, typer.Option(help="自带图层目录 / own catalogue")] = None,
+    assessments: Annotated[Path | None, typer.Option(help="自带规则 / own rulebook")] = None,
+    as_of: AsOfOption = None,
+) -> None:
+    """新建工作区 / Make a workspace."""
+    workspace = Workspace.create(
+        directory, layers_dir=layers, assessments_dir=assessments, as_of=_day(as_of, "--as-of")
+    )
+    say.note(f"工作区已建立 / workspace ready: {workspace.directory}")
+    say.note("下一步 / next: geo-service import zones FILE --workspace " + str(workspace.directory))
+
+
+@app.command("import")
+def import_(
+    layer: Annotated[str, typer.Argument(help="图层编号，见 geo-service layers / layer id")],
+    file: Annotated[Path, typer.Argument(help="数据文件 / data file")],
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    crs: Annotated[str | None, typer.Option(help="坐标系代码 / CRS code, e.g. EPSG:4547")] = None,
+    encoding: Annotated[str | None, typer.Option(help="属性编码 / encoding of attributes")] = None,
+    edition_date: Annotated[
+        str | None, typer.Option("--edition-date", metavar="YYYY-MM-DD", help="数据日期 / date of the data")
+    ] = None,
+    id_field: Annotated[str | None, typer.Option("--id-field", help="编号字段 / field with the id")] = None,
+    extent: Annotated[Path | None, typer.Option(help="资料覆盖范围文件 / file with the surveyed extent")] = None,
+    quarantine: Annotated[bool, typer.Option(help="拒绝的行不入库，其余入库 / store the rows that are right")] = False,
+    anywhere: Annotated[bool, typer.Option(help="允许远离开发区 / allow data far from every zone")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="只检查，不入库 / check only")] = False,
+) -> None:
+    """导入图层为一个数据版次 / Import a file as an edition of a layer."""
+    service = _service(workspace)
+    spec = service.catalogue.layers.get(layer)
+    if spec is None:
+        listed = "、".join(service.catalogue.layers)
+        raise NotFound(f"没有图层 {layer}；可用：{listed} / no layer {layer}; there are: {listed}")
+    dated = _day(edition_date, "--edition-date")
+    if dated is None:
+        dated = _civil_today(service.rulebook)
+        say.note(f"未给出数据日期，按导入日 {dated} 计 / no --edition-date: the day of import {dated} stands for it")
+    zone_shapes = service.zone_shapes()
+    try:
+        data, report = ingest.read_layer(
+            spec,
+            service.catalogue,
+            service.rulebook.jurisdiction,
+            file,
+            crs=crs,
+            encoding=encoding,
+            edition_date=dated,
+            id_field=id_field,
+            extent=extent,
+            quarantine=quarantine,
+            zones=zone_shapes,
+            anywhere=anywhere,
+        )
+    except RejectedRows:
+        say.note("文件被拒绝，未入库任何数据 / refused; nothing was stored. --quarantine 可只入库其余行")
+        raise
+    for line in say.report_lines(report):
+        say.out(line)
+    if dry_run:
+        say.note("仅检查，未入库 / dry run: nothing was stored")
+        return
+    edition = service.workspace.publish(data, report, at=datetime.now(ZoneInfo("UTC")))
+    say.out(f"  数据版次 edition {edition.name}")
+
+
+@app.command()
+def layers(workspace: WorkspaceOption = DEFAULT_WORKSPACE) -> None:
+    """列出图层及其数据版次 / List layers and their editions."""
+    opened = Workspace.open(workspace)
+    published = {row.name: row for row in opened.editions() if row.published}
+    by_layer = {row.layer: row for row in published.values()}
+    for line in say.table(
+        [
+            (
+                name,
+                f"{spec.title.zh} / {spec.title.en}",
+                by_layer[name].name if name in by_layer else "未导入 / not imported",
+                by_layer[name].edition_date if name in by_layer else None,
+                by_layer[name].report.stored if name in by_layer else None,
+            )
+            for name, spec in opened.catalogue.layers.items()
+        ]
+    ):
+        say.out(line)
+
+
+@register_app.command("template")
+def register_template(
+    file: Annotated[Path, typer.Argument(help="要写的 XLSX / XLSX to write")],
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+) -> None:
+    """写出台账填报模板 / Write the spreadsheet to fill in."""
+    content = template(Workspace.open(workspace).rulebook)
+    file.write_bytes(content)
+    say.note(f"模板已写出 / template written: {file}")
+
+
+@register_app.command("import")
+def register_import(
+    file: Annotated[Path, typer.Argument(help="填好的 XLSX / filled spreadsheet")],
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+) -> None:
+    """导入台账，全部成功或全部不入 / Import the spreadsheet, all or nothing."""
+    opened = Workspace.open(workspace)
+    content = _read(file)
+    sheets = read_sheets(content, opened.rulebook)
+    changes = opened.register.put(
+        sheets.claims, sheets.facts, sheets.indicators, source=file.name, at=datetime.now(ZoneInfo("UTC"))
+    )
+    say.out(
+        f"证明材料 claims {len(sheets.claims)} · 地块信息 facts {len(sheets.facts)} · "
+        f"指标 indicators {len(sheets.indicators)} · 新增 added {changes.added} · 替换 replaced {changes.replaced}"
+    )
+
+
+@app.command()
+def assess(
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    parcel: Annotated[list[str] | None, typer.Option(help="地块编号，可多次 / parcel id, repeatable")] = None,
+    zone: Annotated[str | None, typer.Option(help="只核查该开发区 / only parcels of this zone")] = None,
+    as_of: AsOfOption = None,
+    engine: Annotated[_Engine, typer.Option(help="计算方式 / engine")] = _Engine.LOCAL,
+    out: Annotated[Path | None, typer.Option(help=".jsonl、.geojson 或 .parquet 文件 / file to write")] = None,
+) -> None:
+    """核查地块并留存结论 / Assess parcels and keep their verdicts."""
+    del engine
+    service = _service(workspace)
+    chosen = _day(as_of, "--as-of")
+    ids = parcel or list(service.parcels)
+    done: list[tuple[Verdict, Record]] = []
+    for parcel_id in say.progress(ids, len(ids), "核查 assessing"):
+        verdict = service.verdict(parcel_id, chosen)
+        if zone is None or (verdict.zone is not None and zone in (verdict.zone.id, verdict.zone.version)):
+            done.append((verdict, service.record(parcel_id, chosen)))
+    service.workspace.register.append_verdicts(
+        (
+            verdict.parcel.id,
+            verdict.as_of,
+            body["provenance"]["digest"],
+            verdict.decision.status.value,
+            record_bytes(body),
+        )
+        for verdict, body in done
+    )
+    if out is None:
+        for _, body in done:
+            say.out_bytes(record_bytes(body))
+    else:
+        _write_verdicts(out, done)
+    counts = {status: sum(1 for verdict, _ in done if verdict.decision.status == status) for status in say.STATUS}
+    say.note(" · ".join(f"{say.STATUS[status]} {count}" for status, count in counts.items()))
+
+
+def _write_verdicts(out: Path, done: list[tuple[Verdict, Record]]) -> None:
+    if out.suffix == ".jsonl":
+        out.write_bytes(b"".join(record_bytes(body) + b"\n" for _, body in done))
+    elif out.suffix == ".geojson":
+        out.write_bytes(geojson.verdicts(done))
+    elif out.suffix == ".parquet":
+        pq.write_table(verdict_table(done), out)
+    else:
+        raise InputError(
+            Fault(
+                "unknown_format",
+                "--out 只支持 .jsonl、.geojson、.parquet",
+                "--out takes .jsonl, .geojson or .parquet",
+                value=out.name,
+            )
+        )
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="任一支持格式的界址文件 / boundaries in any accepted format")],
+    workspace: Annotated[
+        Path | None, typer.Option("--workspace", envvar="GEO_SERVICE_WORKSPACE", help="工作区目录 / workspace folder")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON")] = False,
+    project_type: Annotated[str | None, typer.Option("--project-type", help="项目类型 / project type")] = None,
+    zone: Annotated[str | None, typer.Option(help="按该开发区核查 / judge by this zone")] = None,
+    crs: Annotated[str | None, typer.Option(help="坐标系代码 / CRS code")] = None,
+    as_of: AsOfOption = None,
+) -> None:
+    """核查一个界址文件，不入库 / Check boundaries; nothing is stored."""
+    chosen = _day(as_of, "--as-of")
+    place = workspace or DEFAULT_WORKSPACE
+    if workspace is not None or (place / FILE).exists():
+        service = _service(place)
+        boundaries = service.read_boundaries(file, file.name, crs)
+        found = service.check(boundaries, chosen, project_type, zone)
+    else:
+        say.note("没有工作区：未导入任何图层 / no workspace: no layer is imported")
+        catalogue, rulebook = load_catalogue(bundled()[0]), load_rulebook(bundled()[1])
+        boundaries = ingest.read_boundaries(
+            file,
+            file.name,
+            catalogue,
+            rulebook.jurisdiction,
+            parcels_spec=catalogue.layers[rulebook.parcels_layer],
+            crs=crs,
+        )
+        if zone is not None:
+            raise NotFound(f"没有工作区，也就没有开发区 {zone} / no workspace, hence no zone {zone}")
+        asked = AsOf(chosen, _civil_today(rulebook))
+        parcels = [_typed(parcel, project_type) for _, parcel in boundaries.parcels]
+        verdicts = examine(parcels, LayerSet(), catalogue, rulebook, asked)
+        found = list(zip([row for row, _ in boundaries.parcels], verdicts, strict=True))
+    records = [record(verdict) for _, verdict in found]
+    if as_json:
+        say.out_bytes(geojson.compact(checked(records, boundaries.rejected)))
+    else:
+        for line in say.report_lines(boundaries.report):
+            say.note(line)
+        for (_, verdict), body in zip(found, records, strict=True):
+            for line in say.verdict_lines(verdict, body):
+                say.out(line)
+    say.fault_lines(boundaries.rejected)
+    if not records:
+        raise typer.Exit(2)
+    positive = all(body["verdict"]["status"] in ("ready", "conditional") for body in records)
+    raise typer.Exit(0 if positive and not boundaries.rejected else 1)
+
+
+@app.command("map")
+def map_(
+    out: Annotated[Path, typer.Option(help="单文件地图 .html / single-file map")],
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    as_of: AsOfOption = None,
+) -> None:
+    """写出可离线打开的单文件地图 / Write a map that opens from disk."""
+    service = _service(workspace)
+    for _ in say.progress(service.verdicts(None, _day(as_of, "--as-of")), len(service.parcels), "核查 assessing"):
+        pass
+    out.write_text(service.zone_map(_day(as_of, "--as-of"), single_file=True), encoding="utf-8")
+    say.note(f"地图已写出 / map written: {out}")
+
+
+@app.command()
+def export(
+    parcels: Annotated[list[str], typer.Argument(help="地块编号 / parcel ids")],
+    out: Annotated[Path, typer.Option(help="成果包 .zip / package to write")],
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    profile: Annotated[Profile, typer.Option(help="公开资料或内部卷 / public or internal")] = Profile.PUBLIC,
+    force: Annotated[bool, typer.Option(help="未达条件仍导出，每页注明 / make it anyway, marked")] = False,
+    as_of: AsOfOption = None,
+) -> None:
+    """生成出让前核查成果包 / Make a tender package."""
+    service = _service(workspace)
+    _, content = service.package(parcels, _day(as_of, "--as-of"), profile, forced=force)
+    out.write_bytes(content)
+    say.note(f"成果包已写出 / package written: {out}（{len(content)} B）")
+
+
+@app.command()
+def verify(
+    file: Annotated[Path, typer.Argument(help="成果包 .zip / package")],
+    workspace: Annotated[
+        Path | None, typer.Option("--workspace", help="与该工作区比对 / compare with this workspace")
+    ] = None,
+) -> None:
+    """校验成果包，不需网络 / Verify a package offline."""
+    verified = package.verify(_read(file))
+    for fault in verified.faults:
+        say.out(f"校验不通过 / not intact: {fault}")
+    if not verified.intact:
+        raise typer.Exit(1)
+    manifest = verified.manifest
+    say.out(f"完整 / intact: {len(manifest['files'])} 个文件 files, {manifest['profile']}, {manifest['as_of']}")
+    if manifest["forced"]:
+        say.out("未达条件强制导出 / exported although not ready: " + "、".join(manifest["forced_parcels"]))
+    if workspace is not None:
+        opened = Workspace.open(workspace)
+        published = opened.register.published()
+        changed = [entry for entry in manifest["editions"] if published.get(entry["id"]) != entry["edition"]]
+        for entry in changed:
+            spec = opened.catalogue.layers.get(entry["id"])
+            title = entry["id"] if spec is None else f"{spec.title.zh} / {spec.title.en}"
+            say.out(f"输入已变化 / input changed：{title} {entry['edition']} → {published.get(entry['id'], '—')}")
+        if manifest["rulebook"]["sha256"] != opened.rulebook.sha256:
+            say.out(f"规则已变化 / rules changed：{manifest['rulebook']['edition']} → {opened.rulebook.edition}")
+
+
+@app.command()
+def serve(
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    host: Annotated[str, typer.Option(help="监听地址 / address")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="端口 / port")] = DEFAULT_PORT,
+    allow_anonymous: Annotated[
+        bool, typer.Option("--allow-anonymous", help="允许他机匿名访问 / let other machines in without login")
+    ] = False,
+) -> None:
+    """启动地图与接口 / Serve map and API."""
+    _check_host(host, allow_anonymous)
+    _run(_service(workspace), host, port)
+
+
+@app.command()
+def demo(
+    port: Annotated[int, typer.Option(help="端口 / port")] = DEFAULT_PORT,
+    directory: Annotated[Path, typer.Option(help="演示工作区目录 / folder of the demo workspace")] = Path(
+        "demo-workspace"
+    ),
+    prepare_only: Annotated[
+        bool, typer.Option("--prepare-only", help="只准备，不启动 / prepare, do not serve")
+    ] = False,
+) -> None:
+    """导入演示数据，核查并启动地图 / Import the demo data, assess them, serve the map."""
+    _check_port("127.0.0.1", port)
+    workspace = seed(directory)
+    service = Service(workspace, lambda: _civil_today(workspace.rulebook))
+    ids = list(service.parcels)
+    for parcel_id in say.progress(ids, len(ids), "核查 assessing"):
+        service.record(parcel_id)
+    if prepare_only:
+        say.note(f"演示工作区 / demo workspace: {directory}")
+        return
+    _run(service, "127.0.0.1", port)
+
+
+def _check_host(host: str, allow_anonymous: bool) -> None:
+    if host in LOOPBACK:
+        return
+    if not allow_anonymous:
+        raise InputError(
+            Fault(
+                "anonymous_refused",
+                f"在 {host} 上监听会让他机匿名访问",
+                f"listening on {host} lets other machines in without login",
+                next_zh="确需如此请加 --allow-anonymous",
+                next_en="add --allow-anonymous if that is meant",
+            )
+        )
+    say.note(f"警告 warning: {host} 上的任何人都可匿名访问 / anyone who reaches {host} may read everything")
+
+
+def _check_port(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise InputError(
+                Fault(
+                    "port_taken",
+                    f"端口 {port} 已被占用",
+                    f"port {port} is taken",
+                    next_zh=f"换一个端口，例如 make demo PORT={port + 1}",
+                    next_en=f"choose another, e.g. make demo PORT={port + 1}",
+                )
+            ) from error
+
+
+def _run(service: Service, host: str, port: int) -> None:
+    _check_port(host, port)
+    say.note(f"地图 / map: http://{host}:{port}/map")
+    say.note(f"接口 / API: http://{host}:{port}/  · 停止 / stop: Ctrl-C")
+    uvicorn.run(create_app(service), host=host, port=port, log_level="warning")
+
+
+def _typed(parcel: Parcel, project_type: str | None) -> Parcel:
+    return parcel if project_type is None else replace(parcel, project_type=project_type)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise InputError(
+            Fault("file_unreadable", "文件不存在或无法读取", "no such file, or it cannot be read", where=file.name)
+        ) from error
+
+
+def _report(error: GeoServiceError) -> int:
+    if isinstance(error, InputError):
+        say.fault_lines(error.faults)
+        return 2
+    if isinstance(error, PackageRefused):
+        for parcel, status, reasons in error.refused:
+            say.note(f"{parcel}: 地块不具备条件，不能生成成果包（缺{len(reasons)}项） / package refused ({status})")
+            for reason in reasons:
+                say.note(f"  {reason}")
+        say.note("仍要生成（每页印“未达条件强制导出”）/ to make it anyway, marked on every page: --force")
+        return 1
+    for line in str(error).splitlines() or [type(error).__name__]:
+        say.note(f"错误 error: {line}")
+    return 2
+
+
+def main(arguments: Iterable[str] | None = None) -> None:
+    """Run the command line and exit."""
+    try:
+        app(list(arguments) if arguments is not None else None, standalone_mode=False)
+        code = 0
+    except GeoServiceError as error:
+        code = _report(error)
+    except click.exceptions.Exit as error:
+        code = error.exit_code
+    except click.exceptions.Abort:
+        say.note("已中断 / interrupted")
+        code = 130
+    except click.ClickException as error:
+        error.show()
+        code = 2
+    except Exception:  # noqa: BLE001  # the last line of defence: a trace is for us, not for the planner
+        say.note("内部错误，未完成 / internal error; nothing was decided. 请将以下信息发给维护人员 / please report:")
+        say.note(traceback.format_exc(limit=-3))
+        code = 3
+    sys.exit(code)

@@ -1,0 +1,125 @@
+"""What a person reads in a terminal: verdicts, import reports, faults. Chinese first, English beside it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from geo_service.errors import Fault
+from geo_service.export.record import Record
+from geo_service.model.finding import Verdict
+from geo_service.model.report import ImportReport
+from geo_service.model.units import M2_PER_HA, area_text, grouped, mu
+from geo_service.projection import crs_of
+
+STATUS = {
+    "ready": "具备供应条件（依据现有数据） / ready to list, on these data",
+    "conditional": "附条件具备 / conditional",
+    "not_ready": "暂不具备供应条件 / not ready",
+    "undetermined": "资料不足，暂不能判定 / undetermined",
+}
+EFFECT = {"not_ready": "公告前必办", "undetermined": "资料不足", "condition": "写入公告和合同的条件"}
+
+_stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+
+T = TypeVar("T")
+
+
+def note(text: str) -> None:
+    """Say something beside the result."""
+    _stderr.print(text, markup=False)
+
+
+def fault_lines(faults: Iterable[Fault]) -> None:
+    """Say what is wrong, one line a fault."""
+    for fault in faults:
+        note(f"错误 error: {fault.line()}")
+
+
+def out(text: str) -> None:
+    """Print a line of the result."""
+    sys.stdout.write(text + "\n")
+
+
+def out_bytes(content: bytes) -> None:
+    """Print a line of the result as it is."""
+    sys.stdout.buffer.write(content + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def progress(items: Iterable[T], total: int, title: str) -> Iterator[T]:
+    """Show a bar on stderr while items go by; nothing where stderr is no terminal and there is little to do."""
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=_stderr,
+        transient=True,
+    ) as bar:
+        yield from bar.track(items, total=total, description=title)
+
+
+def verdict_lines(verdict: Verdict, body: Record) -> Iterator[str]:
+    """Write a verdict for a terminal."""
+    parcel = body["parcel"]
+    name = f" {parcel['name']}" if parcel["name"] else ""
+    yield f"{parcel['id']}{name} · {STATUS[body['verdict']['status']]}"
+    yield (
+        f"  面积 area {area_text(verdict.area_m2)} = {grouped(verdict.area_m2 / M2_PER_HA, 4)}公顷 ha"
+        f" = {grouped(mu(verdict.area_m2), 4)}亩 mu；椭球面积 ellipsoidal {area_text(verdict.ellipsoidal_area_m2)}"
+    )
+    yield f"  坐标系 CRS {parcel['crs']}{_meridian(verdict.crs)} · 核查基准日 as of {body['as_of']}"
+    for repair in verdict.parcel.repairs:
+        yield f"  修复 repaired: {repair.zh} / {repair.en}"
+    until = body["verdict"]["valid_until"]
+    if until:
+        yield f"  本结论依据现有数据有效至 holds until {until}"
+    if body["verdict"]["boundary_sensitive"]:
+        yield "  边界临界 boundary-sensitive"
+    heading = None
+    for reason in body["verdict"]["reasons"]:
+        if reason["effect"] != heading:
+            heading = reason["effect"]
+            count = sum(1 for other in body["verdict"]["reasons"] if other["effect"] == heading)
+            yield f"  {EFFECT[heading]} ({count})"
+        yield f"    {reason['code']}: {reason['message']['zh']} / {reason['message']['en']}"
+    for constraint in body["constraints"]:
+        coverage = constraint["coverage"]
+        if coverage and coverage["noise_m2"] > 0 and constraint["outcome"] == "clear":
+            yield f"  提示 note {constraint['code']}: {constraint['message']['zh']} / {constraint['message']['en']}"
+
+
+def _meridian(code: str) -> str:
+    operation = crs_of(code).coordinate_operation
+    origins = [param.value for param in operation.params if "longitude" in param.name.lower()] if operation else []
+    return f" 中央子午线 central meridian {origins[0]:g}°" if origins else ""
+
+
+def report_lines(report: ImportReport) -> Iterator[str]:
+    """Write an import report for a terminal."""
+    yield f"{report.source_name} → {report.layer}（{report.driver}）"
+    yield f"  坐标系 CRS {report.crs}（{report.crs_how}） · 编码 encoding {report.encoding}（{report.encoding_how}）"
+    yield (
+        f"  读取 read {report.read} = 入库 stored {report.stored} + 拒绝 rejected {len(report.rejected)}"
+        f" + 已删标记 deleted {report.deleted}"
+    )
+    for repair in report.repairs:
+        row = f"第{repair.row}行 row {repair.row} " if repair.row is not None else ""
+        change = f"，面积变化 area change {grouped(repair.area_change_m2, 2)}㎡" if repair.geometry_changed else ""
+        yield f"  修复 repaired: {row}{repair.id or ''} {repair.zh} / {repair.en}{change}"
+    for text in (*report.warnings, *report.notes):
+        yield f"  提醒 note: {text}"
+    for fault in report.rejected:
+        yield f"  拒绝 rejected: {fault.line()}"
+
+
+def table(rows: Sequence[Sequence[Any]]) -> Iterator[str]:
+    """Write rows with tabs between, so that they read in a terminal and cut in a shell."""
+    for row in rows:
+        yield "\t".join("—" if value is None else str(value) for value in row)

@@ -1,0 +1,172 @@
+"""Case files: one TOML a rule, readable without Python; every rule of the rulebook has one.
+
+Each case starts from a parcel that is ready (``tests/world.py``: zone from -2000 to 3000 m, parcel from 100 to 300 m in
+local metres, 200 m × 200 m) and changes something. Keys of a case:
+
+``name`` a plain sentence · ``as_of`` · ``parcel`` box [west, south, east, north] · ``drop`` layers removed · ``edition_date``
+{layer = date} · ``put``/``only`` lists of {layer, id, box | line | ring, …attributes} added to, or instead of, a layer's
+features · ``change`` list of {layer, where, set} · ``facts`` of the parcel (project_type, land_use, land_use_system,
+handover_on, demands, zone, repaired = true) · ``claims`` list of {service, …} instead of that service's · ``no_claims`` list
+of services · ``indicators`` {code = [value, unit]} · ``expect``: outcome, severity, reason, kind, status, met, network, effect,
+stage, and text: message, clause, needed (must stand in the Chinese or English words), areas: covered_m2, uncovered_m2,
+unsurveyed_m2, noise_m2, area_m2 of ``class``, and valid_until.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import shapely
+
+from geo_service.model.parcel import Repair
+from geo_service.model.register import ClaimKind, IndicatorValue, Reach
+from tests.world import AS_OF, World, at, box, claim, features, found, line, ready_world, rulebook
+
+FOLDER = Path(__file__).parent
+FILES = sorted(FOLDER.glob("*.toml"))
+AREAS = ("covered_m2", "uncovered_m2", "unsurveyed_m2", "noise_m2")
+PLAIN = ("outcome", "severity", "reason", "kind", "network", "design", "required", "distance_m", "value", "standard")
+
+
+def every_rule() -> tuple[str, ...]:
+    """All codes of the rulebook."""
+    order = rulebook().order
+    return (*order.core, *order.local, *order.constraints, *order.services, order.level, *order.indicators)
+
+
+def cases() -> list[Any]:
+    """All cases with their rule's code."""
+    found_cases = []
+    for file in FILES:
+        for case in tomllib.loads(file.read_text(encoding="utf-8"))["cases"]:
+            found_cases.append(pytest.param(file.stem, case, id=f"{file.stem}: {case['name']}"))
+    return found_cases
+
+
+def test_every_rule_has_a_case_file() -> None:
+    assert sorted(file.stem for file in FILES) == sorted(every_rule())
+
+
+def test_every_case_is_a_sentence_and_expects_something() -> None:
+    for parameters in cases():
+        code, case = parameters.values
+        assert len(case["name"].split()) >= 4, f"{code}: {case['name']}"
+        assert "outcome" in case["expect"], f"{code}: {case['name']}"
+
+
+@pytest.mark.parametrize(("code", "case"), cases())
+def test_case(code: str, case: dict[str, Any]) -> None:
+    world = build(case)
+    body = world.record(case.get("as_of", AS_OF))
+    entry, expect = found(body, code), case["expect"]
+    reasons = [reason for reason in body["verdict"]["reasons"] if reason["code"] == code]
+    for key, wanted in expect.items():
+        if key in PLAIN:
+            assert entry[key] == (None if wanted == "none" else wanted), key
+        elif key in AREAS:
+            assert entry["coverage"][key] == pytest.approx(wanted, abs=1e-6), key
+        elif key == "status":
+            assert body["verdict"]["status"] == wanted
+        elif key == "met":
+            assert body["readiness"]["met"] == (None if wanted == "unknown" else wanted)
+        elif key == "valid_until":
+            assert body["verdict"]["valid_until"] == wanted
+        elif key == "parts":
+            assert {part["class"]: pytest.approx(part["area_m2"], abs=1e-6) for part in entry["parts"]} == wanted
+        elif key == "message":
+            assert wanted in entry["message"]["zh"] + entry["message"]["en"]
+        elif key == "effect":
+            assert wanted in ([reason["effect"] for reason in reasons] or ["none"])
+        elif key == "stage":
+            assert wanted in [reason["stage"] for reason in reasons]
+        elif key in ("clause", "needed"):
+            said = "".join(reason[key]["zh"] + reason[key]["en"] for reason in reasons if reason[key])
+            assert wanted in said
+        elif key == "reports":
+            assert [report["report_no"] for report in entry["reports"]] == wanted
+        else:
+            pytest.fail(f"unknown expectation {key!r}")
+
+
+def build(case: dict[str, Any]) -> World:
+    """Make the world of a case."""
+    known = {
+        "name", "as_of", "parcel", "drop", "edition_date", "put", "only", "change", "facts", "claims", "no_claims",
+        "indicators", "expect",
+    }  # fmt: skip
+    assert set(case) <= known, f"unknown keys {sorted(set(case) - known)}"
+    world = ready_world()
+    if "parcel" in case:
+        world = world.with_parcel(geometry=box(*case["parcel"]))
+    for layer in case.get("drop", ()):
+        world = world.without(layer)
+    cleared: set[str] = set()
+    for row in case.get("only", ()):
+        if row["layer"] not in cleared:
+            world = world.only_rows(row["layer"])
+            cleared.add(row["layer"])
+        world = world.with_rows(row["layer"], _row(row))
+    for row in case.get("put", ()):
+        world = world.with_rows(row["layer"], _row(row))
+    for change in case.get("change", ()):
+        values = {key: None if value == "none" else value for key, value in change["set"].items()}
+        if "box" in values:
+            values["geometry"] = box(*values.pop("box"))
+        world = world.changed_rows(change["layer"], change.get("where", {}), **values)
+    for layer, day in case.get("edition_date", {}).items():
+        edition = world.editions[layer]
+        rows = [
+            {"id": edition.data.ids[row], "geometry": edition.data.geometries[row]}
+            | {name: column[row] for name, column in edition.data.attributes.items()}
+            for row in range(len(edition.data))
+        ]
+        world = world.with_edition(features(layer, rows, edition_date=day))
+    return _parcel(world, case)
+
+
+def _parcel(world: World, case: dict[str, Any]) -> World:
+    facts = dict(case.get("facts", {}))
+    if facts.pop("repaired", False):
+        world = world.with_parcel(repairs=(Repair("self_crossing", "自相交已修复", "mended", geometry_changed=True),))
+    if "demands" in facts:
+        facts["demands"] = tuple(sorted(facts["demands"].items()))
+    world = world.with_parcel(**{key: None if value == "none" else value for key, value in facts.items()})
+    for service in case.get("no_claims", ()):
+        world = world.with_claims(instead_of=service)
+    replaced: set[str] = set()
+    for entry in case.get("claims", ()):
+        values = dict(entry)
+        service = values.pop("service")
+        if "kind" in values:
+            values["kind"] = ClaimKind(values["kind"])
+        if "reach" in values:
+            values["reach"] = Reach(values["reach"])
+        world = world.with_claims(claim(service, **values), instead_of=None if service in replaced else service)
+        replaced.add(service)
+    if "indicators" in case:
+        values_of = {value.code: value for value in world.parcel.indicators}
+        for code, (value, unit) in case["indicators"].items():
+            values_of[code] = IndicatorValue("P", code, None if value == "none" else value, unit, "示例〔2026〕2号")
+        world = world.with_parcel(indicators=tuple(values_of.values()))
+    return world
+
+
+def _row(row: dict[str, Any]) -> dict[str, Any]:
+    values = {key: value for key, value in row.items() if key not in ("layer", "box", "line", "ring")}
+    if "box" in row:
+        values["geometry"] = box(*row["box"])
+    elif "line" in row:
+        values["geometry"] = line(*(tuple(point) for point in row["line"]))
+    elif "ring" in row:
+        values["geometry"] = at(shapely.Polygon(row["ring"]))
+    return values
+
+
+def test_dates_in_cases_are_dates() -> None:
+    for parameters in cases():
+        _, case = parameters.values
+        assert isinstance(case.get("as_of", AS_OF), date)
