@@ -49,7 +49,7 @@ def write(workspace_dir: Path, data: Features | Grid, report: ImportReport, *, a
     """
     folder = workspace_dir / FOLDER
     with exclusive(folder / LOCK, IMPORT_TURN_S):
-        edition = _stored(folder, data)
+        edition = _stored(folder, data, report)
     Register(Sqlite.open(workspace_dir / REGISTER)).publish(
         data.spec.id,
         edition.name,
@@ -93,12 +93,12 @@ def _suffix(spec: LayerSpec) -> str:
     return ".tif" if spec.geometry is GeometryKind.RASTER else ".parquet"
 
 
-def _stored(folder: Path, data: Features | Grid) -> Edition:
+def _stored(folder: Path, data: Features | Grid, report: ImportReport) -> Edition:
     spec = data.spec
     temporary = folder / (spec.id + PARTIAL)
     try:
         if isinstance(data, Features):
-            table = parquet.table(data)
+            table = parquet.table(data, report.repairs)
             sha256 = parquet.sha256(table)
             parquet.write(table, temporary)
         else:

@@ -20,11 +20,13 @@ from pyproj import CRS
 from geo_service.errors import WorkspaceError
 from geo_service.model.catalogue import FieldType, LayerSpec
 from geo_service.model.layer import Features, Origin, Value
+from geo_service.model.parcel import Repair
 from geo_service.store.digest import canonical, damaged, digest
 
 KEY = b"geo_service"
 ID = "id"
 ORIGIN = TypeAdapter(Origin)
+REPAIRS = TypeAdapter(list[Repair])
 ARROW: dict[FieldType, pa.DataType] = {
     FieldType.TEXT: pa.string(),
     FieldType.NUMBER: pa.float64(),
@@ -35,8 +37,14 @@ ARROW: dict[FieldType, pa.DataType] = {
 TYPES = {*ARROW.values(), pa.binary()}
 
 
-def table(features: Features) -> pa.Table:
-    """Lay features out as an Arrow table with all metadata."""
+def table(features: Features, repairs: Sequence[Repair] = ()) -> pa.Table:
+    """Lay features out as an Arrow table with all metadata.
+
+    Repairs that changed an outline are part of the content, because a verdict depends on them.
+    """
+    mended = [repair for repair in repairs if repair.geometry_changed]
+    if not {repair.id for repair in mended} <= set(features.ids):
+        raise ValueError("a repair that changed an outline names no feature")
     columns = {
         ID: pa.array(features.ids, pa.string()),
         "geometry": pa.array(_wkb(features.geometries), pa.binary()),
@@ -53,6 +61,7 @@ def table(features: Features) -> pa.Table:
         "crs": features.crs,
         "origin": ORIGIN.dump_python(features.origin, mode="json"),
         "extent": extent,
+        "repairs": REPAIRS.dump_python(mended, mode="json"),
     }
     return pa.table(columns).replace_schema_metadata({b"geo": canonical(_standard(features)), KEY: canonical(own)})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -53,6 +54,21 @@ def test_a_mended_outline_is_remembered(filled):
     assert parcel(again, "P1").repairs == (BOW_TIE, SWAPPED)
     assert parcel(again, "P2").repairs == ()
     assert parcels(again)[0].repairs == (BOW_TIE, SWAPPED)
+
+
+def test_a_mended_outline_makes_another_edition_and_other_remarks_do_not(workspace, make_features, make_report):
+    names = [
+        workspace.publish(make_features(), make_report(repairs=repairs)).name
+        for repairs in ((), (BOW_TIE,), (SWAPPED,))
+    ]
+    assert names[0] == names[2] != names[1]
+    assert parcel(workspace, "P1").repairs == ()
+
+
+def test_a_mended_outline_of_nobody_is_not_stored_in_silence(workspace, make_features, make_report):
+    with pytest.raises(ValueError, match="names no feature"):
+        workspace.publish(make_features(), make_report(repairs=(replace(BOW_TIE, id=None),)))
+    assert workspace.editions() == ()
 
 
 def test_one_parcel_equals_the_same_among_all(filled):
