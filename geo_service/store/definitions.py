@@ -148,7 +148,7 @@ def load_rulebook(directory: Path) -> Rulebook:
         if name != main.name and (name.count("/") != 1 or name.split("/")[0] not in PLACES):
             faults.append(f"{name}: 不在规定目录 / not in a directory that is read ({', '.join(PLACES)})")
     order = data.get("order", {})
-    level_code = order.get("level", "") if isinstance(order, dict) else ""
+    level_code = str(order.get("level", "")) if isinstance(order, dict) else ""
     core = _rules(AssessmentRule, files, "core", faults)
     local = _rules(AssessmentRule, files, "local", faults)
     constraints = _rules(ConstraintRule, files, "constraints", faults)
@@ -347,7 +347,7 @@ def _can_be(field: FieldSpec | None, value: str) -> bool:
 def _order_faults(
     order: Any, found: Mapping[str, Mapping[str, BaseModel]], files: Mapping[str, Path], level_code: str
 ) -> list[str]:
-    if not isinstance(order, dict) or any(not isinstance(order.get(key), list) for key in found):
+    if not isinstance(order, dict) or not all(_is_list_of_text(order.get(key)) for key in found):
         return [f"rulebook.toml: order: 须列出 / must list {', '.join((*found, 'level'))}"]
     faults = []
     for key, rules in found.items():
@@ -370,6 +370,10 @@ def _order_faults(
     if f"readiness/{level_code}.toml" not in files:
         faults.append(f"rulebook.toml: order.level: “{level_code}”没有文件 / {level_code!r} has no file")
     return faults
+
+
+def _is_list_of_text(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, str) for entry in value)
 
 
 def _name_faults(name: str, stem: str, rule: BaseModel) -> Iterator[str]:

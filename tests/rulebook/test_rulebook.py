@@ -172,6 +172,7 @@ def test_reading_twice_gives_the_same_value_and_hash(rulebook: Rulebook) -> None
         ),
         ("rulebook.toml", '"SEI", "HER"]', '"SEI"]', "core/HER.toml: 未列入rulebook.toml的order.core"),
         ("rulebook.toml", '"WRA", "CLI"]', '"WRA", "CLI", "TRA"]', "rulebook.toml: order.local: “TRA”没有文件"),
+        ("rulebook.toml", '"HER"]', '["HER"]]', "rulebook.toml: order: 须列出"),
         ("rulebook.toml", 'level = "LEVEL"', 'level = "FLAT"', "rulebook.toml: order.level: “FLAT”没有文件"),
         (
             "rulebook.toml",
