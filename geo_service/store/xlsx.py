@@ -31,7 +31,6 @@ MAX_COLUMNS = 64
 # How an old .xls or an encrypted workbook begins.
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
-REQUIRED = Wrong("required", "必填", "required", "请填写", "fill it in")
 STRAY_VALUE = Wrong(
     "stray_value",
     "该列没有表头，内容不会被读取",
@@ -235,7 +234,11 @@ def _rows(target: Any, sheet: Sheet, faults: list[Fault]) -> Iterator[_Row]:
                 except Wrong as wrong:
                     row.wrong(column.key, wrong, filled[index].value)
             elif column.required:
-                row.wrong(column.key, REQUIRED)
+                title = column.title
+                row.wrong(
+                    column.key,
+                    Wrong("required", f"“{title.zh}”必填", f"'{title.en}' is required", "请填写", "fill it in"),
+                )
         for index in sorted(filled.keys() - columns.keys()):
             row.faults.append(STRAY_VALUE.fault(f"{name}!{_letter(index)}{number}", filled[index].value))
         yield row
