@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from threading import Lock
+from typing import TypeVar
 
 import shapely
 from shapely.geometry.base import BaseGeometry
@@ -34,10 +35,86 @@ from geo_service.store.workspace import Workspace
 
 KEPT_VERDICTS = 20_000
 Key = tuple[str, date, str | None]
+Kept = TypeVar("Kept", Verdict, Record)
+WITHHELD = (Secrecy.CONFIDENTIAL, Secrecy.SECRET)
+
+
+class Snapshot:
+    """What is published at one moment, with what has been concluded from it so far.
+
+    An answer that reads one snapshot never mixes two editions of a layer, and nothing that was concluded from old
+    editions outlives them.
+    """
+
+    def __init__(self, workspace: Workspace, revision: int) -> None:
+        self.revision = revision
+        self.layers: LayerSet = workspace.layer_set()
+        self.parcels: dict[str, Parcel] = {parcel.id: parcel for parcel in stored.parcels(workspace, self.layers)}
+        self._workspace = workspace
+        # Held while a verdict is computed: callers who ask for the same parcels at once then share the work.
+        self._lock = Lock()
+        self._verdicts: OrderedDict[Key, Verdict] = OrderedDict()
+        self._records: OrderedDict[Key, Record] = OrderedDict()
+
+    def verdict(self, parcel_id: str, asked: AsOf, project_type: str | None = None) -> Verdict:
+        """Examine one parcel; what was concluded is kept.
+
+        Raises
+        ------
+        NotFound
+            When no parcel has that id.
+        """
+        found = self.parcels.get(parcel_id) or stored.parcel(self._workspace, parcel_id, self.layers)
+        key = (parcel_id, asked.of(found), project_type)
+        known = self._verdicts.get(key)
+        if known is not None:
+            return known
+        with self._lock:
+            known = self._verdicts.get(key)
+            if known is None:
+                known = next(self.examine([found], asked, project_type, None))
+                _keep(self._verdicts, key, known)
+        return known
+
+    def record(self, parcel_id: str, asked: AsOf, project_type: str | None = None) -> Record:
+        """Return the assessment record of one parcel.
+
+        Raises
+        ------
+        NotFound
+            When no parcel has that id.
+        """
+        verdict = self.verdict(parcel_id, asked, project_type)
+        key = (parcel_id, verdict.as_of, project_type)
+        known = self._records.get(key)
+        if known is None:
+            known = record(verdict)
+            with self._lock:
+                _keep(self._records, key, known)
+        return known
+
+    def verdicts(self, ids: Iterable[str] | None, asked: AsOf) -> Iterator[Verdict]:
+        """Examine several parcels, or all, in the order of ids."""
+        for parcel_id in self.parcels if ids is None else ids:
+            yield self.verdict(parcel_id, asked)
+
+    def examine(
+        self, parcels: Iterable[Parcel], asked: AsOf, project_type: str | None, zone: str | None
+    ) -> Iterator[Verdict]:
+        """Examine any parcels; nothing is kept."""
+        workspace = self._workspace
+        typed = (parcel if project_type is None else replace(parcel, project_type=project_type) for parcel in parcels)
+        return examine(typed, self.layers, workspace.catalogue, workspace.rulebook, asked, zone=zone)
+
+
+def _keep(kept: OrderedDict[Key, Kept], key: Key, value: Kept) -> None:
+    kept[key] = value
+    while len(kept) > KEPT_VERDICTS:
+        kept.popitem(last=False)
 
 
 class Service:
-    """A workspace with everything that can be asked of it.
+    """A workspace with everything that can be asked of it; may be asked from several threads at once.
 
     Parameters
     ----------
@@ -51,11 +128,7 @@ class Service:
         self.workspace = workspace
         self._today = today
         self._lock = Lock()
-        self._revision = -1
-        self._layers = LayerSet()
-        self._parcels: dict[str, Parcel] = {}
-        self._verdicts: OrderedDict[Key, Verdict] = OrderedDict()
-        self._records: OrderedDict[Key, Record] = OrderedDict()
+        self._snapshot: Snapshot | None = None
 
     @property
     def catalogue(self) -> Catalogue:
@@ -67,29 +140,24 @@ class Service:
         """The rules."""
         return self.workspace.rulebook
 
-    def refresh(self) -> int:
-        """Read again what has changed since, and forget what was concluded from it; return the register's revision."""
-        revision = self.workspace.register.revision()
+    def snapshot(self) -> Snapshot:
+        """Return what is published now; the same one until the register changes."""
         with self._lock:
-            if revision != self._revision:
-                self._layers = self.workspace.layer_set()
-                self._parcels = {parcel.id: parcel for parcel in stored.parcels(self.workspace, self._layers)}
-                self._verdicts.clear()
-                self._records.clear()
-                self._revision = revision
-        return revision
+            # Asked before anything is read: a change in between makes this snapshot old, and the next call reads again.
+            revision = self.workspace.register.revision()
+            if self._snapshot is None or self._snapshot.revision != revision:
+                self._snapshot = Snapshot(self.workspace, revision)
+            return self._snapshot
 
     @property
     def layers(self) -> LayerSet:
         """The published editions."""
-        self.refresh()
-        return self._layers
+        return self.snapshot().layers
 
     @property
     def parcels(self) -> dict[str, Parcel]:
         """All parcels by id, in the order of ids."""
-        self.refresh()
-        return self._parcels
+        return self.snapshot().parcels
 
     def as_of(self, chosen: date | None) -> AsOf:
         """Return the rule for dates: chosen, else planned notice date, else the workspace's, else today."""
@@ -103,43 +171,21 @@ class Service:
         NotFound
             When no parcel has that id.
         """
-        self.refresh()
-        found = self._parcels.get(parcel_id) or stored.parcel(self.workspace, parcel_id, self._layers)
-        asked = self.as_of(chosen)
-        key = (parcel_id, asked.of(found), project_type)
-        known = self._verdicts.get(key)
-        if known is not None:
-            return known
-        verdict = next(self._examine([found], asked, project_type, None))
-        with self._lock:
-            self._verdicts[key] = verdict
-            while len(self._verdicts) > KEPT_VERDICTS:
-                self._verdicts.popitem(last=False)
-        return verdict
+        return self.snapshot().verdict(parcel_id, self.as_of(chosen), project_type)
 
     def record(self, parcel_id: str, chosen: date | None = None, project_type: str | None = None) -> Record:
-        """Return the assessment record of one parcel."""
-        verdict = self.verdict(parcel_id, chosen, project_type)
-        key = (parcel_id, verdict.as_of, project_type)
-        known = self._records.get(key)
-        if known is None:
-            known = record(verdict)
-            with self._lock:
-                self._records[key] = known
-                while len(self._records) > KEPT_VERDICTS:
-                    self._records.popitem(last=False)
-        return known
+        """Return the assessment record of one parcel.
+
+        Raises
+        ------
+        NotFound
+            When no parcel has that id.
+        """
+        return self.snapshot().record(parcel_id, self.as_of(chosen), project_type)
 
     def verdicts(self, ids: Iterable[str] | None = None, chosen: date | None = None) -> Iterator[Verdict]:
         """Examine several parcels, or all, in the order of ids."""
-        for parcel_id in self.parcels if ids is None else ids:
-            yield self.verdict(parcel_id, chosen)
-
-    def _examine(
-        self, parcels: Iterable[Parcel], asked: AsOf, project_type: str | None, zone: str | None
-    ) -> Iterator[Verdict]:
-        typed = (parcel if project_type is None else replace(parcel, project_type=project_type) for parcel in parcels)
-        return examine(typed, self.layers, self.catalogue, self.rulebook, asked, zone=zone)
+        return self.snapshot().verdicts(ids, self.as_of(chosen))
 
     def check(
         self,
@@ -155,14 +201,16 @@ class Service:
         InputError
             When ``zone`` is no zone of the workspace.
         """
+        snapshot = self.snapshot()
         if zone is not None:
-            self._check_zone(zone)
+            self._check_zone(zone, snapshot.layers)
         rows = [row for row, _ in boundaries.parcels]
-        found = self._examine([parcel for _, parcel in boundaries.parcels], self.as_of(chosen), project_type, zone)
+        parcels = [parcel for _, parcel in boundaries.parcels]
+        found = snapshot.examine(parcels, self.as_of(chosen), project_type, zone)
         return list(zip(rows, found, strict=True))
 
-    def _check_zone(self, zone: str) -> None:
-        features = self.layers.features(self.rulebook.zones_layer)
+    def _check_zone(self, zone: str, layers: LayerSet) -> None:
+        features = layers.features(self.rulebook.zones_layer)
         known: set[str] = set()
         if features is not None:
             known = set(features.ids) | {str(value) for value in features.attributes.get("zone", ()) if value}
@@ -198,6 +246,18 @@ class Service:
             parcels_spec=self.catalogue.layers[self.rulebook.parcels_layer],
             crs=crs,
             encoding=encoding,
+            zone_boxes=self.zone_shapes(),
+        )
+
+    def read_geojson(self, body: bytes, crs: str | None) -> ingest.Boundaries:
+        """Read parcels from a body that must be GeoJSON, whatever it looks like."""
+        return ingest.read_geojson_bytes(
+            body,
+            self.catalogue,
+            self.rulebook.jurisdiction,
+            parcels_spec=self.catalogue.layers[self.rulebook.parcels_layer],
+            crs=crs,
+            zone_boxes=self.zone_shapes(),
         )
 
     # packages
@@ -227,12 +287,13 @@ class Service:
         PackageRefused
             When a parcel is not ready or undetermined, unless forced.
         """
-        verdicts = [self.verdict(parcel_id, chosen) for parcel_id in ids]
+        snapshot, asked = self.snapshot(), self.as_of(chosen)
+        verdicts = list(snapshot.verdicts(ids, asked))
         package.refuse_unready(verdicts, forced)
         items = []
         for verdict in verdicts:
-            body = self.shown_record(self.record(verdict.parcel.id, chosen), profile)
-            view = self._package_view(verdict, body, profile)
+            body = self.shown_record(snapshot.record(verdict.parcel.id, asked), profile)
+            view = self._package_view(snapshot, verdict, body, profile)
             page = parcel_page(view, verdict.parcel.id, single_file=True)
             items.append(package.Item(verdict, body, page))
         content = package.build(items, profile, self.rulebook.jurisdiction.boundary_txt)
@@ -240,35 +301,41 @@ class Service:
 
     def package_geojson(self, parcel_id: str, chosen: date | None, profile: Profile, *, forced: bool) -> bytes:
         """Return ``parcel.geojson`` of the package alone."""
-        verdict = self.verdict(parcel_id, chosen)
+        snapshot, asked = self.snapshot(), self.as_of(chosen)
+        verdict = snapshot.verdict(parcel_id, asked)
         package.refuse_unready([verdict], forced)
-        body = self.shown_record(self.record(parcel_id, chosen), profile)
+        body = self.shown_record(snapshot.record(parcel_id, asked), profile)
         return geojson.collection(verdict, body, profile, package.is_forced(verdict))
 
     # maps
 
     def zone_map(self, chosen: date | None, *, single_file: bool, nonce: str | None = None) -> str:
         """Draw the page of all parcels."""
+        snapshot, asked = self.snapshot(), self.as_of(chosen)
         parcels = tuple(
-            self._map_parcel(verdict, self.record(verdict.parcel.id, chosen)) for verdict in self.verdicts(None, chosen)
+            self._map_parcel(verdict, snapshot.record(verdict.parcel.id, asked))
+            for verdict in snapshot.verdicts(None, asked)
         )
-        view = self._view(parcels, self._map_layers(None), chosen, links=not single_file)
+        view = self._view(snapshot, parcels, self._map_layers(snapshot, None), chosen, links=not single_file)
         return zone_page(view, single_file=single_file, nonce=nonce)
 
     def parcel_map(self, parcel_id: str, chosen: date | None, *, single_file: bool, nonce: str | None = None) -> str:
         """Draw the page of one parcel with its surroundings."""
-        verdict = self.verdict(parcel_id, chosen)
+        snapshot, asked = self.snapshot(), self.as_of(chosen)
+        verdict = snapshot.verdict(parcel_id, asked)
         window = lon_lat(shapely.box(*shapely.buffer(verdict.geometry, 1500.0).bounds), verdict.crs)
-        shown = [other for other in self.verdicts(None, chosen) if _meets(other, window)]
-        parcels = tuple(self._map_parcel(other, self.record(other.parcel.id, chosen)) for other in shown)
-        view = self._view(parcels, self._map_layers(window), chosen, links=not single_file)
+        near = [other.id for other in snapshot.parcels.values() if _meets(other, window)]
+        parcels = tuple(
+            self._map_parcel(other, snapshot.record(other.parcel.id, asked)) for other in snapshot.verdicts(near, asked)
+        )
+        view = self._view(snapshot, parcels, self._map_layers(snapshot, window), chosen, links=not single_file)
         return parcel_page(view, parcel_id, single_file=single_file, nonce=nonce)
 
-    def _package_view(self, verdict: Verdict, body: Record, profile: Profile) -> MapView:
+    def _package_view(self, snapshot: Snapshot, verdict: Verdict, body: Record, profile: Profile) -> MapView:
         """Show the parcel alone in the public profile; with its pieces in the internal one."""
         full = self._map_parcel(verdict, body)
         shown = full if profile is Profile.INTERNAL else replace(full, pieces=())
-        return self._view((shown,), (), verdict.as_of, links=False)
+        return self._view(snapshot, (shown,), (), verdict.as_of, links=False)
 
     def _map_parcel(self, verdict: Verdict, body: Record) -> MapParcel:
         pieces = tuple(
@@ -284,18 +351,25 @@ class Service:
         )
         return MapParcel(body, lon_lat(verdict.geometry, verdict.crs), pieces)
 
-    def _map_layers(self, window: BaseGeometry | None) -> tuple[MapLayer, ...]:
-        leave_out = {self.rulebook.parcels_layer}
+    def _map_layers(self, snapshot: Snapshot, window: BaseGeometry | None) -> tuple[MapLayer, ...]:
         return tuple(
             _map_layer(edition, window)
-            for name, edition in self.layers.editions.items()
-            if name not in leave_out and isinstance(edition.data, Features)
+            for name, edition in snapshot.layers.editions.items()
+            if name != self.rulebook.parcels_layer
+            and isinstance(edition.data, Features)
+            and edition.spec.secrecy not in WITHHELD
         )
 
     def _view(
-        self, parcels: tuple[MapParcel, ...], layers: tuple[MapLayer, ...], chosen: date | None, *, links: bool
+        self,
+        snapshot: Snapshot,
+        parcels: tuple[MapParcel, ...],
+        layers: tuple[MapLayer, ...],
+        chosen: date | None,
+        *,
+        links: bool,
     ) -> MapView:
-        editions = self.layers.editions.values()
+        editions = snapshot.layers.editions.values()
         dates = [edition.edition_date for edition in editions if edition.edition_date is not None]
         fixed = self.workspace.as_of
         asked = (
@@ -316,8 +390,8 @@ class Service:
         )
 
 
-def _meets(verdict: Verdict, window: BaseGeometry) -> bool:
-    return bool(shapely.intersects(shapely.box(*lon_lat(verdict.geometry, verdict.crs).bounds), window))
+def _meets(parcel: Parcel, window: BaseGeometry) -> bool:
+    return bool(shapely.intersects(shapely.box(*lon_lat(parcel.geometry, parcel.crs).bounds), window))
 
 
 def _map_layer(edition: Edition, window: BaseGeometry | None) -> MapLayer:
