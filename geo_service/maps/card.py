@@ -99,8 +99,8 @@ def verdict(record: Record, forced: bool) -> Json:
     found = record["verdict"]
     fails, unknown, conditions = (len(_with(record, effect)) for effect in ("not_ready", "undetermined", "condition"))
     counts = Text(
-        f"公告前必办 {fails} 项，资料不足 {unknown} 项，条件 {conditions} 项。依据现有数据",
-        f"{fails} to do before notice, {unknown} without data, {conditions} conditions. On these data",
+        f"公告前必办 {fails} 项，资料不足 {unknown} 项，条件 {conditions} 项",
+        f"{fails} to do before notice, {unknown} without data, {conditions} conditions",
     )
     until = found["valid_until"]
     valid = (
@@ -193,7 +193,12 @@ def conditions(record: Record) -> Json:
 def missing(record: Record) -> Json:
     """List everything that is not known, what decides the verdict first: why, and whom to ask."""
     reasons = {reason["code"]: reason for reason in reversed(_with(record, "undetermined"))}
-    unknown = [(finding, name) for finding, name in _findings(record) if sign_of(record, finding) is Sign.NO_DATA]
+    # Services beyond the standard are listed under infrastructure; they would bury here what matters.
+    unknown = [
+        (finding, name)
+        for finding, name in _findings(record)
+        if sign_of(record, finding) is Sign.NO_DATA and finding["severity"] != "info"
+    ]
     unknown.sort(key=lambda entry: entry[0]["code"] not in reasons)
     items = []
     for finding, name in unknown:
@@ -206,7 +211,9 @@ def missing(record: Record) -> Json:
                 lines=[
                     unsurveyed(finding),
                     said(reason["message"]) if reason else said(finding.get("message")),
-                    _owner(reason) if reason else Text("不影响本结论，另见条件", "does not decide the verdict"),
+                    _owner(reason)
+                    if reason
+                    else Text("不决定本结论，见条件", "does not decide the verdict, see conditions"),
                     _needed(reason) if reason else None,
                 ],
                 code=finding["code"],

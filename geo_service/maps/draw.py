@@ -79,12 +79,14 @@ def leaves(view: MapView) -> list[Leaf]:
     titles: dict[str, Text] = {}
     for parcel in view.parcels:
         for finding in parcel.record["assessments"]:
-            titles.setdefault(finding["code"], title_of(finding, {}))
+            code = finding["code"]
+            titles.setdefault(code, labels.ASSESSMENT_SHORT.get(code) or title_of(finding, {}))
     found = []
     for layer in view.layers:
         codes = [properties.get("code") for _, _, properties in layer.features]
         everything = tuple(range(len(layer.features)))
-        if not titles or not codes or not {code for code in codes if code} <= titles.keys():
+        named = {code for code in codes if code}
+        if not named or not named <= titles.keys():
             found.append(Leaf(layer.spec.title, layer, everything))
             continue
         for code, title in titles.items():
@@ -167,8 +169,8 @@ def _words(text: Text) -> str:
 def draw(view: MapView, focus: MapParcel | None = None) -> folium.Map:
     """Draw parcels and layers; colours of parcels, panel and search are the page script's.
 
-    The script finds the map as ``map_main``, the parcels as ``geo_json_parcels`` (property ``i`` = index in the view) and
-    the entries of the tree as ``geo_json_layer_<n>`` (property ``f`` = index in the entry).
+    The script finds the map as ``map_main``, the parcels as ``geo_json_parcels`` (property ``i`` = index in the view)
+    and the entries of the tree as ``geo_json_layer_<n>`` (property ``f`` = index in the entry).
     """
     box = bounds(view, focus)
     centre = [(box[0][0] + box[1][0]) / 2, (box[0][1] + box[1][1]) / 2] if box else [0.0, 0.0]
@@ -203,7 +205,7 @@ def _tree(
     for index, leaf in enumerate(found):
         spec = leaf.layer.spec
         style = _style(leaf)
-        node: Json = {"label": _swatch(leaf) + _words(leaf.title)}
+        node: Json = {"label": f'<span class="leaf">{_swatch(leaf)}{_words(leaf.title)}</span>'}
         if leaf.rows:
             features = [leaf.layer.features[row] for row in leaf.rows]
             pane = "lines" if style.get("fill") is False else "areas"
@@ -245,7 +247,7 @@ def _outside(drawing: folium.Map, layer: MapLayer, index: int, box: Sequence[Seq
         '<svg class="swatch" width="24" height="14" viewBox="0 0 24 14" aria-hidden="true">'
         '<rect x="1" y="1" width="22" height="12" fill="url(#h-extent)" stroke="#7B8790" stroke-dasharray="4 3"/></svg>'
     )
-    return {"label": swatch + _words(layer.spec.title), "layer": ground}
+    return {"label": f'<span class="leaf">{swatch}{_words(layer.spec.title)}</span>', "layer": ground}
 
 
 def _geojson(data: Mapping[str, Any], name: str, options: Json, *, show: bool) -> folium.GeoJson:

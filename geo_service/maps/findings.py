@@ -66,9 +66,7 @@ def _touched_m2(finding: Finding) -> float:
 def assessments(record: Record) -> Json:
     """List the assessments: share, validity, outcome with effect, document."""
     items = [_assessment(record, finding) for finding in record["assessments"]]
-    return section(
-        "assessments", items, note=Text("占地块 · 有效期至（剩余天数）", "share · valid to (days left)"), layout="rows"
-    )
+    return section("assessments", items, note=Text("占地块 · 有效期至", "share · valid to"), layout="rows")
 
 
 def _assessment(record: Record, finding: Finding) -> Json:

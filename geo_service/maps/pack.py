@@ -11,12 +11,12 @@ _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028",
 
 
 def script_json(value: Any) -> str:
-    """Write JSON that is inert inside ``<script>``.
+    r"""Write JSON that is inert inside ``<script>``.
 
     Examples
     --------
-    >>> script_json("</script>&")
-    '"\\\\u003c/script\\\\u003e\\\\u0026"'
+    >>> print(script_json("</script>&"))
+    "\u003c/script\u003e\u0026"
     """
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for character, escape in _ESCAPES.items():

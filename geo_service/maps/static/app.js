@@ -123,8 +123,9 @@
   function legend(found) {
     const box = document.getElementById('legend');
     const list = el('ul');
-    for (const entry of found.legend) {
-      list.append(el('li', {}, swatch(entry.sign), el('span', {}, say(entry.words)), el('b', { text: String(entry.count) })));
+    const own = data.kind === 'parcel' ? found.legend[found.cells[data.focus][0]] : null;
+    for (const entry of own ? [own] : found.legend) {
+      list.append(el('li', {}, swatch(entry.sign), el('span', {}, say(entry.words)), own ? null : el('b', { text: String(entry.count) })));
     }
     const note = state.by === 'verdict' ? null : el('p', {}, say([
       '颜色表示此项对结论的作用，词是此项结果。上方计数始终为结论。',
@@ -167,7 +168,7 @@
       const line = state.by === 'verdict' || !cell ? (chosen ? parcel.mu2 : parcel.mu) : found.legend[cell[0]].words;
       const english = root.dataset.words === 'en';
       const second = line[english ? 1 : 0];
-      const full = chosen || (size.x >= 64 && size.y >= 44 && size.x >= 0.8 * width(second));
+      const full = chosen || (size.x >= 64 && size.y >= 44 && size.x >= 0.95 * width(second));
       const head = chosen && parcel.name ? parcel.id + ' ' + parcel.name : parcel.id;
       const wide = Math.min(Math.max(width(head), full ? width(second) : 0), 220) * (chosen ? 1.15 : 1);
       const at = map.latLngToLayerPoint(parcel.at);
@@ -226,7 +227,7 @@
     }
     const largest = pieces[0];
     if (largest) {
-      const words = el('div', {}, el('b', {}, say(largest.title)), say(largest.area));
+      const words = el('div', {}, el('b', {}, say(largest.title)), el('span', { class: 'tight' }, say(largest.area)));
       const tip = L.tooltip({ permanent: true, direction: 'bottom', className: 'callout', pane: 'popupPane', offset: [0, 10] });
       evidenceGroup.addLayer(tip.setLatLng(L.geoJSON(largest.geometry).getBounds().getCenter()).setContent(words));
     }
@@ -271,8 +272,8 @@
     const tools = el('div', { class: 'tools' }, tool('定位 Locate', 'M8 1v3M8 12v3M1 8h3M12 8h3M8 5.2a2.8 2.8 0 1 0 0 5.6a2.8 2.8 0 0 0 0-5.6', () => map.fitBounds(shapes[index].getBounds().pad(0.5), { animate: false })));
     if (data.kind === 'zone') tools.append(tool('关闭 Close', 'M3.5 3.5l9 9M12.5 3.5l-9 9', () => choose(null)));
     const title = el('h2', { text: card.head.name ? card.head.id + ' ' + card.head.name : card.head.id });
-    const area = el('p', { class: 'area' }, say(card.head.area_label), ' ', el('b', {}, say(card.head.area)));
-    return el('div', { class: 'head' }, title, area, ...card.head.lines.map((line) => el('p', {}, say(line))), tools);
+    const area = el('p', { class: 'area' }, say(card.head.area_label), ' ', el('b', { class: 'tight' }, say(card.head.area)));
+    return el('div', { class: 'head' }, title, area, ...card.head.lines.map((line) => el('p', { class: 'tight' }, say(line))), tools);
   }
 
   function tool(name, path, act) {
@@ -294,7 +295,7 @@
 
   function section(part, index) {
     const title = el('h3', {}, el('span', {}, say(part.title)), part.count === undefined ? null : el('span', { text: '（' + part.count + '）' }));
-    if (part.note) title.append(el('span', { class: 'aside' }, say(part.note)));
+    if (part.note) title.append(el('span', { class: 'aside tight' }, say(part.note)));
     else if (part.count === 0) title.append(el('span', { class: 'aside' }, say(['无', 'none'])));
     const box = el('section', { 'data-section': part.key }, title);
     if (part.layout === 'pairs') {
@@ -318,14 +319,16 @@
   }
 
   function row(item, index) {
-    const first = el('div', { class: 'first' }, el('span', { class: 'name' }, item.tag ? el('span', { class: 'tag' }, say(item.tag)) : null, say(item.name)));
+    const first = el('div', { class: 'first' }, el('span', { class: item.right ? 'name tight' : 'name' }, item.tag ? el('span', { class: 'tag' }, say(item.tag)) : null, say(item.name)));
     if (item.right) {
-      const figures = el('span', { class: 'figures' }, ...item.right.map((text) => el('span', { class: 'figure' }, say(text))));
+      const figures = el('span', { class: 'figures tight' }, ...item.right.map((text) => el('span', { class: 'figure' }, say(text))));
       if (item.soon) figures.lastChild.append(el('span', { class: 'framed soon' }, say(item.soon)));
       first.append(figures);
     }
     const body = el('div', { class: 'body' }, first);
-    if (item.words) body.append(el('div', { class: 'outcome' }, say(item.words)));
+    if (item.words) body.append(el('div', { class: item.right ? 'outcome below' : 'outcome' }, say(item.words)));
+    // Beside figures there is room for one language only; the English name then opens the English outcome.
+    if (item.right && item.words && body.querySelector('.outcome .en')) body.querySelector('.outcome .en').prepend(el('span', { class: 'beside', text: item.name[1] + ': ' }));
     for (const line of item.lines || []) body.append(el('div', { class: 'line' }, say(line)));
     if (item.clause) body.append(el('div', { class: 'clause' }, say(item.clause)));
     const located = item.code && data.pieces[index].some((piece) => piece.code === item.code);
@@ -357,7 +360,7 @@
     const targets = [
       [['下载 GeoJSON', 'Download GeoJSON'], path + 'tender-package.geojson?profile=public' + asOf, 'button'],
       [['成果包（公开资料）', 'Package (public)'], path + 'tender-package?profile=public' + asOf, 'button main'],
-      [['成果包（内部卷）', 'Package (internal)'], path + 'tender-package?profile=internal' + asOf, 'button'],
+      [['内部卷', 'Package (internal)'], path + 'tender-package?profile=internal' + asOf, 'button'],
     ];
     const bottom = el('div', { class: 'foot' });
     if (card.refused) {
@@ -365,13 +368,13 @@
         el('ul', {}, ...card.refused.reasons.map((reason) => el('li', {}, say(reason))))));
       bottom.firstChild.open = card.refused.reasons.length <= 3;
     }
-    const buttons = el('div', { class: 'buttons' });
+    const buttons = el('div', { class: 'buttons tight' });
     for (const [words, href, kind] of targets) {
       buttons.append(card.refused
-        ? el('button', { type: 'button', class: 'button', disabled: true, 'aria-describedby': 'refused', title: card.refused.words.join(' ') }, say(words))
-        : el('a', { class: kind, href, download: true }, say(words)));
+        ? el('button', { type: 'button', class: 'button', disabled: true, 'aria-describedby': 'refused', title: [...words, ...card.refused.words].join(' ') }, say(words))
+        : el('a', { class: kind, href, download: true, title: words.join(' ') }, say(words)));
     }
-    if (data.kind === 'zone') buttons.append(el('a', { class: 'button', href: path + 'map?as_of=' + card.as_of }, say(['地块页', 'Parcel page'])));
+    if (data.kind === 'zone') buttons.append(el('a', { class: 'button', href: path + 'map?as_of=' + card.as_of, title: '地块页 Parcel page' }, say(['地块页', 'Parcel page'])));
     bottom.append(buttons);
     return bottom;
   }
@@ -451,7 +454,7 @@
   function tableRow(index) {
     const parcel = data.parcels[index];
     const open = el('button', { type: 'button', on: { click: (event) => { event.stopPropagation(); choose(index, true); } } },
-      el('b', { text: parcel.id }), ' ', el('span', { text: parcel.name }), el('br'), el('span', {}, say(parcel.mu2)));
+      el('b', { text: parcel.id }), ' ', el('span', { text: parcel.name }), el('br'), el('span', { class: 'tight' }, say(parcel.mu2)));
     const line = el('tr', { 'data-i': index, class: index === state.chosen ? 'chosen' : null, on: { click: () => choose(index, true) } }, el('th', { scope: 'row' }, open));
     for (const found of data.columns) {
       const cell = found.cells[index];
@@ -460,11 +463,20 @@
         continue;
       }
       const entry = found.legend[cell[0]];
-      const words = el('span', { class: 'tight' }, say(entry.words));
-      if (cell[1]) words.append(el('small', { title: cell[1].join(' ') }, say(cell[1])));
-      line.append(el('td', {}, el('div', { class: 'cell' }, light(entry.sign, entry.words, 15), words)));
+      const lines = twoLines(entry.words, cell[1]).map((text) => el('div', { class: 'tight', title: text.join(' ') }, say(text)));
+      line.append(el('td', {}, el('div', { class: 'cell' }, light(entry.sign, entry.words, 15), el('div', {}, ...lines))));
     }
     return line;
+  }
+
+  /** Outcome over effect, the share beside the outcome; without an effect the small print goes below. */
+  function twoLines(words, small) {
+    const parts = words.map((text) => text.split(' · '));
+    if (parts[0].length > 1) {
+      const top = parts.map((found, k) => (small ? found[0] + ' ' + small[k] : found[0]));
+      return [top, parts.map((found) => found.slice(1).join(' · '))];
+    }
+    return small ? [words, small] : [words];
   }
 
   // ---- Search -----------------------------------------------------------------------------------------------------
