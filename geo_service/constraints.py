@@ -180,7 +180,8 @@ def _avoid(
     values |= {"classes": _classes(parts)}
 
     reason: NoDataReason | None = None
-    severity, own = version.severity, ()
+    severity = version.severity
+    own: tuple[Mapping[str, Words], ...] = ()
     worst = max(touched, key=lambda area: _RANK[_severity(version, area.cls)], default=None)
     undecided = unknown.counted_m2 > 0 or (hidden is not None and hidden.bands[scale].counted_m2 > 0)
     # What is touched decides; but a mere note says nothing about ground that nobody has looked at.

@@ -25,7 +25,7 @@ Chain = Callable[[Points], Points]
 LON_LAT = "OGC:CRS84"
 # The contract asks for 1 mm; a hundredth of it keeps the area along a kilometre of edge right to 0.01 m².
 DEVIATION_M = 1e-5
-_FALSE_ORIGIN = frozenset({"False easting", "False northing"})
+_FALSE_ORIGIN = ("False easting", "False northing")
 
 
 def codes(entries: tuple[str, ...]) -> tuple[str, ...]:
@@ -109,8 +109,8 @@ def shift(source: str, target: str) -> tuple[float, float] | None:
         key: value for key, value in theirs.items() if key not in _FALSE_ORIGIN
     }:
         return None
-    east, north = (theirs.get(name, 0.0) - ours.get(name, 0.0) for name in ("False easting", "False northing"))
-    return float(east), float(north)
+    east, north = (float(theirs.get(name, 0.0)) - float(ours.get(name, 0.0)) for name in _FALSE_ORIGIN)
+    return east, north
 
 
 def project(geometry: BaseGeometry, source: str, target: str) -> BaseGeometry:

@@ -155,7 +155,7 @@ def import_(
             id_field=id_field,
             extent=extent,
             quarantine=quarantine,
-            zones=zone_shapes,
+            zone_boxes=zone_shapes,
             anywhere=anywhere,
         )
     except RejectedRows:

@@ -45,7 +45,7 @@ def seed(directory: Path) -> Workspace:
             source / entry["file"],
             edition_date=entry["edition_date"],
             extent=None if extent is None else source / extent,
-            zones=service.zone_shapes(),
+            zone_boxes=service.zone_shapes(),
             anywhere=entry.get("anywhere", False),
             synthetic=entry.get("synthetic", False),
             licence=entry.get("licence", ""),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
+from typing import Any
 
 from geo_service import __version__
 from geo_service.engine import zones
@@ -17,7 +18,7 @@ from geo_service.model.evidence import DOUBLED, HALVED
 from geo_service.model.finding import LayerRead, Verdict
 from geo_service.model.layer import LayerSet
 from geo_service.model.parcel import AsOf, Parcel
-from geo_service.model.rulebook import Rulebook
+from geo_service.model.rulebook import Rule, Rulebook
 from geo_service.projection import ellipsoidal_area_m2, lon_lat, project, working_crs
 
 ENGINE = f"geo-service {__version__}"
@@ -143,7 +144,7 @@ def _valid_until(judge: Judge, rulebook: Rulebook, findings: Findings, as_of: da
     status = findings.decision.status
     if status in (Status.NOT_READY, Status.UNDETERMINED):
         return None
-    rules = (
+    rules: tuple[Rule[Any], ...] = (
         *rulebook.assessments.values(),
         *rulebook.constraints.values(),
         *rulebook.services.values(),

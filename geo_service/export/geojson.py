@@ -66,7 +66,8 @@ def parcel_properties(body: Record) -> dict[str, Any]:
 
 def pieces(verdict: Verdict) -> tuple[Piece, ...]:
     """All ground that outcomes rest on, in catalogue order."""
-    return tuple(piece for finding in (*verdict.assessments, *verdict.constraints) for piece in finding.pieces)
+    judged = tuple(piece for finding in verdict.assessments for piece in finding.pieces)
+    return judged + tuple(piece for finding in verdict.constraints for piece in finding.pieces)
 
 
 def collection(verdict: Verdict, body: Record, profile: Profile, forced: bool, *, metres: bool = False) -> bytes:
