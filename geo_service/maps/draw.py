@@ -51,7 +51,7 @@ def rounded(geometry: BaseGeometry) -> Json:
 
     written = mapping(geometry)
     if written["type"] == "GeometryCollection":
-        parts = [part for part in geometry.geoms if not part.is_empty]  # type: ignore[attr-defined]
+        parts = [part for part in geometry.geoms if not part.is_empty]
         return {"type": "GeometryCollection", "geometries": [rounded(part) for part in parts]}
     return {"type": written["type"], "coordinates": shorter(written["coordinates"])}
 

@@ -169,7 +169,6 @@ def test_a_counter_filters_map_and_table_together(page):
     page.locator("#counters button").first.click()
     assert page.locator("#table tbody tr").count() == 5
     assert page.locator('.leaflet-overlay-pane path[fill-opacity="1"]').count() == 5
-    )
 
 
 def test_hostile_names_are_text_and_the_title_is_untouched(page):
