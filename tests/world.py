@@ -156,14 +156,15 @@ def ready_editions() -> dict[str, Edition]:
             "planned_use", [{"geometry": box(*FAR), "code": "100102", "code_system": "landsea_2023"}]
         ),
         "platforms": features("platforms", []),
-        "present_use": features(
-            "present_use", [{"geometry": box(*FAR), "code": "0601", "code_system": "survey3"}]
-        ),
+        "present_use": features("present_use", [{"geometry": box(*FAR), "code": "0601", "code_system": "survey3"}]),
         "ground_elevation": grid("ground_elevation", ground, west=-200, north=800),
         "design_elevation": grid("design_elevation", ground.copy(), west=-200, north=800),
         "water_mains": features(
             "water_mains",
-            [_surveyed("water_mains"), {"id": "w1", "geometry": line((98, 0), (98, 400)), "state": "in_service", "dn_mm": 300}],
+            [
+                _surveyed("water_mains"),
+                {"id": "w1", "geometry": line((98, 0), (98, 400)), "state": "in_service", "dn_mm": 300},
+            ],
         ),
         "power": features(
             "power",
