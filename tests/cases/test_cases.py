@@ -1,15 +1,16 @@
 """Case files: one TOML a rule, readable without Python; every rule of the rulebook has one.
 
-Each case starts from a parcel that is ready (``tests/world.py``: zone from -2000 to 3000 m, parcel from 100 to 300 m in
-local metres, 200 m × 200 m) and changes something. Keys of a case:
+Each case starts from a parcel that is ready (``tests/world.py``: zone from -2000 to 3000 m, parcel from 100
+to 300 m in local metres, 200 m × 200 m) and changes something. Keys of a case:
 
-``name`` a plain sentence · ``as_of`` · ``parcel`` box [west, south, east, north] · ``drop`` layers removed · ``edition_date``
-{layer = date} · ``put``/``only`` lists of {layer, id, box | line | ring, …attributes} added to, or instead of, a layer's
-features · ``change`` list of {layer, where, set} · ``facts`` of the parcel (project_type, land_use, land_use_system,
-handover_on, demands, zone, repaired = true) · ``claims`` list of {service, …} instead of that service's · ``no_claims`` list
-of services · ``indicators`` {code = [value, unit]} · ``expect``: outcome, severity, reason, kind, status, met, network, effect,
-stage, and text: message, clause, needed (must stand in the Chinese or English words), areas: covered_m2, uncovered_m2,
-unsurveyed_m2, noise_m2, area_m2 of ``class``, and valid_until.
+``name`` a plain sentence · ``as_of`` · ``parcel`` box [west, south, east, north] · ``drop`` layers removed ·
+``edition_date`` {layer = date} · ``put``/``only`` lists of {layer, id, box | line | ring, …attributes} added
+to, or instead of, a layer's features · ``change`` list of {layer, where, set} · ``facts`` of the parcel
+(project_type, land_use, land_use_system, handover_on, demands, zone, repaired = true) · ``claims`` list of
+{service, …} instead of that service's · ``no_claims`` list of services · ``indicators`` {code = [value,
+unit]} · ``expect``: outcome, severity, reason, kind, status, met, network, effect, stage, and text: message,
+clause, needed (must stand in the Chinese or English words), areas: covered_m2, uncovered_m2, unsurveyed_m2,
+noise_m2, area_m2 of ``class``, and valid_until.
 """
 
 from __future__ import annotations
