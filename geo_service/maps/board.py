@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from geo_service.maps import labels
-from geo_service.maps.rows import Json, both, joined, pair
+from geo_service.maps.rows import Json, both, pair
 from geo_service.maps.scene import MapParcel, Record
 from geo_service.maps.signs import (
     STATUS_SIGN,
@@ -26,26 +27,27 @@ VERDICT = "verdict"
 READINESS = "readiness"
 
 
-def columns(records: Sequence[Record]) -> list[Json]:
+def columns(records: Sequence[Record | None]) -> list[Json]:
     """Lay out the columns: verdict, each assessment in catalogue order, readiness, each service asked for, levelling.
 
-    Each has one cell a parcel, ``[index into legend, small print]`` or ``None`` where the record has no such finding;
-    its legend counts parcels by sign and words. ``colour`` says that the map can be coloured by it.
+    Each has one cell a parcel, ``[index into legend, small print]`` or ``None`` where there is no record or no such finding
+    in it; its legend counts parcels by sign and words. ``colour`` says that the map can be coloured by it.
     """
-    found = [_column(VERDICT, Text("结论", "Verdict"), None, [_verdict(record) for record in records], colour=True)]
-    for code, title in _named(record["assessments"] for record in records):
-        cells = [_assessment(record, code) for record in records]
-        short = labels.ASSESSMENT_SHORT.get(code)
-        found.append(_column(code, title, short, cells, colour=True))
-    title = Text("通平", "Readiness")
-    found.append(_column(READINESS, title, None, [_readiness(record) for record in records], colour=True))
-    asked = _named(
-        [service for service in record["readiness"]["services"] if service["required"]] for record in records
-    )
-    for code, title in asked:
-        found.append(_column(code, title, None, [_service(record, code) for record in records], colour=False))
-    level = labels.SERVICE_NAME["LEVEL"]
-    found.append(_column("LEVEL", level, None, [_level(record) for record in records], colour=False))
+    there = [record for record in records if record is not None]
+
+    def column(key: str, title: Text, cell: Callable[[Record], Cell | None], *, colour: bool = False) -> Json:
+        cells = [cell(record) if record is not None else None for record in records]
+        short = labels.ASSESSMENT_SHORT.get(key, title)
+        return {"key": key, "title": pair(title), "short": pair(short), "colour": colour} | _counted(cells)
+
+    found = [column(VERDICT, Text("结论", "Verdict"), _verdict, colour=True)]
+    for code, title in _named(record["assessments"] for record in there):
+        found.append(column(code, title, partial(_assessment, code), colour=True))
+    found.append(column(READINESS, Text("通平", "Readiness"), _readiness, colour=True))
+    services = (record["readiness"]["services"] for record in there)
+    for code, title in _named([service for service in group if service["required"]] for group in services):
+        found.append(column(code, title, partial(_service, code)))
+    found.append(column("LEVEL", labels.SERVICE_NAME["LEVEL"], _level))
     return found
 
 
@@ -57,7 +59,7 @@ def _named(groups: Iterable[Sequence[Mapping[str, Any]]]) -> list[tuple[str, Tex
     return list(titles.items())
 
 
-def _column(key: str, title: Text, short: Text | None, cells: Sequence[Cell | None], *, colour: bool) -> Json:
+def _counted(cells: Sequence[Cell | None]) -> Json:
     kinds = {(sign, words) for sign, words, _ in filter(None, cells)}
     order = list(Sign)
     legend = sorted(kinds, key=lambda kind: (order.index(kind[0]), kind[1].zh))
@@ -73,10 +75,6 @@ def _column(key: str, title: Text, short: Text | None, cells: Sequence[Cell | No
         counts[index] += 1
         written.append([index, pair(small)] if small else [index])
     return {
-        "key": key,
-        "title": pair(title),
-        "short": pair(short or title),
-        "colour": colour,
         "legend": [
             {"sign": sign.value, "words": pair(words), "count": count}
             for (sign, words), count in zip(legend, counts, strict=True)
@@ -95,7 +93,7 @@ def _of(findings: Sequence[Mapping[str, Any]], code: str) -> Mapping[str, Any] |
     return next((finding for finding in findings if finding["code"] == code), None)
 
 
-def _assessment(record: Record, code: str) -> Cell | None:
+def _assessment(code: str, record: Record) -> Cell | None:
     finding = _of(record["assessments"], code)
     if finding is None:
         return None
@@ -116,7 +114,7 @@ def _readiness(record: Record) -> Cell:
     return readiness_sign(record), labels.READINESS[readiness["met"]], Text(title["zh"], title["en"])
 
 
-def _service(record: Record, code: str) -> Cell | None:
+def _service(code: str, record: Record) -> Cell | None:
     finding = _of(record["readiness"]["services"], code)
     if finding is None:
         return None
@@ -145,16 +143,6 @@ def entries(parcels: Sequence[MapParcel], places: Callable[[MapParcel], tuple[fl
                 "mu": [f"{grouped(mu(facts['area_m2']), 1)} 亩", f"{grouped(mu(facts['area_m2']), 1)} mu"],
                 "mu2": [f"{grouped(mu(facts['area_m2']), 2)} 亩", f"{grouped(mu(facts['area_m2']), 2)} mu"],
                 "at": [round(lat, 7), round(lon, 7)],
-                "problem": _problem(parcel.record),
             }
         )
     return found
-
-
-def _problem(record: Record) -> list[str]:
-    reasons = record["verdict"]["reasons"]
-    for effect in ("not_ready", "undetermined", "condition"):
-        for reason in reasons:
-            if reason["effect"] == effect:
-                return pair(joined([Text(reason["message"]["zh"], reason["message"]["en"])]))
-    return pair(both("—"))

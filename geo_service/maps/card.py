@@ -16,7 +16,7 @@ from geo_service.maps.findings import (
     readiness,
     unsurveyed,
 )
-from geo_service.maps.rows import Finding, Json, both, item, joined, pair, said, section, square_metres
+from geo_service.maps.rows import DASH, Finding, Json, both, item, joined, pair, said, section, square_metres
 from geo_service.maps.scene import Record
 from geo_service.maps.signs import (
     STATUS_SIGN,
@@ -44,6 +44,7 @@ def card(record: Record, *, forced: bool = False) -> Json:
         "head": head(record),
         "verdict": verdict(record, forced),
         "refused": refused(record),
+        "problem": pair(first_problem(record)),
         "sections": [
             todo(record),
             conditions(record),
@@ -157,6 +158,12 @@ def refused(record: Record) -> Json | None:
         ),
         "reasons": [pair(reason) for reason in said_reasons],
     }
+
+
+def first_problem(record: Record) -> Text:
+    """Return the message of the worst reason, a dash when there is none."""
+    worst = [*_with(record, "not_ready"), *_with(record, "undetermined"), *_with(record, "condition")]
+    return next((said(reason["message"]) or both(reason["code"]) for reason in worst), DASH)
 
 
 def todo(record: Record) -> Json:

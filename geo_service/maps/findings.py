@@ -268,8 +268,9 @@ def indicators(record: Record) -> Json:
 def constraints(record: Record) -> Json:
     """List what is touched, for a surveyor, or unknown; the fold holds the rest, and nothing unknown."""
     shown, folded = [], []
+    titles = {finding["code"]: title_of(finding, {}) for finding in record["assessments"]}
     for finding in record["constraints"]:
-        row = _constraint(record, finding)
+        row = _constraint(record, finding, titles.get(finding["assessment"]))
         coverage = finding["coverage"]
         if finding["outcome"] == "clear":
             folded.append(row)
@@ -282,9 +283,7 @@ def constraints(record: Record) -> Json:
     return section("constraints", shown, count=len(shown), folded={"title": pair(rest), "items": folded})
 
 
-def _constraint(record: Record, finding: Finding) -> Json:
-    related = finding["assessment"]
-    titles = {found["code"]: title_of(found, {}) for found in record["assessments"]}
+def _constraint(record: Record, finding: Finding, related: Text | None) -> Json:
     parts = []
     for part in finding["parts"]:
         title = title_of({"code": part["class"], "title": part.get("title")}, {})
@@ -297,7 +296,7 @@ def _constraint(record: Record, finding: Finding) -> Json:
         if distance is not None
         else None,
         said(finding["message"]),
-        Text("关联：", "Belongs to: ") + titles[related] if related in titles else None,
+        Text("关联：", "Belongs to: ") + related if related else None,
         unsurveyed(finding) if finding["outcome"] != "clear" else None,
     ]
     return item(

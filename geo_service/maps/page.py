@@ -45,7 +45,7 @@ def page(view: MapView, focus: MapParcel | None, *, single_file: bool, nonce: st
         nonce=nonce,
         map_html=Markup(drawn.html),  # noqa: S704 - rendered by the map library from names of ours
         map_script=Markup(drawn.script),  # noqa: S704 - data in it are JSON with <, > and & escaped
-        data=Markup(script_json(packed(_data(view, focus)))),  # noqa: S704 - escaped by script_json
+        data=Markup(script_json(_data(view, focus))),  # noqa: S704 - escaped by script_json
         **_assets(drawn, single_file),
     )
 
@@ -68,7 +68,9 @@ def _forced(view: MapView, focus: MapParcel) -> bool:
 
 
 def _data(view: MapView, focus: MapParcel | None) -> Json:
-    shown = [focus] if focus else list(view.parcels)
+    # The page of one parcel draws its neighbours and says nothing of them.
+    shown = [parcel if focus is None or parcel is focus else None for parcel in view.parcels]
+    forced = focus is not None and _forced(view, focus)
     return {
         "kind": "parcel" if focus else "zone",
         "focus": view.parcels.index(focus) if focus else None,
@@ -76,15 +78,9 @@ def _data(view: MapView, focus: MapParcel | None) -> Json:
         "links": view.links,
         "crs": pair(view.crs_text),
         "parcels": entries(view.parcels, label_point),
-        "columns": columns([parcel.record for parcel in view.parcels]),
-        "cards": [
-            card(parcel.record, forced=focus is not None and _forced(view, focus)) if parcel in shown else None
-            for parcel in view.parcels
-        ],
-        "pieces": [
-            [_piece(parcel.record, piece) for piece in parcel.pieces] if parcel in shown else []
-            for parcel in view.parcels
-        ],
+        "columns": columns([parcel.record if parcel else None for parcel in shown]),
+        "cards": packed([card(parcel.record, forced=forced) if parcel else None for parcel in shown]),
+        "pieces": [[_piece(parcel.record, piece) for piece in parcel.pieces] if parcel else [] for parcel in shown],
         "layers": [details(leaf) for leaf in leaves(view)],
         "sources": [
             {

@@ -4,7 +4,7 @@
 
   // ---- Data -------------------------------------------------------------------------------------------------------
 
-  /** Put the shared parts of the page's data back in place; a pool entry refers only to entries before it. */
+  /** Put the shared parts of the cards back in place; a pool entry refers only to entries before it. */
   function unpack(box) {
     const made = [];
     function open(part) {
@@ -19,7 +19,8 @@
     return open(box.value);
   }
 
-  const data = unpack(JSON.parse(document.getElementById('data').textContent));
+  const data = JSON.parse(document.getElementById('data').textContent);
+  data.cards = unpack(data.cards);
   const map = window.map_main;
   const parcelLayer = window.geo_json_parcels;
   const verdicts = data.columns[0];
@@ -97,19 +98,19 @@
   }
 
   function statusOf(index) {
-    return verdicts.legend[verdicts.cells[index][0]];
+    const cell = verdicts.cells[index];
+    return cell ? verdicts.legend[cell[0]] : null;
   }
 
   function isShown(index) {
-    return state.status === null || verdicts.cells[index][0] === state.status;
+    return state.status === null || (verdicts.cells[index] || [])[0] === state.status;
   }
 
   function paint() {
     const found = column(state.by);
     shapes.forEach((shape, index) => {
       const cell = found.cells[index];
-      const faded = data.kind === 'parcel' && index !== data.focus;
-      if (!cell || faded || !isShown(index)) {
+      if (!cell || !isShown(index)) {
         shape.setStyle(OUTLINE);
         return;
       }
@@ -677,7 +678,8 @@
         const entry = statusOf(index);
         const found = column(state.by);
         const cell = found.cells[index];
-        const words = el('div', {}, el('b', { text: parcel.id + ' ' + parcel.name }), el('div', {}, say(parcel.mu2)), el('div', {}, light(entry.sign, null, 14), ' ', say(entry.words)), el('div', {}, say(parcel.problem)));
+        const words = el('div', {}, el('b', { text: parcel.id + ' ' + parcel.name }), el('div', {}, say(parcel.mu2)));
+        if (entry) words.append(el('div', {}, light(entry.sign, null, 14), ' ', say(entry.words)), el('div', {}, say(data.cards[index].problem)));
         if (cell && state.by !== 'verdict') words.append(el('div', {}, say(found.short), '：', say(found.legend[cell[0]].words)));
         tip.setLatLng(parcel.at).setContent(words).addTo(map);
       }, 150); });
