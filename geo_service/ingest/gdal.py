@@ -161,6 +161,10 @@ def read_layer(file: Path, name: str, driver: str, layer_name: str | None) -> Ra
         notes=notes,
     )
     table.faults.extend(Fault("bad_geometry", "图形无法解析", "the geometry cannot be read", row=i + 1) for i in bad)
+    if driver == "KML":
+        # GDAL makes a column of the placemarks' own ids, empty where they have none.
+        own = table.columns.pop("id", [])
+        table.feature_ids = own if any(own) else None
     return table
 
 

@@ -52,9 +52,20 @@ def undecodable(name: str, value: str | None = None) -> InputError:
     )
 
 
+def cut(piece: bytes, codec: str) -> str:
+    """Decode a text that may have been cut at a width in bytes: half a letter at its end is left out.
+
+    Examples
+    --------
+    >>> cut("宗地编号".encode()[:10], "utf-8")
+    '宗地编'
+    """
+    return codecs.getincrementaldecoder(codec)().decode(piece)
+
+
 def _decodes(pieces: list[bytes], codec: str) -> str | None:
     try:
-        text = "\n".join(piece.decode(codec) for piece in pieces)
+        text = "\n".join(cut(piece, codec) for piece in pieces)
     except (UnicodeDecodeError, LookupError):
         return None
     return None if _LATIN_PAIRS.search(text) or "\ufffd" in text else text
@@ -68,7 +79,7 @@ def detect(
     Parameters
     ----------
     pieces : iterable of bytes
-        The texts of the file.
+        The texts of the file; each may be cut at its end.
     asked : str, optional
         The encoding given by the user; nothing else is tried then.
     declared : iterable of (encoding, where it is declared)
@@ -119,7 +130,7 @@ def detect(
 
 def _fails(piece: bytes, codec: str) -> bool:
     try:
-        piece.decode(codec)
+        cut(piece, codec)
     except (UnicodeDecodeError, LookupError):
         return True
     return False
@@ -149,7 +160,10 @@ def decode(data: bytes, name: str, asked: str | None = None) -> tuple[str, str, 
                 except UnicodeDecodeError as error:
                     raise undecodable(name) from error
     codec, how, _ = detect([data], name, asked=asked)
-    text = data.decode(codec)
+    try:
+        text = data.decode(codec)
+    except UnicodeDecodeError as error:
+        raise undecodable(name) from error
     if "\x00" in text:
         raise undecodable(name, "NUL")
     return text.removeprefix("\ufeff"), codec, how

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from geo_service.ingest import gdal
 from geo_service.ingest.faults import unreadable
 from geo_service.ingest.table import RawTable
-from geo_service.ingest.text import Known, codec_of, detect
+from geo_service.ingest.text import Known, codec_of, cut, detect
 
 _HEADER_BYTES = 100
 _MAGIC = 9994
@@ -105,7 +105,7 @@ def _value(raw: bytes, column: _Column, codec: str) -> object:
         return None
     if not raw or raw.strip(b"*") == b"":
         return None
-    text = raw.decode(codec).strip()
+    text = cut(raw, codec).strip()
     if column.type in "NF":
         try:
             return int(text)
@@ -173,7 +173,7 @@ def read(files: Mapping[str, Path], name: str, encoding: str | None) -> RawTable
     columns: dict[str, list[object]] = {}
     for column in dbf.columns:
         values = [_value(cell, column, codec) for cell in cells[column]] if column in cells else _binary(dbf, column)
-        columns[column.name.decode(codec).strip()] = [values[row] for row in keep]
+        columns[cut(column.name, codec).strip()] = [values[row] for row in keep]
     table = RawTable(
         "ESRI Shapefile",
         "",

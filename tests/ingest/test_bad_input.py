@@ -1,0 +1,403 @@
+"""Damaged, disguised and hostile files: one clear refusal each, quickly, and the next file is read as before."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import sqlite3
+import stat
+import struct
+import time
+import zipfile
+
+import numpy as np
+import pytest
+import shapely
+
+from geo_service import ingest
+from geo_service.errors import TooComplex
+from geo_service.ingest.gate import crossings
+from tests.ingest.samples import EXAMPLE, LAT, LON, X, Y, collection, feature, square
+from tests.ingest.writing import write_grid, write_vector, zipped, zipped_folder
+
+SHAPES = [shapely.Polygon(square(X + 200 * i, Y, 100)[0]) for i in range(6)]
+NAMES = {"DKBH": [f"A-{i}" for i in range(6)], "DKMC": ["长治", "上党", "屯留", "潞城", "襄垣", "平顺"]}
+
+
+@pytest.fixture
+def shapefile(tmp_path):
+    (tmp_path / "s").mkdir()
+    return write_vector(tmp_path / "s" / "宗地.shp", SHAPES, "ESRI Shapefile", columns=NAMES, encoding="GBK")
+
+
+def geojson(path, *features, **options):
+    path.write_text(json.dumps(collection(*features, **options), ensure_ascii=False), "utf-8")
+    return path
+
+
+# Shapefiles
+
+
+@pytest.mark.parametrize("suffix", [".shp", ".shx", ".dbf"])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.95])
+def test_a_truncated_part_of_a_shapefile(load, refused, shapefile, suffix, share):
+    part = shapefile.with_suffix(suffix)
+    data = part.read_bytes()
+    part.write_bytes(data[: int(len(data) * share)])
+    faults = refused(load, "parcels", shapefile)
+    assert {fault.code for fault in faults} <= {"truncated", "empty_file", "unsupported_format"}
+
+
+def test_a_shapefile_cut_anywhere_never_yields_fewer_rows(load, refused, shapefile):
+    rng = np.random.default_rng(7)
+    for suffix in (".shp", ".shx", ".dbf"):
+        part = shapefile.with_suffix(suffix)
+        data = part.read_bytes()
+        for cut in rng.integers(1, len(data) - 1, 8):
+            part.write_bytes(data[:cut])
+            refused(load, "parcels", shapefile)
+        part.write_bytes(data)
+    assert len(load("parcels", shapefile)[0]) == 6
+
+
+def test_a_table_that_says_fewer_rows_than_it_has(load, refused, shapefile):
+    part = shapefile.with_suffix(".dbf")
+    data = bytearray(part.read_bytes())
+    data[4:8] = struct.pack("<I", 3)
+    part.write_bytes(data)
+    assert [fault.code for fault in refused(load, "parcels", shapefile)] == ["truncated"]
+
+
+def test_rows_flagged_as_deleted_are_counted(load, shapefile):
+    part = shapefile.with_suffix(".dbf")
+    data = bytearray(part.read_bytes())
+    start, width = struct.unpack("<HH", data[8:12])
+    data[start + 2 * width] = ord("*")
+    part.write_bytes(data)
+    features, report = load("parcels", shapefile)
+    assert features.ids == ("A-0", "A-1", "A-3", "A-4", "A-5")
+    assert (report.read, report.stored, report.deleted) == (6, 5, 1)
+    assert features.geometries[2].equals(SHAPES[3])
+
+
+def test_suffixes_of_mixed_case(load, shapefile):
+    for suffix, other in ((".dbf", ".Dbf"), (".shx", ".SHX"), (".prj", ".Prj")):
+        shapefile.with_suffix(suffix).rename(shapefile.with_suffix(other))
+    features, _ = load("parcels", shapefile)
+    assert features.attributes["name"][0] == "长治"
+
+
+@pytest.mark.parametrize("suffix", [".shx", ".dbf"])
+def test_a_missing_part_is_named(load, refused, shapefile, suffix):
+    shapefile.with_suffix(suffix).unlink()
+    (fault,) = refused(load, "parcels", shapefile)
+    assert fault.code == "incomplete_shapefile"
+    assert suffix in fault.zh
+
+
+def test_no_prj_means_no_guess(load, refused, shapefile):
+    shapefile.with_suffix(".prj").unlink()
+    (fault,) = refused(load, "parcels", shapefile)
+    assert fault.code == "crs_missing"
+    assert load("parcels", shapefile, crs="EPSG:4547")[1].crs_how == "option"
+
+
+@pytest.mark.parametrize("cpg", [None, "GBK", "936", "UTF-8", "ISO-8859-1", "1252", "nonsense"])
+@pytest.mark.parametrize("encoding", ["GBK", "UTF-8"])
+def test_names_are_right_whatever_the_cpg_says(load, tmp_path, cpg, encoding):
+    file = write_vector(tmp_path / "a.shp", SHAPES, "ESRI Shapefile", columns=NAMES, encoding=encoding)
+    declared = file.with_suffix(".cpg")
+    declared.unlink(missing_ok=True)
+    if cpg is not None:
+        declared.write_text(cpg)
+    data = bytearray(file.with_suffix(".dbf").read_bytes())
+    data[29] = 0
+    file.with_suffix(".dbf").write_bytes(data)
+    features, report = load("parcels", file)
+    assert features.attributes["name"] == tuple(NAMES["DKMC"])
+    assert report.encoding.upper() == encoding
+    wrong = cpg not in (None, "nonsense") and report.encoding_how != "cpg"
+    assert any("cpg" in text for text in report.warnings) == wrong
+
+
+def test_text_that_is_in_no_encoding(load, refused, shapefile):
+    part = shapefile.with_suffix(".dbf")
+    data = bytearray(part.read_bytes())
+    start = struct.unpack("<H", data[8:10])[0]
+    at = data.index("长治".encode("gbk"), start)
+    data[at : at + 4] = b"\xff\xff\x80\xff"
+    part.write_bytes(data)
+    shapefile.with_suffix(".cpg").unlink()
+    (fault,) = refused(load, "parcels", shapefile)
+    assert fault.code == "encoding"
+    assert "GBK/UTF-8" in fault.zh
+
+
+def test_only_the_shp_of_a_shapefile_uploaded(check, refused, shapefile):
+    (fault,) = refused(check, shapefile.read_bytes(), "a.shp")
+    assert fault.code == "incomplete_shapefile"
+
+
+# What a file really is
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "code"),
+    [
+        (b"", "a.geojson", "empty_file"),
+        (b" \r\n", "a.txt", "empty_file"),
+        (b"AC1032\x00\x00\x00", "a.dxf", "dwg_unsupported"),
+        (b"AC1015", "a.dwg", "dwg_unsupported"),
+        (b'<OGRVRTDataSource><OGRVRTLayer name="a"/></OGRVRTDataSource>', "a.geojson", "unsupported_format"),
+        (b'<VRTDataset rasterXSize="1" rasterYSize="1"/>', "a.tif", "unsupported_format"),
+        (b"<GDAL_WMS></GDAL_WMS>", "a.tif", "unsupported_format"),
+        (b"%PDF-1.7", "a.pdf", "unsupported_format"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a.mdb", "unsupported_format"),
+        (b"hello", "a.txt", "unsupported_format"),
+    ],
+)
+def test_the_content_decides_and_not_the_name(check, refused, content, name, code):
+    (fault,) = refused(check, content, name)
+    assert fault.code == code
+    assert fault.where == name
+
+
+def test_dwg_says_what_to_do(check, refused):
+    (fault,) = refused(check, b"AC1032", "a.dwg")
+    assert fault.zh == "DWG不支持，请另存DXF或导出界址点TXT"
+
+
+def test_a_virtual_dataset_in_a_zip_reads_no_other_file(check, refused, tmp_path):
+    secret = write_vector(tmp_path / "secret.gpkg", SHAPES, "GPKG", columns=NAMES)
+    vrt = (
+        f'<OGRVRTDataSource><OGRVRTLayer name="a"><SrcDataSource>{secret}</SrcDataSource>'
+        "<SrcLayer>secret</SrcLayer></OGRVRTLayer></OGRVRTDataSource>"
+    ).encode()
+    for members in ({"layer.shp": vrt, "layer.shx": vrt, "layer.dbf": vrt}, {"a.geojson": vrt}, {"a.gpkg": vrt}):
+        file = zipped(tmp_path / "a.zip", members)
+        faults = refused(check, file.read_bytes(), "a.zip")
+        assert "A-0" not in str(faults)
+
+
+def test_a_virtual_raster_is_not_followed(load, refused, tmp_path):
+    write_grid(tmp_path / "real.tif", np.ones((4, 4), np.float32), x=X, y=Y, cell=5, crs="EPSG:4547")
+    file = tmp_path / "a.tif"
+    file.write_text(
+        f"<VRTDataset><VRTRasterBand><SimpleSource><SourceFilename>{tmp_path / 'real.tif'}</SourceFilename>"
+    )
+    assert [fault.code for fault in refused(load, "ground_elevation", file)] == ["unsupported_format"]
+
+
+def test_a_kml_with_entities_is_refused(check, refused):
+    body = b'<?xml version="1.0"?><!DOCTYPE kml [<!ENTITY a SYSTEM "file:///etc/passwd">]><kml>&a;</kml>'
+    (fault,) = refused(check, body, "a.kml")
+    assert fault.code == "unsupported_format"
+
+
+def test_a_folder_and_a_missing_file(load, refused, tmp_path):
+    assert [fault.code for fault in refused(load, "parcels", tmp_path)] == ["folder_given"]
+    assert [fault.code for fault in refused(load, "parcels", tmp_path / "no.gpkg")] == ["file_missing"]
+
+
+# GeoPackage
+
+
+def test_a_geopackage_of_several_layers_asks_which(load, refused, tmp_path):
+    file = write_vector(tmp_path / "a.gpkg", SHAPES[:1], "GPKG", layer="甲", columns={"DKBH": ["1"]})
+    write_vector(file, SHAPES[1:2], "GPKG", layer="乙", append=True, columns={"DKBH": ["2"]})
+    (fault,) = refused(load, "parcels", file)
+    assert fault.code == "several_layers"
+    assert "乙" in fault.zh
+    assert load("parcels", file, layer_name="乙")[0].ids == ("2",)
+
+
+def test_a_geopackage_that_lies_about_its_rows(load, tmp_path):
+    file = write_vector(tmp_path / "a.gpkg", SHAPES, "GPKG", columns=NAMES)
+    with sqlite3.connect(file) as database:
+        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            database.execute(f'DROP TRIGGER "{name}"')
+        database.execute("UPDATE gpkg_ogr_contents SET feature_count = 2")
+        database.execute("DELETE FROM rtree_a_geom WHERE id > 2")
+    database.close()
+    features, report = load("parcels", file)
+    assert (len(features), report.read) == (6, 6)
+
+
+def test_a_view_is_no_layer_and_a_plain_database_is_no_geopackage(load, refused, tmp_path):
+    file = write_vector(tmp_path / "a.gpkg", SHAPES, "GPKG", columns=NAMES)
+    with sqlite3.connect(file) as database:
+        database.execute("CREATE VIEW b AS SELECT * FROM a")
+        database.execute("INSERT INTO gpkg_contents (table_name, data_type, srs_id) VALUES ('b', 'features', 4547)")
+        database.execute("INSERT INTO gpkg_geometry_columns VALUES ('b', 'geom', 'POLYGON', 4547, 0, 0)")
+    database.close()
+    assert len(load("parcels", file)[0]) == 6
+    other = tmp_path / "b.gpkg"
+    with sqlite3.connect(other) as database:
+        database.execute("CREATE TABLE a (b)")
+    database.close()
+    assert [fault.code for fault in refused(load, "parcels", other)] == ["file_unreadable"]
+
+
+def test_a_damaged_geopackage(load, refused, tmp_path):
+    file = write_vector(tmp_path / "a.gpkg", SHAPES, "GPKG", columns=NAMES)
+    data = file.read_bytes()
+    file.write_bytes(data[: len(data) // 2])
+    assert [fault.code for fault in refused(load, "parcels", file)] == ["file_unreadable"]
+
+
+# Zip files
+
+
+def symlink():
+    info = zipfile.ZipInfo("a.geojson")
+    info.external_attr = (stat.S_IFLNK | 0o777) << 16
+    return info
+
+
+@pytest.mark.parametrize(
+    ("names", "code"),
+    [
+        (["../a.geojson"], "zip_unsafe_name"),
+        (["/etc/a.geojson"], "zip_unsafe_name"),
+        (["x\\..\\a.geojson"], "zip_unsafe_name"),
+        (["C:/a.geojson"], "zip_unsafe_name"),
+        ([symlink()], "zip_symlink"),
+        ([f"{i}.prj" for i in range(1001)], "zip_too_many"),
+        (["a.geojson", "A.GeoJSON"], "zip_duplicate"),
+        (["readme.md"], "no_layers"),
+        (["a.geojson", "b.geojson"], "several_layers"),
+    ],
+)
+def test_zips_that_are_refused(check, refused, tmp_path, names, code):
+    body = json.dumps(feature(square(LON, LAT, 0.001)))
+    file = tmp_path / "a.zip"
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in names:
+            archive.writestr(name, body)
+    before = set(tmp_path.parent.rglob("a.geojson"))
+    (fault,) = refused(check, file.read_bytes(), "a.zip")
+    assert fault.code == code
+    assert set(tmp_path.parent.rglob("a.geojson")) == before
+
+
+def test_a_zip_bomb_is_refused_at_once(check, refused, tmp_path):
+    file = tmp_path / "a.zip"
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.geojson", b" " * 50_000_000)
+    began = time.monotonic()
+    (fault,) = refused(check, file.read_bytes(), "a.zip")
+    assert fault.code == "zip_bomb"
+    assert time.monotonic() - began < 2
+
+
+def test_damaged_and_encrypted_zips(check, refused, tmp_path):
+    file = zipped(tmp_path / "a.zip", {"a.geojson": json.dumps(feature(square(LON, LAT, 0.001))).encode()})
+    data = bytearray(file.read_bytes())
+    flipped = bytearray(data)
+    flipped[60] ^= 0xFF
+    assert [fault.code for fault in refused(check, bytes(flipped), "a.zip")] == ["zip_damaged"]
+    assert [fault.code for fault in refused(check, bytes(data[:-30]), "a.zip")] == ["zip_damaged"]
+    central = data.index(b"PK\x01\x02")
+    for at in (6, central + 8):
+        data[at] |= 1
+    assert [fault.code for fault in refused(check, bytes(data), "a.zip")] == ["zip_encrypted"]
+
+
+def test_two_shapefiles_in_a_zip_ask_which(check, load, refused, shapefile, tmp_path):
+    for part in list(shapefile.parent.iterdir()):
+        shutil.copy(part, part.with_name("另一批" + part.suffix))
+    file = zipped_folder(tmp_path / "a.zip", shapefile.parent)
+    (fault,) = refused(check, file.read_bytes(), "a.zip")
+    assert fault.code == "several_layers"
+    assert "另一批" in fault.zh
+    assert load("parcels", file, layer_name="另一批")[1].layer == "另一批"
+
+
+def test_a_txt_in_a_zip_with_a_name_of_chinese_windows(check, tmp_path):
+    file = tmp_path / "a.zip"
+    name = "界址点.txt".encode("gbk").decode("cp437")
+    with zipfile.ZipFile(file, "w") as archive:
+        info = zipfile.ZipInfo("x" * len(name.encode("cp437")))
+        archive.writestr(info, EXAMPLE.replace("CZGX-2024-002", "CZGX-2024-001").encode("gbk"))
+    data = file.read_bytes().replace(b"x" * len(name.encode("cp437")), name.encode("cp437"))
+    found = check(data, "a.zip")
+    assert [parcel.id for _, parcel in found.parcels] == ["界址点-1", "界址点-2"]
+
+
+# Geometry that would never end
+
+
+def star(n, k):
+    points = [
+        (X + 100 * math.cos(2 * math.pi * i * k / n), Y + 100 * math.sin(2 * math.pi * i * k / n)) for i in range(n)
+    ]
+    return [[*points, points[0]]]
+
+
+def bombs():
+    rng = np.random.default_rng(3)
+    ring = (rng.random((500, 2)) * 1000 + (X, Y)).round(3).tolist()
+    bow = [(X, Y), (X + 100, Y + 100), (X + 100, Y), (X, Y + 100)] * 10_000
+    back = [(X + (i % 2) * 1000 - i * 0.01, Y) for i in range(5000)]
+    zigzag = [(X + 1000 * (i % 2), Y + i) for i in range(100)] + [(X + 100 - i, Y + 1000 * (i % 2)) for i in range(100)]
+    spiral = [(X + (100 + i % 7) * math.cos(i / 100), Y + (100 + i % 7) * math.sin(i / 100)) for i in range(20_000)]
+    holes = [square(X + i * 0.001, Y + i * 0.001, 1000 - 2 * i * 0.001)[0] for i in range(5000)]
+    yield "star 101", star(101, 50)
+    yield "star 201", star(201, 100)
+    yield "random", [[*ring, ring[0]]]
+    yield "bow-tie repeated", [[*bow, bow[0]]]
+    yield "back and forth", [[*back, back[0]]]
+    yield "zigzag", [[*zigzag, zigzag[0]]]
+    yield "spiral", [[*spiral, spiral[0]]]
+    yield "nested holes", holes
+    yield (
+        "many vertices",
+        [[*[(X + math.cos(i / 2e4) * 1000, Y + math.sin(i / 2e4) * 1000) for i in range(120_000)], (X + 1000, Y)]],
+    )
+
+
+@pytest.mark.parametrize(("name", "rings"), list(bombs()), ids=lambda value: value if isinstance(value, str) else "")
+def test_a_geometry_bomb_is_refused_in_time(check, load, refused, tmp_path, name, rings):
+    body = json.dumps(collection(feature(rings), feature(square(X, Y, 100)), crs="EPSG:4547")).encode()
+    began = time.monotonic()
+    found = check(body, "a.geojson")
+    assert time.monotonic() - began < 5
+    assert [(fault.row, fault.code) for fault in found.rejected] == [(1, "geometry_too_complex")]
+    assert [row for row, _ in found.parcels] == [2]
+    file = tmp_path / "a.geojson"
+    file.write_bytes(body)
+    with pytest.raises(TooComplex):
+        load("farmland", file)
+
+
+def test_many_overlapping_parts_and_holes_are_no_trouble(check):
+    parts = [square(X + i, Y + i, 50) for i in range(300)]
+    holes = [square(X, Y, 1000)[0], *(square(X + 10 + i, Y + 10 + i, 50)[0] for i in range(300))]
+    began = time.monotonic()
+    found = check(json.dumps(collection(feature(parts, "MultiPolygon"), feature(holes), crs="EPSG:4547")).encode(), "a")
+    assert time.monotonic() - began < 5
+    assert len(found.parcels) + len(found.rejected) == 2
+
+
+def test_an_honest_polygon_of_a_hundred_thousand_vertices_passes_quickly(check):
+    angles = np.linspace(0, 2 * math.pi, 99_999)[:-1]
+    ring = np.column_stack([X + 1000 * np.cos(angles), Y + 1000 * np.sin(angles)]).round(4).tolist()
+    began = time.monotonic()
+    found = check(
+        json.dumps(feature([[*ring, ring[0]]], crs={"type": "name", "properties": {"name": "EPSG:4547"}})).encode(), "a"
+    )
+    assert time.monotonic() - began < 3
+    assert found.parcels[0][1].geometry.area == pytest.approx(math.pi * 1e6, rel=1e-6)
+
+
+def test_crossings_are_counted_exactly_when_there_are_few():
+    assert crossings(shapely.Polygon(star(5, 2)[0])).count == 5
+    assert crossings(shapely.Polygon(star(21, 10)[0])).count == 21 * 9
+    assert crossings(shapely.Polygon(square(38_414_300, Y, 0.5)[0])).count == 0
+    assert crossings(shapely.Polygon([(0, 0), (4, 0), (2, 0), (2, 2)])).count == 1
+
+
+def test_after_all_this_a_good_file_is_still_read(check):
+    assert len(check(EXAMPLE).parcels) == 2
+    assert ingest.warm_up() is None

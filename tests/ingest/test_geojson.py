@@ -1,0 +1,212 @@
+"""GeoJSON from anyone: read strictly, placed, refused with the cause."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import shapely
+
+from geo_service import ingest
+from geo_service.errors import InputError
+from tests.ingest.samples import LAT, LON, X, Y, collection, feature, shared, square
+
+
+@pytest.fixture
+def post(catalogue, jurisdiction):
+    """Read a body as the check does."""
+
+    def run(body, **options):
+        data = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
+        rules = options.pop("jurisdiction", jurisdiction)
+        return ingest.read_geojson_bytes(data, catalogue, rules, parcels_spec=catalogue.layers["parcels"], **options)
+
+    return run
+
+
+def test_a_bare_geometry_a_feature_and_a_collection(post):
+    ring = square(LON, LAT, 0.001)
+    bare = post({"type": "Polygon", "coordinates": ring})
+    one = post(feature(ring, id="A-1"))
+    two = post(collection(feature(ring, properties={"宗地编号": "B-1", "名称": "甲"}, id=7), feature(ring)))
+    assert [(row, parcel.id, parcel.crs) for row, parcel in bare.parcels] == [(1, "check-1", "OGC:CRS84")]
+    assert one.parcels[0][1].id == "A-1"
+    assert [(parcel.id, parcel.name) for _, parcel in two.parcels] == [("B-1", "甲"), ("check-2", None)]
+
+
+def test_metres_with_a_crs_member_or_an_option(post):
+    ring = square(X, Y, 100)
+    for body, options in (
+        (collection(feature(ring), crs="urn:ogc:def:crs:EPSG::4547"), {}),
+        (feature(ring, crs={"type": "name", "properties": {"name": "EPSG:4547"}}), {}),
+        (feature(ring), {"crs": "EPSG:4547"}),
+    ):
+        (_, parcel) = post(body, **options).parcels[0]
+        assert (parcel.crs, round(parcel.geometry.area, 6)) == ("EPSG:4547", 10_000)
+
+
+@pytest.mark.parametrize(
+    ("ring", "crs", "code"),
+    [
+        (square(LAT, LON, 0.001), None, "axes_swapped"),
+        (square(X, Y, 100), None, "metres_as_degrees"),
+        (square(LON, LAT, 0.001), "EPSG:4547", "degrees_as_metres"),
+        (square(X + 38e6, Y, 100), "EPSG:4527", "wrong_zone"),
+        (square(X + 38e6, Y, 100), "EPSG:4547", "wrong_zone"),
+        (square(X, Y, 100), "EPSG:4526", "wrong_zone"),
+        (square(Y, X, 100), "EPSG:4547", "axes_swapped"),
+        (square(13.0, 52.5, 0.001), None, "outside_jurisdiction"),
+    ],
+)
+def test_coordinates_that_cannot_be_name_their_cause(post, ring, crs, code):
+    (fault,) = post(feature(ring), crs=crs).rejected
+    assert (fault.code, fault.row) == (code, 1)
+    assert fault.next_zh
+
+
+def test_a_layer_of_swapped_rows_is_one_clear_refusal(load, refused, tmp_path):
+    file = tmp_path / "a.geojson"
+    file.write_text(json.dumps(collection(*(feature(square(LAT, LON + i / 100, 0.001)) for i in range(50)))))
+    (fault,) = refused(load, "farmland", file)
+    assert fault.code == "axes_swapped"
+    assert "全部50行" in fault.zh
+
+
+@pytest.mark.parametrize("crs", ["EPSG:3857", "EPSG:2380", "EPSG:32649", "nonsense", "EPSG:999999"])
+def test_a_crs_that_is_not_admitted_is_refused(post, refused, crs):
+    (fault,) = refused(post, collection(feature(square(X, Y, 100)), crs=crs))
+    assert fault.code == "crs_not_admitted"
+    assert "EPSG:4490" in fault.zh
+
+
+@pytest.mark.parametrize("name", ["GCJ-02", "gcj02", "BD-09", "urn:x:BD09LL"[:6] + "BD09"])
+def test_offset_datums_are_refused_by_name(post, refused, name):
+    (fault,) = refused(post, feature(square(LON, LAT, 0.001)), crs=name)
+    assert fault.code == "offset_datum"
+    (fault,) = refused(post, feature(square(LON, LAT, 0.001)), name=f"地块_{name}.geojson")
+    assert fault.code == "offset_datum"
+    assert post(feature(square(LON, LAT, 0.001)), name="ABD0901.geojson").parcels
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", "empty_file"),
+        (b"\xef\xbb\xbf  \n", "empty_file"),
+        (b"{", "bad_json"),
+        (b'{"type": "Point", "coordinates": [113.05, 36.25]} {}', "bad_json"),
+        (b'{"type": "Point", "coordinates": [NaN, 36.25]}', "not_a_number"),
+        (b'{"type": "Point", "coordinates": [-Infinity, 36.25]}', "not_a_number"),
+        (b'{"type": "Point", "type": "Polygon"}', "duplicate_key"),
+        (b'{"type": "Point", "name": "\xb3\xa4\xd6\xce"}', "encoding"),
+        ('{"type": "Point"}'.encode("utf-16"), "encoding"),
+        (b"[" * 100_000, "too_deep"),
+        (b'{"a":' * 40 + b"1" + b"}" * 40, "too_deep"),
+        (b"[1, 2]", "bad_geojson"),
+        (b'{"type": "Topology"}', "bad_geojson"),
+        (b'{"type": "FeatureCollection", "features": {}}', "bad_geojson"),
+        (b'{"a": ' + b"9" * 5_000 + b"}", "bad_json"),
+    ],
+)
+def test_what_is_not_strict_json_is_refused(post, refused, body, code):
+    assert [fault.code for fault in refused(post, body)] == [code]
+
+
+@pytest.mark.parametrize(
+    ("geometry", "code"),
+    [
+        (None, "geometry_missing"),
+        ("POINT (1 2)", "bad_geometry"),
+        ({"type": "Circle", "coordinates": [1, 2]}, "bad_geometry"),
+        ({"type": "Polygon"}, "bad_geometry"),
+        ({"type": "Polygon", "coordinates": []}, "geometry_missing"),
+        ({"type": "Polygon", "coordinates": [[[113, 36], [113.1, 36], [113, 36]]]}, "ring_too_short"),
+        ({"type": "Polygon", "coordinates": [[[113, 36], [113.1, 36], [113.1, 36.1], [113, 36.1]]]}, "ring_unclosed"),
+        ({"type": "Polygon", "coordinates": [[[113, 36], ["113.1", 36], [113, 36.1], [113, 36]]]}, "not_a_number"),
+        ({"type": "Polygon", "coordinates": [[[113, 36], [113.1, None], [113, 36.1], [113, 36]]]}, "not_a_number"),
+        ({"type": "Polygon", "coordinates": [[[113, 36], [1e999, 36], [113, 36.1], [113, 36]]]}, "not_a_number"),
+        ({"type": "Polygon", "coordinates": [[[113, 36], [10**400, 36], [113, 36.1], [113, 36]]]}, "not_a_number"),
+        ({"type": "Polygon", "coordinates": [[[113, 36], [True, 36], [113, 36.1], [113, 36]]]}, "not_a_number"),
+        ({"type": "Polygon", "coordinates": [[[113, 36, 1, 2]] * 4]}, "bad_geometry"),
+        ({"type": "Point", "coordinates": [113, 36]}, "wrong_geometry_kind"),
+        ({"type": "Polygon", "coordinates": [[[113, 36], [113.1, 36], [113.2, 36], [113, 36]]]}, "geometry_collapsed"),
+    ],
+)
+def test_a_geometry_that_is_none_is_a_rejected_row_and_the_next_is_answered(post, geometry, code):
+    body = json.dumps(
+        collection({"type": "Feature", "geometry": geometry, "properties": {}}, feature(square(LON, LAT, 0.001)))
+    )
+    found = post(body.replace("Infinity", "1e999").encode())
+    assert [(fault.row, fault.code) for fault in found.rejected] == [(1, code)]
+    assert [row for row, _ in found.parcels] == [2]
+    assert found.report.read == found.report.stored + len(found.rejected) == 2
+
+
+def test_heights_are_left_out_and_counted(post):
+    ring = [[[*point, 900.0] for point in square(LON, LAT, 0.001)[0]]]
+    found = post(feature(ring))
+    assert not shapely.has_z(found.parcels[0][1].geometry)
+    assert any("高程" in note for note in found.report.notes)
+
+
+def test_a_bow_tie_is_repaired_measured_and_marked(post):
+    found = post(feature([[[X, Y], [X + 100, Y + 100], [X + 100, Y], [X, Y + 100], [X, Y]]]), crs="EPSG:4547")
+    parcel = found.parcels[0][1]
+    assert round(parcel.geometry.area, 6) == 5_000
+    (repair,) = parcel.repairs
+    assert repair.geometry_changed
+    assert repair.row == 1
+    assert "地块边界自相交" in repair.zh
+
+
+def test_ids_are_text_end_to_end(post):
+    code = "140403001001GB00001W00000000"
+    found = post(
+        collection(
+            feature(square(LON, LAT, 0.001), properties={"宗地代码": code}),
+            feature(square(LON, LAT, 0.001), properties={"宗地代码": 140403001001000012345}),
+            feature(square(LON, LAT, 0.001), properties={"宗地代码": 1.4040300100100001e20}),
+            feature(square(LON, LAT, 0.001), properties={"宗地代码": "a/b"}),
+            feature(square(LON, LAT, 0.001), properties={"宗地代码": " a"}),
+            feature(square(LON, LAT, 0.001), properties={"宗地代码": "x" * 65}),
+            feature(square(LON, LAT, 0.001), properties={"宗地代码": "0012"}),
+        )
+    )
+    assert [parcel.id for _, parcel in found.parcels] == [code, "140403001001000012345", "0012"]
+    assert [(fault.row, fault.code) for fault in found.rejected] == [
+        (3, "number_imprecise"),
+        (4, "id_invalid"),
+        (5, "id_invalid"),
+        (6, "id_invalid"),
+    ]
+
+
+def test_duplicate_ids_are_refused_naming_both_rows(post, load, refused, tmp_path):
+    body = collection(*(feature(square(LON, LAT + i / 100, 0.001), id=name) for i, name in enumerate("aba")))
+    found = post(body)
+    assert [(fault.row, fault.code, fault.id) for fault in found.rejected] == [
+        (1, "duplicate_id", "a"),
+        (3, "duplicate_id", "a"),
+    ]
+    assert "第1、3行" in found.rejected[0].zh
+    file = tmp_path / "a.geojson"
+    file.write_text(json.dumps(body))
+    assert [fault.row for fault in refused(load, "parcels", file)] == [1, 3]
+
+
+def test_valid_sample_files_are_accepted_and_bad_ones_never_break_anything(load, everywhere, catalogue):
+    roads = "roads"
+    assert catalogue.layers[roads].geometry == "any"
+    for file in sorted(shared("bad_geojson_chrieke").rglob("*.geojson")):
+        try:
+            features, report = load(roads, file, jurisdiction=everywhere)
+        except InputError as error:
+            codes = {fault.code for fault in error.faults}
+            if file.parent.name == "valid":
+                assert codes <= {"geometry_missing", "no_features"}, (file.name, codes)
+            assert "file_unreadable" not in codes, file.name
+            continue
+        assert report.stored == len(features) == report.read
+        # What is wrong with these is a hint nobody needs (bbox), or only advice of the standard.
+        if file.parent.name == "invalid_structure":
+            assert "bbox" in file.stem or "geometrycollection" in file.stem, file.name
