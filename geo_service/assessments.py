@@ -106,19 +106,26 @@ def listed(value: Value) -> tuple[str, ...]:
 
 
 def read_scope(row: int, fid: str, values: Mapping[str, Value], version: AssessmentVersion) -> Scope | None:
-    """Read one feature of the scope layer; ``None`` when it never counts (superseded, withdrawn)."""
+    """Read one feature of the scope layer; ``None`` when it never counts.
+
+    That is what is superseded or withdrawn, and a waiver of what the rule never waives.
+    """
     status, progress = _text(values, "status"), _text(values, "progress")
     if status in _VOID or progress in _VOID:
         return None
     approved_on, valid_to = _day(values, "approved_on"), _day(values, "valid_to")
+    effect, document = _text(values, "effect"), _text(values, "waiver_doc_no")
+    says_waived = _WAIVED in (status, effect, progress)
+    if says_waived and not version.waiver:
+        return None
+    waiver = version.waiver and (says_waived or document is not None)
     if _WITHHELD in (status, progress):
         progress = _WITHHELD
     elif progress in (None, _WAIVED):
-        progress = "approved" if approved_on or _text(values, "waiver_doc_no") or progress == _WAIVED else "drafting"
+        progress = "approved" if approved_on or waiver else "drafting"
     derived = valid_to is None and approved_on is not None and version.validity_years is not None
     if derived and approved_on is not None and version.validity_years is not None:
         valid_to = last_day(approved_on, version.validity_years)
-    effect = _text(values, "effect")
     return Scope(
         row=row,
         id=fid,
@@ -131,9 +138,8 @@ def read_scope(row: int, fid: str, values: Mapping[str, Value], version: Assessm
         progress=progress or "drafting",
         effect=Effect(effect) if effect in list(Effect) else None,
         excluded=listed(values.get("excluded_project_types")),
-        waiver=version.waiver
-        and (bool(_text(values, "waiver_doc_no")) or _WAIVED in (status, effect, _text(values, "progress"))),
-        waiver_doc_no=_text(values, "waiver_doc_no"),
+        waiver=waiver,
+        waiver_doc_no=document,
     )
 
 
@@ -247,7 +253,7 @@ def judge(
     outcome, reason = _outcome(
         measured, question, required, version, waivers, bare_waivers, in_force, scopes, touching, own_lists + rule_lists
     )
-    shown = measured.by_waivers if outcome is Outcome.WAIVED else coverage
+    shown = measured.by_waivers if outcome is Outcome.WAIVED else _standing_alone(measured, waivers, in_force)
     shares, noted = None, None
     if shown is not None:
         band, loose = shown.uncovered[scale], shown.unsurveyed[scale]
@@ -275,13 +281,13 @@ def judge(
             conditions.append(condition(rulebook, KIND, "excluded_types", rule.title, version, values))
 
     pieces: tuple[Piece, ...] = ()
-    if coverage is not None and outcome in (
+    if shown is not None and outcome in (
         Outcome.PARTLY_COVERED,
         Outcome.NOT_COVERED,
         Outcome.PENDING,
         Outcome.EXPIRED,
     ):
-        pieces = (Piece("uncovered", rule.code, None, coverage.uncovered_m2, severity, coverage.uncovered_geometry),)
+        pieces = (Piece("uncovered", rule.code, None, shown.uncovered_m2, severity, shown.uncovered_geometry),)
     return AssessmentFinding(
         concern=concern(
             rulebook,
@@ -343,20 +349,24 @@ def _outcome(
         return Outcome.COVERED, None
     if bare_waivers:
         return Outcome.NO_DATA, NoDataReason.NO_DOCUMENT
-    if coverage.uncovered[scale].counted_m2 > 0:
-        if in_force:
+    left = _standing_alone(measured, waivers, in_force) or coverage
+    if left.uncovered[scale].counted_m2 > 0:
+        if in_force or waivers:
             return Outcome.PARTLY_COVERED, None
         standings = {scope.standing(question.as_of) for scope in scopes if scope.row in touching}
         if Standing.UNAPPROVED in standings:
             return Outcome.PENDING, None
         if Standing.RUN_OUT in standings:
             return Outcome.EXPIRED, None
-        if not waivers:
-            return Outcome.NOT_COVERED, None
-        return Outcome.PARTLY_COVERED, None
-    if coverage.covered[scale].counted_m2 > 0:
+        return Outcome.NOT_COVERED, None
+    if left.covered[scale].counted_m2 > 0:
         return Outcome.NO_DATA, NoDataReason.PARTLY_SURVEYED
     return Outcome.NO_DATA, NoDataReason.OUTSIDE_SURVEYED_EXTENT
+
+
+def _standing_alone(measured: Measured, waivers: Sequence[Scope], in_force: Sequence[Scope]) -> Coverage | None:
+    """Return what covers the ground: the waivers where no report is in force beside them, else the reports."""
+    return measured.by_waivers if waivers and not in_force else measured.by_reports
 
 
 def _whole(coverage: Coverage, scale: int) -> bool:

@@ -98,6 +98,14 @@ def avoid_class(version: ConstraintVersion, values: Mapping[str, Value], as_of: 
     return None if part.ignore else part.cls
 
 
+def contain_class(version: ConstraintVersion, values: Mapping[str, Value], as_of: date) -> str | None:
+    """Tell whether a feature of a contain-layer counts as inside, is only applied for, or (``None``) does not count."""
+    part = part_of(version, values)
+    if not stands(values, as_of) or (part is None and version.parts) or (part is not None and part.ignore):
+        return None
+    return PENDING if part is not None and part.cls == PENDING else INSIDE
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Measured:
     """What was measured for one constraint.
@@ -173,8 +181,10 @@ def _avoid(
     doubt_m2 = sum(area.bands[scale].review_m2 for area in doubtful)
     width = max((area.bands[scale].noise_width_m for area in coverage.classes), default=0.0)
     touched_m2 = coverage.covered_m2
-    shares = CoverageShares(touched_m2 / total, touched_m2, coverage.uncovered_m2, coverage.unsurveyed_m2, noise_m2)
-    values = area_values(total, touched_m2, coverage.uncovered_m2, coverage.unsurveyed_m2, noise_m2, width)
+    # Ground that the rule does not read (it is settled by another layer) is not touched either.
+    free_m2 = coverage.uncovered_m2 + (total - coverage.area_m2)
+    shares = CoverageShares(touched_m2 / total, touched_m2, free_m2, coverage.unsurveyed_m2, noise_m2)
+    values = area_values(total, touched_m2, free_m2, coverage.unsurveyed_m2, noise_m2, width)
     if doubt_m2:
         values |= {"found": area_text(doubt_m2)}
     values |= {"classes": _classes(parts)}

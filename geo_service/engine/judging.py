@@ -196,8 +196,8 @@ class Judge:
     ) -> constraints.Measured:
         if rule.layer is None:
             return constraints.Measured()
-        outside_of = self._rulebook.constraints[rule.outside_only_of].layer if rule.outside_only_of else None
-        for layer in (rule.layer, outside_of):
+        outer = self._rulebook.constraints[rule.outside_only_of] if rule.outside_only_of else None
+        for layer in (rule.layer, outer.layer if outer else None):
             if layer is not None:
                 silent = self._silence(layer, as_of)
                 if silent is not None:
@@ -225,28 +225,23 @@ class Judge:
             for row in rows
         ]
         covering = {cls for cls in classes if cls is not None and cls != constraints.WITHHELD}
-        if outside_of is None:
+        if outer is None or outer.layer is None:
             return constraints.Measured(self._site.coverage(rule.layer, rows, classes, covering, hard=version.hard))
-        return self._outside_only(rule.layer, outside_of, version, rows, classes, covering, as_of)
+        return self._outside_only(rule.layer, outer, version, rows, classes, covering, as_of)
 
     def _outside_only(
         self,
         layer: str,
-        outside_of: str,
+        outer: ConstraintRule,
         version: ConstraintVersion,
         rows: tuple[int, ...],
         classes: list[str | None],
         covering: set[str],
         as_of: date,
     ) -> constraints.Measured:
-        """Measure only the ground that another layer leaves out, and say what that layer has settled."""
-        approved = self._site.ground.features(outside_of)
-        inside_rows = [
-            row
-            for row in self._site.rows(outside_of)
-            if approved is not None and constraints.stands(row_values(approved, row), as_of)
-        ]
-        inside = self._site.coverage(outside_of, inside_rows, ["inside"] * len(inside_rows), ("inside",))
+        """Measure only the ground that another constraint's layer leaves out, and say what that layer has settled."""
+        settled = outer.layer or layer
+        inside = self._inside(settled, outer.on(as_of) or outer.versions[0], self._site.rows(settled), as_of)
         rest = inside.uncovered_geometry
         if inside.uncovered[AS_GIVEN].counted_m2 + inside.unsurveyed[AS_GIVEN].counted_m2 <= 0.0:
             rest = shapely.MultiPolygon()
@@ -263,22 +258,26 @@ class Judge:
             self._site.coverage(layer, rows, classes, covering, hard=version.hard, of=rest), converted=converted
         )
 
+    def _contain_classes(
+        self, layer: str, version: ConstraintVersion, rows: tuple[int, ...], as_of: date
+    ) -> list[str | None]:
+        features = self._site.ground.features(layer)
+        return [
+            None if features is None else constraints.contain_class(version, row_values(features, row), as_of)
+            for row in rows
+        ]
+
+    def _inside(self, layer: str, version: ConstraintVersion, rows: tuple[int, ...], as_of: date) -> Coverage:
+        """Measure what lies inside a contain-layer; what is only applied for does not count."""
+        classes = self._contain_classes(layer, version, rows, as_of)
+        return self._site.coverage(layer, rows, classes, (constraints.INSIDE,), hard=version.hard)
+
     def _contained(
         self, layer: str, version: ConstraintVersion, rows: tuple[int, ...], as_of: date
     ) -> constraints.Measured:
         """Measure containment; ground inside an applied-for boundary only is told apart from ground outside both."""
-        features = self._site.ground.features(layer)
-        classes: list[str | None] = []
-        for row in rows:
-            values = row_values(features, row) if features is not None else {}
-            part = constraints.part_of(version, values)
-            if not constraints.stands(values, as_of) or (part is None and version.parts) or (part and part.ignore):
-                classes.append(None)
-            elif part is not None and part.cls == constraints.PENDING:
-                classes.append(constraints.PENDING)
-            else:
-                classes.append(constraints.INSIDE)
-        coverage = self._site.coverage(layer, rows, classes, (constraints.INSIDE,), hard=version.hard)
+        coverage = self._inside(layer, version, rows, as_of)
+        classes = self._contain_classes(layer, version, rows, as_of)
         pending: ClassArea | None = None
         if constraints.PENDING in classes and not coverage.uncovered_geometry.is_empty:
             beyond = self._site.coverage(layer, rows, classes, (constraints.PENDING,), of=coverage.uncovered_geometry)
