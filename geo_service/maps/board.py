@@ -30,8 +30,8 @@ READINESS = "readiness"
 def columns(records: Sequence[Record | None]) -> list[Json]:
     """Lay out the columns: verdict, each assessment in catalogue order, readiness, each service asked for, levelling.
 
-    Each has one cell a parcel, ``[index into legend, small print]`` or ``None`` where there is no record or no such finding
-    in it; its legend counts parcels by sign and words. ``colour`` says that the map can be coloured by it.
+    Each has one cell a parcel, ``[index into legend, small print]`` or ``None`` where the record is missing or has no
+    such finding; its legend counts parcels by sign and words. ``colour`` says that the map can be coloured by it.
     """
     there = [record for record in records if record is not None]
 

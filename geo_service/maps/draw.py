@@ -19,7 +19,7 @@ from geo_service.maps.rows import Json, pair
 from geo_service.maps.safe import safe_text
 from geo_service.maps.scene import MapLayer, MapParcel, MapView
 from geo_service.maps.signs import title_of
-from geo_service.model.catalogue import FieldSpec, GeometryKind
+from geo_service.model.catalogue import FieldSpec, FieldType, GeometryKind
 from geo_service.model.text import Text
 
 DEGREES = 7
@@ -115,8 +115,8 @@ def _value(spec: FieldSpec, value: Any) -> Text:
     code = spec.codes.get(str(value))
     if code is not None:
         return Text(code.zh, code.en)
-    if isinstance(value, bool):
-        return Text("是", "yes") if value else Text("否", "no")
+    if spec.type is FieldType.BOOLEAN:
+        return Text("是", "yes") if str(value).lower() == "true" else Text("否", "no")
     return Text(f"{value}{spec.unit}", f"{value} {spec.unit}".rstrip())
 
 

@@ -88,6 +88,8 @@ def _assessment(record: Record, finding: Finding) -> Json:
         extra.append(unsurveyed(finding))
     if report and report["report_no"] and outcome in ("covered", "partly_covered", "expired", "pending", "excluded"):
         extra.append(both(report["report_no"]))
+    if finding.get("zone_wide"):
+        extra.append(labels.ZONE_WIDE)
     share = coverage["share"] if coverage else None
     if share is None or outcome in ("waived", "not_required", "no_data"):
         share_words = DASH
@@ -179,13 +181,13 @@ def readiness(record: Record) -> Json:
     if level["cut_m3"] is not None and level["fill_m3"] is not None:
         cut, fill = grouped(level["cut_m3"], 0), grouped(level["fill_m3"], 0)
         figures.append(Text(f"挖 {cut} m³ 填 {fill} m³", f"cut {cut} m³ fill {fill} m³"))
-    terrain = joined(figures) if figures else labels.NOT_EXAMINED
+    terrain = joined(figures) if figures else DASH
     items.append(
         item(
             sign_of(record, level),
             title_of(level, labels.SERVICE_NAME),
             joined([labels.LEVEL[level["outcome"]], reason_words(level["reason"])]),
-            lines=[_claims(level["claims"]), Text("地形 ", "Terrain: ") + terrain, said(level["message"])],
+            lines=[_claims(level), Text("地形 ", "Terrain: ") + terrain, said(level["message"])],
             code="LEVEL",
         )
     )
@@ -199,17 +201,19 @@ def _service(record: Record, service: Finding) -> Json:
         sign_of(record, service),
         title_of(service, labels.SERVICE_NAME),
         joined([service_words(service), reason_words(service["reason"])]),
-        lines=[_claims(service["claims"]), _network(service), said(service["message"])],
+        lines=[_claims(service), _network(service), said(service["message"])],
         tag=tag,
         code=service["code"],
     )
 
 
-def _claims(claims: Sequence[Finding]) -> Text:
-    if not claims:
-        return Text("证明 无", "Claim: none")
+def _claims(finding: Finding) -> Text:
+    if not finding["claims"]:
+        # A public record leaves the papers out; then only what is said to be missing is missing.
+        none = finding["reason"] == "no_claim" or finding["outcome"] == "not_met"
+        return Text("证明 无", "Claim: none") if none else Text("证明 —", "Claim: —")
     found = []
-    for claim in claims:
+    for claim in finding["claims"]:
         words = [claim.get(key) for key in ("issuer", "document", "dated_on")]
         kind = labels.KIND.get(claim.get("kind") or "")
         due = claim.get("due_on")

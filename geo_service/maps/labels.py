@@ -31,6 +31,13 @@ ASSESSMENT = {
     "not_required": Text("依规无需开展", "Not required by rule"),
     "no_data": Text("无资料", "No data"),
 }
+# A result for a whole zone applies or does not; it has no outline of its own to lie under.
+ASSESSMENT_ZONE_WIDE = ASSESSMENT | {
+    "covered": Text("适用", "Applies"),
+    "partly_covered": Text("部分适用", "Applies in part"),
+    "not_covered": Text("不适用", "Does not apply"),
+}
+ZONE_WIDE = Text("全区性", "zone-wide")
 EFFECT = {
     "replaces": Text("单项不再开展", "no separate study"),
     "simplifies": Text("单项仍须办理，可简化", "own study still due, simplified"),
@@ -124,7 +131,6 @@ READINESS = {
     False: Text("未全部具备", "Not all in place"),
     None: Text("情况不明", "Unknown"),
 }
-NOT_EXAMINED = Text("未核查", "Not examined")
 
 # What a planner reads first: constraint code and its name in the list of preconditions. ``None`` is on paper only.
 PRECONDITIONS: tuple[tuple[str | None, Text], ...] = (

@@ -39,6 +39,8 @@ def page(view: MapView, focus: MapParcel | None, *, single_file: bool, nonce: st
         kind="parcel" if focus else "zone",
         view=view,
         focus=focus,
+        zones=_zones(view),
+        as_of=_as_of(view.as_of_text),
         synthetic=labels.SYNTHETIC,
         forced=labels.FORCED if focus and _forced(view, focus) else None,
         policy=FILE_POLICY if single_file else None,
@@ -48,6 +50,20 @@ def page(view: MapView, focus: MapParcel | None, *, single_file: bool, nonce: st
         data=Markup(script_json(_data(view, focus))),  # noqa: S704 - escaped by script_json
         **_assets(drawn, single_file),
     )
+
+
+def _zones(view: MapView) -> Text:
+    names = sorted({str(zone) for parcel in view.parcels if (zone := parcel.record["parcel"]["zone"])})
+    if len(names) == 1:
+        return Text(f"开发区 {names[0]}", f"zone {names[0]}")
+    return Text(f"{len(names)} 个开发区", f"{len(names)} zones") if names else Text("", "")
+
+
+def _as_of(text: str) -> tuple[str, Text | None]:
+    """Split ``date（zh / en）`` so that the remark can stand under the date."""
+    day, _, remark = text.partition("（")
+    zh, _, en = remark.removesuffix("）").partition(" / ")
+    return day, Text(zh, en or zh) if zh else None
 
 
 def _assets(drawn: Drawn, single_file: bool) -> dict[str, list[Markup] | list[str]]:

@@ -66,7 +66,8 @@ def sign_of(record: Record, finding: Mapping[str, Any]) -> Sign:
 
 def assessment_words(finding: Mapping[str, Any]) -> Text:
     """Outcome of an assessment in words; what is covered never stands without its effect."""
-    words = labels.ASSESSMENT[finding["outcome"]]
+    table = labels.ASSESSMENT_ZONE_WIDE if finding.get("zone_wide") else labels.ASSESSMENT
+    words = table[finding["outcome"]]
     use = finding.get("use")
     if finding["outcome"] == "covered" and use:
         return words + Text(" · ", " · ") + labels.EFFECT[use["effect"]]
