@@ -15,11 +15,12 @@ from typing import BinaryIO, cast
 from geo_service.errors import Fault, GeoServiceError, InputError, TooComplex
 from geo_service.ingest.drivers import ENVIRONMENT
 from geo_service.ingest.gate import too_complex
-from geo_service.ingest.job import GridResult, Job, VectorResult
+from geo_service.ingest.job import GridResult, Job, Purpose, VectorResult
 from geo_service.ingest.wire import READY, opened, receive, send
 
 START_LIMIT_S = 60.0
-MAX_IDLE = 2
+#: Processes at work for checks, and as many again for imports, so that a long import keeps no check waiting.
+SLOTS = max(2, os.cpu_count() or 2)
 #: A process that has read a large file keeps its memory; it is not kept.
 RETIRE_BYTES = 20_000_000
 
@@ -141,15 +142,22 @@ class Readers:
     """The idle reading processes of this process."""
 
     def __init__(self) -> None:
+        self._reset()
+
+    def _reset(self) -> None:
         self._idle: list[Reader] = []
         self._lock = threading.Lock()
+        self._slots = {purpose: threading.BoundedSemaphore(SLOTS) for purpose in Purpose}
         self._owner = os.getpid()
+
+    def _slot(self, purpose: Purpose) -> threading.BoundedSemaphore:
+        if self._owner != os.getpid():
+            # After a fork the pipes belong to the parent: two askers on one pipe would get each other's answers.
+            self._reset()
+        return self._slots[purpose]
 
     def _take(self) -> Reader:
         with self._lock:
-            if self._owner != os.getpid():
-                # After a fork the pipes belong to the parent: two askers on one pipe would get each other's answers.
-                self._idle, self._owner = [], os.getpid()
             while self._idle:
                 reader = self._idle.pop()
                 if reader.alive():
@@ -159,14 +167,15 @@ class Readers:
 
     def _give_back(self, reader: Reader) -> None:
         with self._lock:
-            if len(self._idle) < MAX_IDLE:
+            if len(self._idle) < SLOTS:
                 self._idle.append(reader)
                 return
         reader.close()
 
     def warm_up(self) -> None:
         """Start a process ahead of the first job."""
-        self._give_back(self._take())
+        with self._slot(Purpose.CHECK):
+            self._give_back(self._take())
 
     def idle(self) -> tuple[int, ...]:
         """Process ids of those that wait for work."""
@@ -182,7 +191,7 @@ class Readers:
                 reader.close()
 
     def run(self, job: Job, limit_s: float, *, keep: bool = True) -> VectorResult | GridResult:
-        """Have a job done.
+        """Have a job done; waits while all processes for its purpose are at work.
 
         Parameters
         ----------
@@ -196,6 +205,15 @@ class Readers:
         InputError
             What is wrong with the file; ``TooComplex`` when it took too long or too much memory.
         """
+        with self._slot(job.purpose):
+            result, trace = self._done(job, limit_s, keep=keep)
+        if trace:
+            _log.error("reading %s failed\n%s", job.name, trace)
+        if isinstance(result, GeoServiceError):
+            raise result
+        return result
+
+    def _done(self, job: Job, limit_s: float, *, keep: bool) -> tuple[VectorResult | GridResult | GeoServiceError, str]:
         payload = pickle.dumps(job, protocol=5)
         reader = self._take()
         try:
@@ -208,12 +226,8 @@ class Readers:
             self._give_back(reader)
         else:
             reader.close()
-        if trace:
-            _log.error("reading %s failed\n%s", job.name, trace)
-        if isinstance(result, GeoServiceError):
-            raise result
-        assert isinstance(result, VectorResult | GridResult)
-        return result
+        assert isinstance(result, VectorResult | GridResult | GeoServiceError)
+        return result, str(trace)
 
 
 def _died(job: Job, limit_s: float, *, overran: bool) -> InputError:

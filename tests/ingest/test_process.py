@@ -1,0 +1,138 @@
+"""The reading process: killed when it overruns, replaced when it dies, quick when it is warm."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import signal
+import statistics
+import threading
+import time
+
+import pytest
+import shapely
+
+from geo_service import ingest
+from geo_service.errors import InputError, TooComplex
+from geo_service.ingest import process, wire
+from geo_service.ingest.job import Job, Purpose
+from geo_service.ingest.process import READERS, Readers, gdal_skip
+from tests.ingest.samples import EXAMPLE, LAT, LON, feature, square
+
+BODY = json.dumps(feature(square(LON, LAT, 0.001))).encode()
+
+
+@pytest.fixture
+def job(catalogue, jurisdiction, tmp_path):
+    return Job(Purpose.CHECK, catalogue.layers["parcels"], catalogue, jurisdiction, "a", None, BODY, tmp_path)
+
+
+@pytest.fixture
+def readers():
+    found = Readers()
+    yield found
+    found.close()
+
+
+def test_a_warm_check_takes_tens_of_milliseconds(catalogue, jurisdiction):
+    times = []
+    for _ in range(11):
+        began = time.perf_counter()
+        ingest.read_geojson_bytes(BODY, catalogue, jurisdiction, parcels_spec=catalogue.layers["parcels"])
+        times.append(time.perf_counter() - began)
+    assert statistics.median(times) < 0.1
+
+
+def test_one_process_serves_one_caller_after_another(readers, job):
+    for _ in range(5):
+        assert readers.run(job, 5).ids == ("check-1",)
+    assert len(readers.idle()) == 1
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
+def test_a_process_that_died_while_idle_is_replaced(readers, job, how):
+    readers.warm_up()
+    (pid,) = readers.idle()
+    os.kill(pid, how)
+    time.sleep(0.1)
+    assert readers.run(job, 5).ids == ("check-1",)
+    assert readers.idle() != (pid,)
+
+
+def test_a_process_that_dies_at_work_is_an_answer_and_the_next_call_works(readers, job):
+    readers.warm_up()
+    (pid,) = readers.idle()
+    slow = Job(
+        **{**vars(job), "data": json.dumps(feature([square(LON, LAT, 0.001)[0]] * 1, note="x" * 30_000_000)).encode()}
+    )
+    threading.Timer(0.05, os.kill, (pid, signal.SIGSEGV)).start()
+    with pytest.raises(InputError) as caught:
+        readers.run(slow, 30)
+    assert caught.value.faults[0].code == "file_unreadable"
+    assert readers.run(job, 5).ids == ("check-1",)
+
+
+def test_a_job_that_overruns_is_killed(readers, job):
+    readers.warm_up()
+    (pid,) = readers.idle()
+    long = Job(**{**vars(job), "data": b" " * 30_000_000 + BODY})
+    began = time.monotonic()
+    with pytest.raises(TooComplex) as caught:
+        readers.run(long, 0.01)
+    assert time.monotonic() - began < 2
+    assert caught.value.faults[0].code == "geometry_too_complex"
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    assert readers.run(job, 5).ids == ("check-1",)
+
+
+def test_callers_at_once_get_their_own_answers(catalogue, jurisdiction):
+    answers: dict[int, list[str]] = {}
+
+    def ask(number):
+        body = json.dumps(feature(square(LON, LAT, 0.001), id=f"P-{number}")).encode()
+        found = [
+            ingest.read_geojson_bytes(body, catalogue, jurisdiction, parcels_spec=catalogue.layers["parcels"])
+            for _ in range(5)
+        ]
+        answers[number] = [parcel.id for one in found for _, parcel in one.parcels]
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == {number: [f"P-{number}"] * 5 for number in range(4)}
+    assert len(READERS.idle()) <= process.SLOTS
+
+
+def test_nothing_is_left_behind(check, refused, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    check(EXAMPLE)
+    refused(check, b"PK\x03\x04 nonsense", "a.zip")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_answer_can_bring_no_code_with_it():
+    class Evil:
+        def __reduce__(self):
+            return os.system, ("true",)
+
+    with pytest.raises(pickle.UnpicklingError):
+        wire.opened(pickle.dumps(Evil()))
+    with pytest.raises(pickle.UnpicklingError):
+        wire.opened(pickle.dumps((shapely.Point(0, 0), "")))
+
+
+def test_the_drivers_that_follow_other_files_are_off():
+    off = set(gdal_skip().split(","))
+    assert {"OGR_VRT", "VRT", "WMS", "HTTP", "WFS", "GDALG", "GTI", "CSV", "GPKG"} <= off
+    assert not {"ESRI Shapefile", "GTiff", "OpenFileGDB"} & off
+
+
+def test_no_secret_of_ours_reaches_the_reading_process(monkeypatch):
+    monkeypatch.setenv("DATABASE_PASSWORD", "x")
+    found = process._environment()
+    assert "DATABASE_PASSWORD" not in found
+    assert found["PROJ_NETWORK"] == "OFF"
