@@ -10,10 +10,9 @@ from dataclasses import replace
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 from zoneinfo import ZoneInfo
 
-import click
 import pyarrow.parquet as pq
 import typer
 import uvicorn
@@ -49,6 +48,8 @@ from geo_service.store.xlsx import read as read_sheets
 DEFAULT_WORKSPACE = Path("workspace")
 DEFAULT_PORT = 8000
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+# Wrong use in general has no public name in typer, only its kind that a bad parameter is.
+USAGE_ERRORS = cast("tuple[type[typer.BadParameter], ...]", typer.BadParameter.__bases__)
 
 app = typer.Typer(
     name="geo-service",
@@ -496,17 +497,20 @@ def _report(error: GeoServiceError) -> int:
 def main(arguments: Iterable[str] | None = None) -> None:
     """Run the command line and exit."""
     try:
-        app(list(arguments) if arguments is not None else None, standalone_mode=False)
-        code = 0
+        # A command that leaves by typer.Exit returns its code here instead of raising.
+        left_with = app(
+            list(arguments) if arguments is not None else None, prog_name=app.info.name, standalone_mode=False
+        )
+        code = left_with if isinstance(left_with, int) else 0
     except GeoServiceError as error:
         code = _report(error)
-    except click.exceptions.Exit as error:
-        code = error.exit_code
-    except click.exceptions.Abort:
+    except typer.Abort:
         say.note("已中断 / interrupted")
         code = 130
-    except click.ClickException as error:
-        error.show()
+    except USAGE_ERRORS as error:
+        # Without a command the help was printed already, and there is nothing to add.
+        if said := error.format_message():
+            say.note(f"错误 error: 命令用法不对 / wrong use: {said} [wrong_use] → {app.info.name} --help")
         code = 2
     except Exception:  # noqa: BLE001  # the last line of defence: a trace is for us, not for the planner
         say.note("内部错误，未完成 / internal error; nothing was decided. 请将以下信息发给维护人员 / please report:")
