@@ -27,7 +27,7 @@ from openpyxl import load_workbook
 from openpyxl.packaging.core import DocumentProperties
 from openpyxl.xml.functions import tostring
 from pyproj import Transformer
-from shapely.geometry import LineString, MultiPolygon, Point, Polygon, box, mapping, shape
+from shapely.geometry import LineString, Point, Polygon, box, mapping, shape
 from shapely.geometry.base import BaseGeometry
 
 from geo_service.model.rulebook import Rulebook
@@ -184,10 +184,6 @@ class Lots:
             "handover_on": date(2027, 4, 1),
         } | (facts or {})
         usual = [claim(service, f"{number}") for service in ("WATER", "POWER", "ROAD", "LEVEL") if service not in without]
-        if number % 2:
-            usual += [claim("SEWER", f"{number}"), claim("RAIN", f"{number}")]
-        if number % 3 == 0:
-            usual += [claim("GAS", f"{number}")]
         lot.claims = [*usual, *claims]
         lot.indicators = STANDARD_INDICATORS if indicators is None else indicators
         self.all.append(lot)
@@ -324,7 +320,8 @@ def cases(lots: Lots, layers: Layers) -> None:
 
     lots.add("案例W 规划代码U1含义不唯一", within(3, 1, 0, 0, 220, 440), case="W", land_use="1303", purpose="供电用地")
     lots.add("案例W2 工业地块规划为U1", within(3, 1, 230, 0, 230, 440), case="W2")
-    lots.add("案例M 三调1001为铁路用地", within(5, 0, 0, 0, 460, 440), case="M", land_use="1001", land_use_system="三调")
+    lots.add("案例M 三调1001为铁路用地", within(5, 0, 0, 0, 460, 440), case="M", land_use="1001", land_use_system="三调",
+             purpose="铁路用地")  # fmt: skip
 
     quarters = [within(5, 1, x, y, 230, 225) for x in (0, 230) for y in (0, 225)]
     others = STANDARD_INDICATORS[1:]
@@ -349,7 +346,7 @@ def more_cases(lots: Lots, layers: Layers) -> None:
     lots.add("情形03 既有权利界线待核定", within(-1, -2, 230, 0, 230, 440), case="rights_review")
     put("existing_rights", within(-1, -2, 459.92, 100, 60, 60), name="既有权利（示例）", **{"class": "right"})
 
-    ground = within(-3, 0, 0, 0, 460, 440).intersection(BUILDABLE)
+    ground = within(-4, 0, 0, 0, 460, 440).intersection(BUILDABLE)
     lots.add("情形04 二十年一遇淹没区", largest(ground), case="flooded")
     ground = shapely.difference(within(-4, -2, 0, 0, 460, 440), RIVER.buffer(35, quad_segs=4))
     lots.add("情形05 占河道管理范围", largest(ground), case="river")
@@ -366,9 +363,9 @@ def more_cases(lots: Lots, layers: Layers) -> None:
         **{"class": "idle"})  # fmt: skip
 
     lots.add("情形10 文物建设控制地带", within(0, 2, 0, 0, 225, 440), case="control_zone")
-    put("heritage", Point(414520, 4014900).buffer(230, quad_segs=8), name="示例古城址建设控制地带", site="示例古城址",
+    put("heritage", Point(414520, 4014840).buffer(230, quad_segs=8), name="示例古城址建设控制地带", site="示例古城址",
         level="市级", **{"class": "control"})  # fmt: skip
-    put("heritage", Point(414520, 4014900).buffer(120, quad_segs=8), name="示例古城址保护范围", site="示例古城址",
+    put("heritage", Point(414520, 4014840).buffer(120, quad_segs=8), name="示例古城址保护范围", site="示例古城址",
         level="市级", **{"class": "protection"})  # fmt: skip
     lots.add("情形11 文物资料未提供（敏感）", within(1, 2, 235, 0, 225, 440), case="withheld")
     put("heritage", within(1, 2, 300, 150, 90, 90), name="资料未提供区", status="withheld", **{"class": "potential"})
@@ -388,7 +385,7 @@ def more_cases(lots: Lots, layers: Layers) -> None:
         state="in_service")  # fmt: skip
 
     lots.add("情形17 用地代码未注明体系", within(-2, -2, 0, 0, 225, 440), case="code_system", land_use="1001",
-             land_use_system=None)  # fmt: skip
+             land_use_system=None, purpose=None)  # fmt: skip
     lots.add("情形18 有管网缺证明", within(-2, -2, 235, 0, 225, 440), case="no_claim", without=["WATER"])
     lots.add("情形19 供水证明已过时", within(-2, -1, 0, 0, 225, 440), case="stale_claim", without=["WATER"],
              claims=[claim("WATER", "19", dated_on=OLD_CLAIM)])  # fmt: skip
@@ -465,9 +462,7 @@ def manner(count: int) -> dict[str, Any]:
         case 10:
             return base | {"without": ["LEVEL"]}
         case _:
-            if count % 7 == 0:
-                return base | {"land_use": "110101", "purpose": "物流仓储用地", "project_type": "冷链物流"}
-            return base
+            return base | {"land_use": "100101", "purpose": "一类工业用地"} if count % 7 == 0 else base
 
 
 def divided(i: int, j: int) -> list[Polygon]:
@@ -497,6 +492,18 @@ def largest(geometry: BaseGeometry) -> Polygon:
     return shapely.transform(max(parts, key=lambda part: part.area), lambda points: np.round(points, 3))
 
 
+def further_claims(lots: Lots, layers: Layers) -> None:
+    """Add papers for the other services where a main serves the parcel; a few claim gas that no main bears out."""
+    for service, layer in (("SEWER", "sewers"), ("RAIN", "rain_drains"), ("GAS", "gas_mains")):
+        lines = [shape_ for shape_, own in layers.features[layer] if own.get("state") == "in_service"]
+        for number, lot in enumerate(lots.all, start=1):
+            if any(entry["service"] == service for entry in lot.claims):
+                continue
+            near = any(lot.shape.distance(line) <= 5.0 for line in lines)
+            if near and number % 3 or service == "GAS" and number % 42 == 0:
+                lot.claims.append(claim(service, f"{number}"))
+
+
 def second_zone(lots: Lots, layers: Layers) -> None:
     """Add a second zone with its own standards; a real coal mine lies under its west."""
     names = ("压覆真实煤矿范围", "压覆真实煤矿范围", "部分压覆", "部分压覆", "亩均税收无准入标准", "亩均税收无准入标准")
@@ -505,7 +512,7 @@ def second_zone(lots: Lots, layers: Layers) -> None:
         case = {0: "real_mine", 4: "no_standard"}.get(number, "")
         lots.add(
             f"产业园地块{number + 1} {name}", box(x, y, x + 450, y + 450), case=case, zone=ZONE2,
-            indicators=SECOND_INDICATORS, claims=[claim("TELECOM", f"园{number}")],
+            indicators=SECOND_INDICATORS, claims=[claim("TELECOM", f"园{number}"), claim("SEWER", f"园{number}")],
             without=["LEVEL"] if number == 5 else [],
         )  # fmt: skip
         for layer, offset, extra in (
@@ -573,9 +580,9 @@ def scopes(layers: Layers, by_case: dict[str, Lot]) -> None:
     report("SWC", renewed, "晋水保函〔2026〕77号（示例）", "2026-11-25", name="续编水保方案")
 
     bare = cell(3, -1)
-    report("SEI", shapely.difference(APPROVED, bare), "", "2023-09-01", waived=True, waiver_doc_no="晋震函〔2023〕5号（示例）",
+    report("SEI", shapely.difference(APPROVED, bare), "", "2023-09-01", progress="waived", waiver_doc_no="晋震函〔2023〕5号（示例）",
            approved_by="示例地震局", name="免做区域震评（按区划图设防）")  # fmt: skip
-    report("SEI", bare, "", "2023-09-01", waived=True, approved_by="示例地震局", name="免做区域震评（缺文号）")
+    report("SEI", bare, "", "2023-09-01", progress="waived", approved_by="示例地震局", name="免做区域震评（缺文号）")
 
     report("HER", shapely.difference(APPROVED, cell(1, -3)), "晋文物函〔2024〕203号（示例）", "2024-08-30", name="区域考古前置")
     report("ENE", None, "长发改能评〔2024〕6号（示例）", "2024-05-20", zone_version=V1, valid_to="2030-12-31", name="区域能评")
@@ -781,7 +788,7 @@ def real(layers: Layers) -> None:
 # --- terrain ---------------------------------------------------------------------------------------------------------
 
 CELL_M = 5.0
-LEFT, TOP, WIDTH, HEIGHT = 411100.0, 4016300.0, 1580, 1240
+LEFT, TOP, WIDTH, HEIGHT = 411100.0, 4016300.0, 1640, 1240
 NODATA, SCALE, OFFSET = -32768, 0.01, 900.0
 
 
@@ -936,7 +943,7 @@ def boundary_files() -> None:
     head = [line.replace("带号=38", "带号=37") for line in TXT_HEAD]
     write_txt("case_l_zone37.txt", [*head, PARCEL_A_HEAD, *point_lines(west, 37)])
     crossing = (((415000, 4013133.333), (415140, 4013000), (415140, 4013133.333), (415000, 4013000)),)
-    write_txt("case_self_crossing.txt", [*TXT_HEAD, PARCEL_2_HEAD, *point_lines(crossing)])
+    write_txt("case_self_crossing.txt", [*TXT_HEAD, PARCEL_2_HEAD.replace("1.8667", "0.9333"), *point_lines(crossing)])
 
 
 MOMENT = datetime(2020, 1, 1)  # noqa: DTZ001 - the format stores no zone, and the moment is only there to be fixed
@@ -1069,6 +1076,7 @@ def main() -> None:
     land(layers, by_case, taken)
     waters(layers)
     streets(layers)
+    further_claims(lots, layers)
     layers.put("geohazard", shapely.difference(REGION, box(410500, 4012660, 411930, 4013680)), id="GH-SURVEY",
                name="地质灾害调查范围", **{"class": "surveyed"})  # fmt: skip
     copy_real()
