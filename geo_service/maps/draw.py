@@ -146,7 +146,8 @@ def _style(leaf: Leaf) -> Json:
 
 
 def _shown_at_first(leaf: Leaf) -> bool:
-    return leaf.layer.spec.id == "zones" or leaf.layer.spec.geometry is GeometryKind.LINE
+    # A whole zone's pipes and cables would hide the parcels; they are switched on where they are wanted.
+    return leaf.layer.spec.id == "zones"
 
 
 def _swatch(leaf: Leaf) -> str:
@@ -225,11 +226,16 @@ def _tree(
                 extents.append(_outside(drawing, layer, index, box))
     tree = [
         {"label": _words(labels.GROUP.get(group, Text(group, group))), "selectAllCheckbox": True, "children": nodes}
-        for group, nodes in groups.items()
+        for group, nodes in sorted(groups.items(), key=lambda entry: _place(entry[0]))
     ]
     if extents:
         tree.append({"label": _words(labels.EXTENTS), "selectAllCheckbox": True, "children": extents})
     return tree
+
+
+def _place(group: str) -> int:
+    known = list(labels.GROUP)
+    return known.index(group) if group in known else len(known)
 
 
 def _outside(drawing: folium.Map, layer: MapLayer, index: int, box: Sequence[Sequence[float]]) -> Json:

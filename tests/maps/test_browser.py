@@ -173,7 +173,7 @@ def test_a_counter_filters_map_and_table_together(page):
 
 def test_hostile_names_are_text_and_the_title_is_untouched(page):
     assert page.title() == TITLE
-    names = page.locator("#table tbody th button > span:first-of-type").all_inner_texts()
+    names = page.locator("#table tbody th .name").all_inner_texts()
     assert [name for name in names if name in HOSTILE] == list(HOSTILE)
     for index in (6, 7, 8, 9):
         page.locator("#table tbody tr").nth(index).click()

@@ -454,8 +454,8 @@
 
   function tableRow(index) {
     const parcel = data.parcels[index];
-    const open = el('button', { type: 'button', on: { click: (event) => { event.stopPropagation(); choose(index, true); } } },
-      el('b', { text: parcel.id }), ' ', el('span', { text: parcel.name }), el('br'), el('span', { class: 'tight' }, say(parcel.mu2)));
+    const open = el('button', { type: 'button', title: parcel.id + ' ' + parcel.name, on: { click: (event) => { event.stopPropagation(); choose(index, true); } } },
+      el('span', { class: 'tight' }, el('b', { text: parcel.id }), el('span', {}, say(parcel.mu2))), el('span', { class: 'name', text: parcel.name }));
     const line = el('tr', { 'data-i': index, class: index === state.chosen ? 'chosen' : null, on: { click: () => choose(index, true) } }, el('th', { scope: 'row' }, open));
     for (const found of data.columns) {
       const cell = found.cells[index];
