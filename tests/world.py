@@ -264,12 +264,15 @@ def ready_world() -> World:
     return World(parcel)
 
 
+def entries(body: Record) -> list[Any]:
+    """All findings of a record."""
+    ready = body["readiness"]
+    return [*body["assessments"], *body["constraints"], *ready["services"], ready["level"], *body["indicators"]]
+
+
 def found(body: Record, code: str) -> Any:
     """Return the entry of a code, wherever it stands in the record."""
-    entries = [*body["assessments"], *body["constraints"], *body["readiness"]["services"], *body["indicators"]]
-    if body["readiness"]["level"]["code"] == code:
-        return body["readiness"]["level"]
-    return next(entry for entry in entries if entry["code"] == code)
+    return next(entry for entry in entries(body) if entry["code"] == code)
 
 
-__all__ = ["Repair", "World", "at", "box", "claim", "features", "found", "grid", "line", "ready_world"]
+__all__ = ["Repair", "World", "at", "box", "claim", "entries", "features", "found", "grid", "line", "ready_world"]

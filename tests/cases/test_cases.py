@@ -16,21 +16,29 @@ noise_m2, area_m2 of ``class``, and valid_until.
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import shapely
 
+from geo_service.export.record import Record
+from geo_service.model.layer import Grid
 from geo_service.model.parcel import Repair
 from geo_service.model.register import ClaimKind, IndicatorValue, Reach
-from tests.world import AS_OF, World, at, box, claim, features, found, line, ready_world, rulebook
+from tests.world import AS_OF, World, at, box, claim, entries, features, found, line, ready_world, rulebook
 
 FOLDER = Path(__file__).parent
 FILES = sorted(FOLDER.glob("*.toml"))
 AREAS = ("covered_m2", "uncovered_m2", "unsurveyed_m2", "noise_m2")
-PLAIN = ("outcome", "severity", "reason", "kind", "network", "design", "required", "distance_m", "value", "standard")
+PLAIN = (
+    "outcome", "severity", "reason", "kind", "network", "nearest", "design", "required", "distance_m", "value", "standard"
+)  # fmt: skip
+LEVELS = ("share_within_tolerance", "cut_m3", "fill_m3", "slope_p95_percent")
+OF_THE_FIRST_REPORT = ("valid_to", "days_left", "derived")
 
 
 def every_rule() -> tuple[str, ...]:
@@ -63,11 +71,18 @@ def test_every_case_is_a_sentence_and_expects_something() -> None:
 def test_case(code: str, case: dict[str, Any]) -> None:
     world = build(case)
     body = world.record(case.get("as_of", AS_OF))
+    consistent(body)
     entry, expect = found(body, code), case["expect"]
     reasons = [reason for reason in body["verdict"]["reasons"] if reason["code"] == code]
     for key, wanted in expect.items():
         if key in PLAIN:
             assert entry[key] == (None if wanted == "none" else wanted), key
+        elif key in LEVELS:
+            assert entry[key] == pytest.approx(wanted, abs=1e-9), key
+        elif key in OF_THE_FIRST_REPORT:
+            assert entry["reports"][0][key] == (None if wanted == "none" else wanted), key
+        elif key == "use":
+            assert entry["use"]["effect"] == wanted
         elif key in AREAS:
             assert entry["coverage"][key] == pytest.approx(wanted, abs=1e-6), key
         elif key == "status":
@@ -75,7 +90,7 @@ def test_case(code: str, case: dict[str, Any]) -> None:
         elif key == "met":
             assert body["readiness"]["met"] == (None if wanted == "unknown" else wanted)
         elif key == "valid_until":
-            assert body["verdict"]["valid_until"] == wanted
+            assert body["verdict"]["valid_until"] == (None if wanted == "none" else wanted)
         elif key == "parts":
             assert {part["class"]: pytest.approx(part["area_m2"], abs=1e-6) for part in entry["parts"]} == wanted
         elif key == "message":
@@ -87,17 +102,42 @@ def test_case(code: str, case: dict[str, Any]) -> None:
         elif key in ("clause", "needed"):
             said = "".join(reason[key]["zh"] + reason[key]["en"] for reason in reasons if reason[key])
             assert wanted in said
+        elif key == "first":
+            assert (body["verdict"]["reasons"][0]["code"] == code) is wanted
         elif key == "reports":
             assert [report["report_no"] for report in entry["reports"]] == wanted
         else:
             pytest.fail(f"unknown expectation {key!r}")
 
 
+def consistent(body: Record) -> None:
+    """Hold a record against what is true of all records."""
+    area = body["parcel"]["area_m2"]
+    for entry in (*body["assessments"], *body["constraints"]):
+        if (coverage := entry["coverage"]) is not None:
+            whole = coverage["covered_m2"] + coverage["uncovered_m2"] + coverage["unsurveyed_m2"]
+            assert whole == pytest.approx(area, abs=1e-6), entry["code"]
+            assert coverage["share"] == pytest.approx(coverage["covered_m2"] / area, abs=1e-12), entry["code"]
+    reasons = body["verdict"]["reasons"]
+    assert (body["verdict"]["status"] == "ready") is (reasons == [])
+    for reason in reasons:
+        assert reason["owner"], reason["code"]
+        if reason["effect"] == "condition":
+            assert reason["clause"]["zh"] and reason["clause"]["en"], reason["code"]
+            assert reason["stage"] != "before_notice", reason["code"]
+        else:
+            assert reason["needed"]["zh"] and reason["needed"]["en"], reason["code"]
+            assert reason["stage"] == "before_notice", reason["code"]
+    for entry in entries(body):
+        assert (entry.get("reason") is not None) is (entry["outcome"] in ("no_data", "unknown")), entry["code"]
+        assert entry["message"]["zh"] and entry["message"]["en"], entry["code"]
+
+
 def build(case: dict[str, Any]) -> World:
     """Make the world of a case."""
     known = {
         "name", "as_of", "parcel", "drop", "edition_date", "put", "only", "change", "facts", "claims", "no_claims",
-        "indicators", "expect",
+        "indicators", "ground", "design", "expect",
     }  # fmt: skip
     assert set(case) <= known, f"unknown keys {sorted(set(case) - known)}"
     world = ready_world()
@@ -118,8 +158,15 @@ def build(case: dict[str, Any]) -> World:
         if "box" in values:
             values["geometry"] = box(*values.pop("box"))
         world = world.changed_rows(change["layer"], change.get("where", {}), **values)
+    for layer in ("ground", "design"):
+        if layer in case:
+            world = _strips(world, f"{layer}_elevation", case[layer])
     for layer, day in case.get("edition_date", {}).items():
         edition = world.editions[layer]
+        if isinstance(edition.data, Grid):
+            data = replace(edition.data, origin=replace(edition.data.origin, edition_date=day))
+            world = world.with_edition(replace(edition, data=data))
+            continue
         rows = [
             {"id": edition.data.ids[row], "geometry": edition.data.geometries[row]}
             | {name: column[row] for name, column in edition.data.attributes.items()}
@@ -127,6 +174,23 @@ def build(case: dict[str, Any]) -> World:
         ]
         world = world.with_edition(features(layer, rows, edition_date=day))
     return _parcel(world, case)
+
+
+def _strips(world: World, layer: str, strips: list[dict[str, Any]]) -> World:
+    """Lay heights over the parcel in strips of whole rows of the raster, from its south edge."""
+    grid = world.editions[layer].data
+    assert isinstance(grid, Grid)
+    values = grid.values.copy()
+    _, south, _, north = world.parcel.geometry.bounds
+    top, cell = grid.transform[3], -grid.transform[5]
+    row = round((top - south) / cell)
+    rows_of_parcel = round((north - south) / cell)
+    for strip in strips:
+        rows = strip["share"] * rows_of_parcel
+        assert rows == pytest.approx(round(rows), abs=1e-6), f"share {strip['share']} is no whole row"
+        values[row - round(rows) : row] = np.nan if strip["value"] == "none" else strip["value"]
+        row -= round(rows)
+    return world.with_edition(replace(world.editions[layer], data=replace(grid, values=values)))
 
 
 def _parcel(world: World, case: dict[str, Any]) -> World:
