@@ -13,6 +13,7 @@ from geo_service.maps.signs import (
     STATUS_SIGN,
     Sign,
     assessment_words,
+    level_of,
     readiness_sign,
     reason_words,
     service_words,
@@ -23,6 +24,7 @@ from geo_service.model.text import Text
 from geo_service.model.units import grouped, mu, share_text
 
 Cell = tuple[Sign, Text, Text | None]
+_WITH_CONDITION = Text("（附条件）", " (with a condition)")
 VERDICT = "verdict"
 READINESS = "readiness"
 
@@ -47,7 +49,8 @@ def columns(records: Sequence[Record | None]) -> list[Json]:
     services = (record["readiness"]["services"] for record in there)
     for code, title in _named([service for service in group if service["required"]] for group in services):
         found.append(column(code, title, partial(_service, code)))
-    found.append(column("LEVEL", labels.SERVICE_NAME["LEVEL"], _level))
+    for code, title in _named([level_of(record)] for record in there):
+        found.append(column(code, title, _level))
     return found
 
 
@@ -105,7 +108,10 @@ def _assessment(code: str, record: Record) -> Cell | None:
         small = both(finding["waiver"]["document"])
     elif outcome == "no_data":
         small = reason_words(finding["reason"])
-    return sign_of(record, finding), assessment_words(finding), small
+    sign, words = sign_of(record, finding), assessment_words(finding)
+    if outcome == "covered" and sign is Sign.CONDITION:
+        words = words + _WITH_CONDITION
+    return sign, words, small
 
 
 def _readiness(record: Record) -> Cell:
@@ -122,7 +128,7 @@ def _service(code: str, record: Record) -> Cell | None:
 
 
 def _level(record: Record) -> Cell:
-    level = {"code": "LEVEL", **record["readiness"]["level"]}
+    level = level_of(record)
     return sign_of(record, level), labels.LEVEL[level["outcome"]], reason_words(level["reason"])
 
 

@@ -244,8 +244,7 @@ def _needed(reason: Finding) -> Text | None:
 def _findings(record: Record) -> list[tuple[Finding, Text]]:
     found = [(finding, title_of(finding, {})) for finding in [*record["assessments"], *record["constraints"]]]
     services = record["readiness"]["services"]
-    level = {"code": "LEVEL", **record["readiness"]["level"]}
-    found += [(finding, title_of(finding, labels.SERVICE_NAME)) for finding in [*services, level]]
+    found += [(finding, title_of(finding, labels.SERVICE_NAME)) for finding in [*services, level_of(record)]]
     return found + [(finding, title_of(finding, {})) for finding in record["indicators"]]
 
 

@@ -12,6 +12,7 @@ from geo_service.maps.signs import (
     Sign,
     assessment_words,
     constraint_words,
+    level_of,
     reason_words,
     service_words,
     sign_of,
@@ -34,9 +35,14 @@ def unsurveyed(finding: Finding) -> Text | None:
 
 
 def preconditions(record: Record) -> Json:
-    """List the nine lines a planner reads first; two of them are on paper only."""
+    """List the nine lines a planner reads first; two of them are on paper only.
+
+    Rules that know none of these constraints know nothing of the papers either.
+    """
     found = {finding["code"]: finding for finding in record["constraints"]}
-    items = []
+    items: list[Json] = []
+    if not any(code in found for code, _ in labels.PRECONDITIONS):
+        return section("preconditions", items, layout="pairs")
     for code, name in labels.PRECONDITIONS:
         if code is None:
             items.append(item(Sign.NOTE, name, labels.ON_PAPER))
@@ -171,7 +177,7 @@ def readiness(record: Record) -> Json:
     """List each service with its two witnesses, paper and network; levelling with paper and terrain."""
     found = record["readiness"]
     items = [_service(record, service) for service in found["services"]]
-    level = {"code": "LEVEL", **found["level"]}
+    level = level_of(record)
     within, slope = level["share_within_tolerance"], level["slope_p95_percent"]
     figures = []
     if within is not None:
@@ -188,7 +194,7 @@ def readiness(record: Record) -> Json:
             title_of(level, labels.SERVICE_NAME),
             joined([labels.LEVEL[level["outcome"]], reason_words(level["reason"])]),
             lines=[_claims(level), Text("地形 ", "Terrain: ") + terrain, said(level["message"])],
-            code="LEVEL",
+            code=level["code"],
         )
     )
     title = said(found["title"]) or both(found["standard"])

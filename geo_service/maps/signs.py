@@ -53,12 +53,13 @@ def sign_of(record: Record, finding: Mapping[str, Any]) -> Sign:
     outcome = finding["outcome"]
     if outcome in _UNKNOWN:
         return Sign.NO_DATA
+    # Waived stays grey even when it brings a condition; the condition has a line of its own.
+    if outcome == "waived":
+        return Sign.WAIVED
     effects = {reason["effect"] for reason in record["verdict"]["reasons"] if reason["code"] == finding["code"]}
     for effect, sign in _EFFECTS:
         if effect in effects:
             return sign
-    if outcome == "waived":
-        return Sign.WAIVED
     if outcome == "not_required":
         return Sign.NOT_REQUIRED
     return Sign.PASS if outcome in _PASS else Sign.NOTE
@@ -102,9 +103,14 @@ def title_of(finding: Mapping[str, Any], names: Mapping[str, Text]) -> Text:
     return names.get(finding["code"], Text(finding["code"], finding["code"]))
 
 
+def level_of(record: Record) -> Mapping[str, Any]:
+    """Levelling as a finding like the services, with its code."""
+    return {"code": "LEVEL", **record["readiness"]["level"]}
+
+
 def readiness_sign(record: Record) -> Sign:
     """Worst sign among the services that the zone's standard asks for, and levelling."""
     readiness = record["readiness"]
     asked = [service for service in readiness["services"] if service["required"]]
-    signs = {sign_of(record, finding) for finding in [*asked, {"code": "LEVEL", **readiness["level"]}]}
+    signs = {sign_of(record, finding) for finding in [*asked, level_of(record)]}
     return next(sign for sign in Sign if sign in signs)

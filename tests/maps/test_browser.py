@@ -202,7 +202,12 @@ def test_the_table_says_covered_only_with_its_effect(page):
     cells = page.locator("#table tbody tr").first.locator("td .cell").all_inner_texts()
     for cell in cells:
         if cell.startswith("已覆盖"):
-            assert cell.split("\n")[1] in ("单项不再开展", "单项仍须办理，可简化", "承诺/登记备案", "仅提供设计参数")
+            assert cell.split("\n")[1].removesuffix("（附条件）") in (
+                "单项不再开展",
+                "单项仍须办理，可简化",
+                "承诺/登记备案",
+                "仅提供设计参数",
+            )
 
 
 def test_words_can_be_chinese_english_or_both(page):

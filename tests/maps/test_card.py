@@ -77,6 +77,28 @@ def test_waived_is_grey_with_its_document_and_never_a_tick(spoilt):
     assert item["right"][1][0] == "长期"
 
 
+def test_waived_stays_grey_when_it_brings_a_condition(spoilt):
+    made = spoilt("CZGX-2024-005")
+    because(made, "SEI", "waived", "condition", "免做，易燃项目除外", "waived but for flammables", stage="in_contract")
+    assert row(card(made), "assessments", "SEI")["sign"] == "waived"
+    assert row(card(made), "conditions", "SEI")["tag"][0] == "写入合同"
+
+
+def test_a_zone_wide_result_applies_rather_than_covers(spoilt):
+    made = spoilt("CZGX-2024-002")
+    finding(made, "EIA")["zone_wide"] = True
+    assert (
+        row(card(made), "assessments", "EIA")["words"][0]
+        == "适用 · 单项仍须办理，可简化 · 长EIA审〔2023〕100号 · 全区性"
+    )
+
+
+def test_a_public_record_without_papers_does_not_claim_that_there_are_none(spoilt):
+    made = spoilt("CZGX-2024-002")
+    finding(made, "WATER")["claims"] = []
+    assert row(card(made), "readiness", "WATER")["lines"][0][0] == "证明 —"
+
+
 def test_no_data_has_its_own_sign_whatever_its_severity_and_is_never_folded(spoilt):
     made = card(spoilt("CZGX-2024-004"))
     for code in ("HER", "CLI"):

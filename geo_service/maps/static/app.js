@@ -228,7 +228,7 @@
     }
     const largest = pieces[0];
     if (largest) {
-      const words = el('div', {}, el('b', {}, say(largest.title)), el('span', { class: 'tight' }, say(largest.area)));
+      const words = el('div', {}, el('b', { class: 'tight' }, say(largest.title)), el('span', { class: 'tight' }, say(largest.area)));
       const tip = L.tooltip({ permanent: true, direction: 'bottom', className: 'callout', pane: 'popupPane', offset: [0, 10] });
       evidenceGroup.addLayer(tip.setLatLng(L.geoJSON(largest.geometry).getBounds().getCenter()).setContent(words));
     }
