@@ -157,12 +157,14 @@ def _day(values: Mapping[str, Value], name: str) -> date | None:
 class Measured:
     """Coverage of the parcel by the reports in force, by those that outlast the supply window, and by waivers.
 
-    ``failure`` replaces all three where nothing can be measured.
+    ``by_waivers_said`` counts the waivers without document too; ``failure`` replaces all four where nothing can be
+    measured.
     """
 
     by_reports: Coverage | None
     by_lasting: Coverage | None
     by_waivers: Coverage | None
+    by_waivers_said: Coverage | None = None
     failure: NoDataReason | None = None
 
 
@@ -216,9 +218,6 @@ def judge(
     touching = _touching(coverage)
     reports = _reports(scopes, touching, coverage, question, window_days)
     waivers = [scope for scope in scopes if scope.row in touching and scope.standing(as_of) is Standing.WAIVER]
-    bare_waivers = [
-        scope for scope in scopes if scope.row in touching and scope.standing(as_of) is Standing.UNDOCUMENTED_WAIVER
-    ]
     in_force = [scope for scope in scopes if scope.row in touching and scope.standing(as_of) is Standing.IN_FORCE]
     applying = in_force + waivers
     own_lists = [((word,), Text(word, word)) for scope in applying for word in scope.excluded]
@@ -251,7 +250,7 @@ def judge(
         values |= {"valid_to": str(last.valid_to), "report_no": last.report_no or "—"}
 
     outcome, reason = _outcome(
-        measured, question, required, version, waivers, bare_waivers, in_force, scopes, touching, own_lists + rule_lists
+        measured, question, required, version, waivers, in_force, scopes, touching, own_lists + rule_lists
     )
     shown = measured.by_waivers if outcome is Outcome.WAIVED else _standing_alone(measured, waivers, in_force)
     shares, noted = None, None
@@ -324,7 +323,6 @@ def _outcome(
     required: bool,
     version: AssessmentVersion,
     waivers: Sequence[Scope],
-    bare_waivers: Sequence[Scope],
     in_force: Sequence[Scope],
     scopes: Sequence[Scope],
     touching: frozenset[int],
@@ -347,7 +345,7 @@ def _outcome(
         return Outcome.WAIVED, None
     if _whole(coverage, scale):
         return Outcome.COVERED, None
-    if bare_waivers:
+    if measured.by_waivers_said is not None and _whole(measured.by_waivers_said, scale):
         return Outcome.NO_DATA, NoDataReason.NO_DOCUMENT
     left = _standing_alone(measured, waivers, in_force) or coverage
     if left.uncovered[scale].counted_m2 > 0:

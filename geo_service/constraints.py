@@ -110,15 +110,16 @@ def contain_class(version: ConstraintVersion, values: Mapping[str, Value], as_of
 class Measured:
     """What was measured for one constraint.
 
-    ``pending`` is coverage by the applied-for zone versions of what the approved ones leave out; ``failure``
-    replaces everything where nothing can be measured.
+    ``pending`` is coverage by the applied-for zone versions of what the approved ones leave out; ``converted_m2`` is
+    the ground that the rule would read had another layer not settled it; ``failure`` replaces everything where
+    nothing can be measured.
     """
 
     coverage: Coverage | None = None
     pending: ClassArea | None = None
     nearest: Nearest | None = None
     surveyed: bool = True
-    converted: ClassArea | None = None
+    converted_m2: float = 0.0
     failure: NoDataReason | None = None
 
 
@@ -213,9 +214,9 @@ def _avoid(
         outcome = Outcome.CLEAR
     noted = remark(rulebook, kind, "noise", version, values) if noise_m2 > 0 else None
     key = None
-    if measured.converted is not None and outcome is Outcome.CLEAR:
+    if measured.converted_m2 > 0 and outcome is Outcome.CLEAR:
         key = "converted"
-        values |= {"classes": area_text(measured.converted.area_m2)}
+        values |= {"classes": area_text(measured.converted_m2)}
     pieces = tuple(
         Piece("affected", rule.code, area.cls, area.area_m2, _severity(version, area.cls), area.geometry)
         for area in coverage.classes

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from math import fsum
 
 import shapely
 from shapely.geometry.base import BaseGeometry
@@ -123,7 +124,7 @@ class Judge:
             silent = self._silence(self._rulebook.zones_layer, as_of)
         scopes: list[assessments.Scope] = []
         if features is None or silent is not None:
-            failed = assessments.Measured(None, None, None, silent or NoDataReason.LAYER_MISSING)
+            failed = assessments.Measured(None, None, None, failure=silent or NoDataReason.LAYER_MISSING)
             return assessments.judge(rule, version, self._rulebook, scopes, failed, question)
         window_days = zone.supply_window_days if zone else self._rulebook.defaults.supply_window_days
         for row in self._site.rows(layer):
@@ -136,7 +137,7 @@ class Judge:
         try:
             measured = self._measured_scopes(layer, scopes, as_of, window_days)
         except MeasureFailed:
-            measured = assessments.Measured(None, None, None, NoDataReason.FAILED)
+            measured = assessments.Measured(None, None, None, failure=NoDataReason.FAILED)
         return assessments.judge(rule, version, self._rulebook, scopes, measured, question)
 
     def _measured_scopes(
@@ -146,10 +147,14 @@ class Judge:
         standings = [scope.standing(as_of) for scope in scopes]
         classes: list[str | None] = [standing.value for standing in standings]
         in_force, waiver = assessments.Standing.IN_FORCE.value, assessments.Standing.WAIVER.value
+        bare = assessments.Standing.UNDOCUMENTED_WAIVER.value
         by_reports = self._site.coverage(layer, rows, classes, (in_force,))
         by_waivers: Coverage | None = None
         if waiver in classes:
             by_waivers = self._site.coverage(layer, rows, classes, (waiver,))
+        by_waivers_said: Coverage | None = None
+        if bare in classes:
+            by_waivers_said = self._site.coverage(layer, rows, classes, (waiver, bare))
         by_lasting: Coverage | None = None
         lasting = [scope.covers_sale(as_of, window_days) for scope in scopes]
         if any(cls == in_force and not lasts for cls, lasts in zip(classes, lasting, strict=True)):
@@ -157,7 +162,7 @@ class Judge:
                 "lasting" if cls == in_force and lasts else None for cls, lasts in zip(classes, lasting, strict=True)
             ]
             by_lasting = self._site.coverage(layer, rows, longer, ("lasting",))
-        return assessments.Measured(by_reports, by_lasting, by_waivers)
+        return assessments.Measured(by_reports, by_lasting, by_waivers, by_waivers_said)
 
     # constraints
 
@@ -246,16 +251,16 @@ class Judge:
         if inside.uncovered[AS_GIVEN].counted_m2 + inside.unsurveyed[AS_GIVEN].counted_m2 <= 0.0:
             rest = shapely.MultiPolygon()
         whole = self._site.coverage(layer, rows, classes, covering, hard=version.hard)
-        converted = next(
-            (area for area in whole.classes if area.cls != constraints.WITHHELD and inside.covered_m2 > 0), None
-        )
+        converted_m2 = 0.0
+        if inside.covered_m2 > 0:
+            converted_m2 = fsum(area.area_m2 for area in whole.classes if area.cls != constraints.WITHHELD)
         if rest.is_empty:
             nothing: BaseGeometry = shapely.MultiPolygon()
             return constraints.Measured(
-                self._site.coverage(layer, (), (), (), hard=version.hard, of=nothing), converted=converted
+                self._site.coverage(layer, (), (), (), hard=version.hard, of=nothing), converted_m2=converted_m2
             )
         return constraints.Measured(
-            self._site.coverage(layer, rows, classes, covering, hard=version.hard, of=rest), converted=converted
+            self._site.coverage(layer, rows, classes, covering, hard=version.hard, of=rest), converted_m2=converted_m2
         )
 
     def _contain_classes(

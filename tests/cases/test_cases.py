@@ -35,7 +35,8 @@ FOLDER = Path(__file__).parent
 FILES = sorted(FOLDER.glob("*.toml"))
 AREAS = ("covered_m2", "uncovered_m2", "unsurveyed_m2", "noise_m2")
 PLAIN = (
-    "outcome", "severity", "reason", "kind", "network", "nearest", "design", "required", "distance_m", "value", "standard"
+    "outcome", "severity", "reason", "kind", "network", "nearest", "design", "required", "distance_m", "value",
+    "standard",
 )  # fmt: skip
 LEVELS = ("share_within_tolerance", "cut_m3", "fill_m3", "slope_p95_percent")
 OF_THE_FIRST_REPORT = ("valid_to", "days_left", "derived")
