@@ -31,6 +31,7 @@ from geo_service.model.rulebook import Rulebook
 from geo_service.model.text import Text
 from geo_service.projection import crs_of, lon_lat
 from geo_service.store import parcels as stored
+from geo_service.store.register import EditionRow
 from geo_service.store.workspace import Workspace
 
 KEPT_VERDICTS = 20_000
@@ -226,6 +227,16 @@ class Service:
                     value=zone[:200],
                 )
             )
+
+    def edition(self, name: str) -> EditionRow:
+        """Return an imported edition with its import report, published or not.
+
+        Raises
+        ------
+        NotFound
+            When no edition has that name.
+        """
+        return self.workspace.register.edition(name)
 
     def zone_shapes(self) -> list[tuple[str, BaseGeometry]]:
         """Return the zones' boundaries with their CRS, for the distance check of imports."""

@@ -1,0 +1,71 @@
+"""The web application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.staticfiles import StaticFiles
+
+from geo_service import __version__, ingest
+from geo_service.api import errors
+from geo_service.api.collections import Shelf
+from geo_service.api.guard import JSON_BYTES, UPLOAD_BYTES, Guard
+from geo_service.api.routes import check, features, known, landing, maps, operations, packages, parcels
+from geo_service.maps.view import STATIC
+from geo_service.service import Service
+
+ROUTERS = (
+    landing.router,
+    features.router,
+    parcels.router,
+    check.router,
+    packages.router,
+    maps.router,
+    known.router,
+    operations.router,
+)
+GZIP_FROM_BYTES = 1000
+
+
+@asynccontextmanager
+async def _life(_: FastAPI) -> AsyncIterator[None]:
+    await run_in_threadpool(ingest.warm_up)
+    yield
+
+
+def create_app(
+    service: Service,
+    *,
+    ready: Callable[[], bool] = lambda: True,
+    json_bytes: int = JSON_BYTES,
+    upload_bytes: int = UPLOAD_BYTES,
+) -> FastAPI:
+    """Return the application over a service.
+
+    Parameters
+    ----------
+    service : Service
+        What is asked; no route writes to its register.
+    ready : callable
+        Whether the data are there; until then ``/healthz`` answers 503.
+    json_bytes, upload_bytes : int
+        The largest body of JSON and the largest uploaded file, in bytes.
+    """
+    # Its own documentation pages ask other hosts for their scripts; ours do not.
+    app = FastAPI(
+        title="geo-service", version=__version__, docs_url=None, redoc_url=None, openapi_url=None, lifespan=_life
+    )
+    app.state.service = service
+    app.state.shelf = Shelf(service)
+    app.state.ready = ready
+    errors.install(app)
+    app.add_middleware(GZipMiddleware, minimum_size=GZIP_FROM_BYTES)
+    app.add_middleware(Guard, json_bytes=json_bytes, upload_bytes=upload_bytes)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    return app

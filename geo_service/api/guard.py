@@ -1,0 +1,146 @@
+"""What every request passes: a number, limits on what it may send and how slowly, headers, and a net for failures."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from geo_service.api.errors import Problem, internal, problem_response
+from geo_service.model.text import Text
+
+JSON_BYTES = 2_000_000
+UPLOAD_BYTES = 200_000_000
+#: What the boundaries and headers of a multipart body may add to the file itself.
+ENVELOPE_BYTES = 64_000
+BODY_SECONDS = 300.0
+GRACE_SECONDS = 10.0
+SLOWEST_BYTES_PER_SECOND = 1000.0
+MULTIPART = "multipart/form-data"
+POLICY = "default-src 'none'; frame-ancestors 'none'"
+_LOG = logging.getLogger("geo_service.api")
+
+
+class Guard:
+    """ASGI middleware around the whole app.
+
+    Parameters
+    ----------
+    json_bytes, upload_bytes : int
+        The largest body of a request, and of one that uploads a file; counted, whatever the request declares.
+    grace_s, body_s : float
+        After ``grace_s`` a body must arrive with at least 1 kB/s; after ``body_s`` it must be there.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        json_bytes: int = JSON_BYTES,
+        upload_bytes: int = UPLOAD_BYTES,
+        grace_s: float = GRACE_SECONDS,
+        body_s: float = BODY_SECONDS,
+    ) -> None:
+        self._app = app
+        self._json_bytes = json_bytes
+        self._upload_bytes = upload_bytes
+        self._grace_s = grace_s
+        self._body_s = body_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        number = str(uuid.uuid4())
+        scope.setdefault("state", {})["request_id"] = number
+        started = False
+
+        async def sending(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                _set_headers(MutableHeaders(scope=message), number)
+            await send(message)
+
+        headers = Headers(scope=scope)
+        limit = self._limit(headers)
+        try:
+            if _declared(headers) > limit:
+                raise _too_large(limit)
+            await self._app(scope, self._counted(receive, limit), sending)
+        except Exception as error:
+            problem = error if isinstance(error, Problem) else internal()
+            if problem is not error:
+                _LOG.exception("request %s failed", number)
+            if started:
+                raise
+            await problem_response(Request(scope), problem)(scope, receive, sending)
+
+    def _limit(self, headers: Headers) -> int:
+        if headers.get("content-type", "").lower().startswith(MULTIPART):
+            return self._upload_bytes + ENVELOPE_BYTES
+        return self._json_bytes
+
+    def _counted(self, receive: Receive, limit: int) -> Receive:
+        begun = time.monotonic()
+        seen = 0
+        complete = False
+
+        async def receiving() -> Message:
+            nonlocal seen, complete
+            if complete:
+                return await receive()
+            allowed = min(self._body_s, max(self._grace_s, seen / SLOWEST_BYTES_PER_SECOND))
+            try:
+                message = await asyncio.wait_for(receive(), allowed - (time.monotonic() - begun))
+            except TimeoutError:
+                raise _too_slow() from None
+            seen += len(message.get("body", b""))
+            complete = not message.get("more_body", False)
+            if seen > limit:
+                raise _too_large(limit)
+            return message
+
+        return receiving
+
+
+def _declared(headers: Headers) -> int:
+    length = headers.get("content-length", "")
+    return int(length) if length.isdecimal() else 0
+
+
+def _set_headers(headers: MutableHeaders, number: str) -> None:
+    headers["X-Request-Id"] = number
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["Referrer-Policy"] = "no-referrer"
+    headers.setdefault("Content-Security-Policy", POLICY)
+    headers.setdefault("Cache-Control", "no-cache")
+
+
+def _too_large(limit: int) -> Problem:
+    return Problem(
+        413,
+        "too-large",
+        Text(f"内容超过 {limit:,} 字节", f"the body is larger than {limit:,} bytes"),
+        step=Text(
+            "请分批核查，或将文件以 multipart 字段 file 上传",
+            "check in several requests, or upload the file as multipart field 'file'",
+        ),
+        headers={"Connection": "close"},
+    )
+
+
+def _too_slow() -> Problem:
+    return Problem(
+        408,
+        "too-slow",
+        Text("上传过慢，已中断", "the body came too slowly and was given up"),
+        step=Text("请检查网络后重试", "look at the network and try again"),
+        headers={"Connection": "close"},
+    )

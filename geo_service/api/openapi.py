@@ -1,0 +1,270 @@
+"""The description of the API for OpenAPI 3.0, which is what the GIS clients read.
+
+FastAPI describes the routes in the words of 3.1; what 3.0 says otherwise is said otherwise here, and every collection
+gets its own path with its queryables as parameters, because that is where GDAL looks for what it may ask.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from geo_service import __version__
+from geo_service.api.collections import Collection, Queryable
+from geo_service.api.errors import PROBLEM_JSON, TITLES
+from geo_service.export.schema import record_schema
+from geo_service.model.catalogue import FieldType
+
+RECORD = "AssessmentRecord"
+ITEMS = "/collections/{collection_id}/items"
+_BILINGUAL = {
+    "type": "object",
+    "required": ["zh", "en"],
+    "properties": {"zh": {"type": "string"}, "en": {"type": "string"}},
+}
+_LINKS = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["href", "rel"],
+        "properties": {name: {"type": "string"} for name in ("href", "rel", "type", "title")},
+    },
+}
+_PROBLEM = {
+    "type": "object",
+    "description": "RFC 9457",
+    "required": ["type", "title", "status", "detail", "detail_en", "code", "next", "instance", "items"],
+    "properties": {
+        "type": {"type": "string", "description": "urn:geo-service:error:<code>"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "中文说明 / in Chinese"},
+        "detail_en": {"type": "string", "description": "英文说明 / in English"},
+        "code": {"type": "string"},
+        "value": {"type": "string", "nullable": True, "maxLength": 200},
+        "next": _BILINGUAL,
+        "instance": {"type": "string", "description": "请求编号 / number of the request"},
+        "items": {"type": "array", "items": {"type": "object"}, "description": "逐行问题 / one entry a row"},
+    },
+}
+_FEATURE = {
+    "type": "object",
+    "required": ["type", "geometry", "properties"],
+    "properties": {
+        "type": {"type": "string", "enum": ["Feature"]},
+        "id": {"type": "string"},
+        "geometry": {"type": "object", "nullable": True, "description": "RFC 7946, lon/lat"},
+        "properties": {"type": "object", "nullable": True},
+        "links": _LINKS,
+    },
+}
+_SCHEMAS: dict[str, Any] = {
+    "Problem": _PROBLEM,
+    "Links": _LINKS,
+    "Bilingual": _BILINGUAL,
+    "Feature": _FEATURE,
+    "FeatureCollection": {
+        "type": "object",
+        "required": ["type", "features"],
+        "properties": {
+            "type": {"type": "string", "enum": ["FeatureCollection"]},
+            "features": {"type": "array", "items": {"$ref": "#/components/schemas/Feature"}},
+            "links": {"$ref": "#/components/schemas/Links"},
+            "numberMatched": {"type": "integer"},
+            "numberReturned": {"type": "integer"},
+        },
+    },
+    "Checked": {
+        "type": "object",
+        "required": ["records", "rejected"],
+        "properties": {
+            "records": {"type": "array", "items": {"$ref": f"#/components/schemas/{RECORD}"}},
+            "rejected": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "row": {"type": "integer", "nullable": True},
+                        "id": {"type": "string", "nullable": True},
+                        "code": {"type": "string"},
+                        "where": {"type": "string"},
+                        "value": {"type": "string", "nullable": True},
+                        "reason": {"$ref": "#/components/schemas/Bilingual"},
+                        "next": {"$ref": "#/components/schemas/Bilingual"},
+                    },
+                },
+            },
+        },
+    },
+    "RecordOrChecked": {
+        "description": "Geometry 或 Feature：一条记录；其余：records 与 rejected / one record, or records and rejected",
+        "oneOf": [{"$ref": f"#/components/schemas/{RECORD}"}, {"$ref": "#/components/schemas/Checked"}],
+    },
+    "GeoJSON": {
+        "type": "object",
+        "description": "RFC 7946；可带 crs 成员 / may have a member 'crs'",
+        "required": ["type"],
+        "properties": {"type": {"type": "string"}},
+    },
+    "Object": {"type": "object"},
+    "Bytes": {"type": "string", "format": "binary"},
+    "Page": {"type": "string"},
+}
+
+
+def answers(contents: Mapping[str, str], *errors: int) -> dict[int | str, dict[str, Any]]:
+    """Describe the responses of a route: media type → name of a schema, and the errors beside 400 and 500."""
+    described: dict[int | str, dict[str, Any]] = {
+        200: {
+            "description": "成功 / success",
+            "content": {media: {"schema": _ref(schema)} for media, schema in contents.items()},
+        }
+    }
+    for status in sorted({400, 500, *errors}):
+        title = TITLES[status]
+        described[status] = {
+            "description": f"{title.zh} / {title.en}",
+            "content": {PROBLEM_JSON: {"schema": _ref("Problem")}},
+        }
+    return described
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def document(app: FastAPI, server: str, collections: Sequence[Collection]) -> dict[str, Any]:
+    """Describe the whole API as it stands now."""
+    doc: dict[str, Any] = as_30(copy.deepcopy(_routes(app)))
+    doc["servers"] = [{"url": server}]
+    doc["components"] = {"schemas": {**_SCHEMAS, **_record_schemas()}}
+    generic = doc["paths"][ITEMS]["get"]
+    for collection in collections:
+        doc["paths"][f"/collections/{collection.id}/items"] = {"get": _items(generic, collection)}
+    return doc
+
+
+def _routes(app: FastAPI) -> dict[str, Any]:
+    known: dict[str, Any] | None = getattr(app.state, "described", None)
+    if known is None:
+        known = get_openapi(
+            title="供地前核查 / Pre-listing checks of industrial land",
+            version=__version__,
+            openapi_version="3.0.3",
+            description=(
+                "地块的区域评估、管控要素、通平条件和控制性指标核查。缺资料不等于通过；本服务不代替主管部门审批意见。"
+                " / Checks of parcels before they are listed. Missing data are never a pass; nothing here replaces a"
+                " decision of the authorities."
+            ),
+            routes=app.routes,
+        )
+        for path in known["paths"].values():
+            for operation in path.values():
+                # Parameters that are wrong give 400 here; what FastAPI adds by itself describes something else.
+                unwanted = operation["responses"].get("422", {}).get("content", {}).get("application/json")
+                if unwanted is not None:
+                    del operation["responses"]["422"]
+                for parameter in operation.get("parameters", ()):
+                    if parameter["schema"].get("type") == "array":
+                        parameter |= {"style": "form", "explode": False}
+        app.state.described = known
+    return dict(known)
+
+
+def _items(generic: Mapping[str, Any], collection: Collection) -> dict[str, Any]:
+    operation = copy.deepcopy(dict(generic))
+    operation["operationId"] = f"items_{collection.id}"
+    operation["summary"] = f"{collection.title.zh} / {collection.title.en}"
+    left_out = {"collection_id"} if collection.takes_as_of else {"collection_id", "as_of"}
+    own = [entry for entry in operation["parameters"] if entry["name"] not in left_out]
+    taken = {entry["name"] for entry in own}
+    operation["parameters"] = own + [_parameter(entry) for entry in collection.queryables if entry.name not in taken]
+    return operation
+
+
+_SCHEMA_OF = {
+    FieldType.TEXT: {"type": "string"},
+    FieldType.NUMBER: {"type": "number"},
+    FieldType.INTEGER: {"type": "integer"},
+    FieldType.BOOLEAN: {"type": "boolean"},
+    FieldType.DATE: {"type": "string", "format": "date"},
+}
+
+
+def _parameter(entry: Queryable) -> dict[str, Any]:
+    codes = {"enum": list(entry.codes)} if entry.codes else {}
+    return {
+        "name": entry.name,
+        "in": "query",
+        "required": False,
+        "description": f"{entry.title.zh}等于 / equals: {entry.title.en}",
+        "schema": {**_SCHEMA_OF[entry.type], **codes},
+        "style": "form",
+        "explode": False,
+    }
+
+
+def _record_schemas() -> dict[str, Any]:
+    """Bring the record's JSON Schema under the components, its definitions beside it."""
+    schema = record_schema()
+    parts = schema.pop("$defs")
+    for key in ("$schema", "$id"):
+        schema.pop(key, None)
+    found = {RECORD: schema, **{f"{RECORD}_{name}": part for name, part in parts.items()}}
+    moved: dict[str, Any] = _moved(found)
+    return {name: as_30(part) for name, part in moved.items()}
+
+
+def _moved(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {
+            key: value.replace("#/$defs/", f"#/components/schemas/{RECORD}_") if key == "$ref" else _moved(value)
+            for key, value in node.items()
+        }
+    if isinstance(node, list):
+        return [_moved(entry) for entry in node]
+    return node
+
+
+def as_30(node: Any) -> Any:
+    """Say a schema of JSON Schema 2020-12 in the words of OpenAPI 3.0.
+
+    Examples
+    --------
+    >>> as_30({"type": ["string", "null"]})
+    {'type': 'string', 'nullable': True}
+    >>> as_30({"anyOf": [{"type": "number"}, {"type": "null"}], "title": "x"})
+    {'title': 'x', 'type': 'number', 'nullable': True}
+    """
+    if isinstance(node, list):
+        return [as_30(entry) for entry in node]
+    if not isinstance(node, dict):
+        return node
+    out = {key: as_30(value) for key, value in node.items()}
+    kinds = out.get("type")
+    if isinstance(kinds, list):
+        left = [kind for kind in kinds if kind != "null"]
+        out["type"] = left[0]
+        if len(left) < len(kinds):
+            out["nullable"] = True
+    options = out.get("anyOf")
+    if isinstance(options, list) and {"type": "null"} in options:
+        left = [entry for entry in options if entry != {"type": "null"}]
+        del out["anyOf"]
+        # A reference takes no neighbours in 3.0.
+        out |= (
+            {"allOf": left} if len(left) == 1 and "$ref" in left[0] else left[0] if len(left) == 1 else {"anyOf": left}
+        )
+        out["nullable"] = True
+    if "const" in out:
+        out["enum"] = [out.pop("const")]
+    if isinstance(out.get("examples"), list):
+        out["example"] = out.pop("examples")[0]
+    low = out.get("exclusiveMinimum")
+    if isinstance(low, int | float) and not isinstance(low, bool):
+        out |= {"minimum": low, "exclusiveMinimum": True}
+    return out

@@ -1,0 +1,190 @@
+"""Query parameters that several routes take, and the refusal of those that none takes."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Iterable
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Any
+
+from fastapi import Depends, Path, Query, Request
+from fastapi.dependencies.models import Dependant
+from pydantic import BeforeValidator, WithJsonSchema
+
+from geo_service.api.errors import BilingualValueError, Problem, bad_parameter
+from geo_service.export.profile import Profile
+from geo_service.model.text import Text
+from geo_service.service import Service
+
+MAX_LIMIT = 1000
+DEFAULT_LIMIT = 100
+MAX_PACKAGES = 200
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+Box = tuple[float, float, float, float]
+
+
+def _service(request: Request) -> Service:
+    found: Service = request.app.state.service
+    return found
+
+
+#: The composition all routes stand on.
+Services = Annotated[Service, Depends(_service)]
+
+
+def day(value: Any) -> Any:
+    """Read a civil date; only the long form, because a number would pass as seconds since 1970."""
+    if not isinstance(value, str):
+        return value
+    try:
+        if _DAY.fullmatch(value):
+            return date.fromisoformat(value)
+    except ValueError:
+        pass
+    raise BilingualValueError(Text("应为 YYYY-MM-DD 形式的日期", "must be a date of the form YYYY-MM-DD"))
+
+
+def box(text: str) -> Box:
+    """Read west, south, east, north in degrees; heights that stand beside them are left out.
+
+    Raises
+    ------
+    Problem
+        400, when it is no box.
+
+    Examples
+    --------
+    >>> box("113,36,114,37"), box("113,36,0,114,37,100")
+    ((113.0, 36.0, 114.0, 37.0), (113.0, 36.0, 114.0, 37.0))
+    """
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) == 6:
+        numbers = [*numbers[0:2], *numbers[3:5]]
+    if len(numbers) != 4 or not all(math.isfinite(number) for number in numbers) or numbers[1] > numbers[3]:
+        raise bad_parameter(
+            "bbox", Text("应为 西,南,东,北 四个经纬度数值", "must be west,south,east,north in degrees"), text
+        )
+    west, south, east, north = numbers
+    return west, south, east, north
+
+
+def _bbox(
+    bbox: Annotated[
+        str | None,
+        WithJsonSchema({"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 6}),
+        Query(description="范围：西,南,东,北（经纬度，CRS84）/ only what meets west,south,east,north (degrees, CRS84)"),
+    ] = None,
+) -> Box | None:
+    return None if bbox is None else box(bbox)
+
+
+Day = Annotated[date, BeforeValidator(day), WithJsonSchema({"type": "string", "format": "date"})]
+
+AsOfDay = Annotated[
+    Day | None,
+    Query(
+        description="核查基准日，默认各地块的拟公告日 / the date asked about; else each parcel's planned notice date"
+    ),
+]
+ProjectType = Annotated[
+    str | None,
+    Query(max_length=200, description="项目类型，替代登记的类型 / project type, instead of the registered one"),
+]
+Bbox = Annotated[Box | None, Depends(_bbox)]
+Limit = Annotated[
+    int,
+    Query(
+        ge=1,
+        description=f"每页条数，超过 {MAX_LIMIT} 按 {MAX_LIMIT} 计 / items a page, at most {MAX_LIMIT}",
+    ),
+]
+Offset = Annotated[
+    int, Query(ge=0, le=2**53, description="从第几条起（next 链接自带）/ how many to leave out; the next link has it")
+]
+ProfileOf = Annotated[
+    Profile,
+    Query(description="public 公开资料，internal 内部卷 / public: for bidders; internal: with pieces and evidence"),
+]
+Force = Annotated[
+    bool,
+    Query(description="不具备条件或资料不足时仍导出并注明 / export although not ready or undetermined, and say so"),
+]
+ParcelId = Annotated[str, Path(description="地块编号，按百分号编码 / the parcel's id, percent-encoded")]
+CollectionId = Annotated[str, Path(description="数据集名称，见 /collections / name of a collection, see /collections")]
+
+
+class Verdict(StrEnum):
+    """A verdict as it is asked for."""
+
+    READY = "ready"
+    CONDITIONAL = "conditional"
+    NOT_READY = "not_ready"
+    UNDETERMINED = "undetermined"
+
+
+def listed(values: str | None) -> list[str]:
+    """Split a list with commas, each entry once.
+
+    Examples
+    --------
+    >>> listed("a, b,a,")
+    ['a', 'b']
+    """
+    return list(dict.fromkeys(part.strip() for part in (values or "").split(",") if part.strip()))
+
+
+def _names(dependant: Dependant) -> Iterable[str]:
+    for field in dependant.query_params:
+        yield field.alias
+    for below in dependant.dependencies:
+        yield from _names(below)
+
+
+def refuse_unknown(request: Request, known: Collection[str]) -> None:
+    """Refuse a query parameter that is not known or stands twice: an answer that ignored it would look right.
+
+    Raises
+    ------
+    Problem
+        400, naming the ones there are.
+    """
+    given = [key for key, _ in request.query_params.multi_items()]
+    for key in given:
+        if key not in known:
+            there = "、".join(sorted(known)) or "—"
+            raise Problem(
+                400,
+                "unknown-parameter",
+                Text(
+                    f"没有参数 {key[:64]}；可用：{there}",
+                    f"no such parameter: {key[:64]}; there are: {', '.join(sorted(known)) or '—'}",
+                ),
+                step=Text("请核对拼写", "look at the spelling"),
+                value=key,
+            )
+        if given.count(key) > 1:
+            raise Problem(
+                400,
+                "repeated-parameter",
+                Text(f"参数 {key[:64]} 重复出现", f"the parameter {key[:64]} stands more than once"),
+                step=Text("每个参数只写一次", "write each parameter once"),
+                value=key,
+            )
+
+
+def declared(request: Request) -> list[str]:
+    """Query parameters that the matched route declares."""
+    return list(_names(request.scope["route"].dependant))
+
+
+def only_known(request: Request) -> None:
+    """Let a route be asked only with its own parameters."""
+    refuse_unknown(request, declared(request))
+
+
+OnlyKnown = Depends(only_known)

@@ -1,0 +1,166 @@
+"""Check boundaries from outside: a body of GeoJSON, or a file of any accepted format. Nothing is stored."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, BinaryIO
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.datastructures import UploadFile
+from starlette.responses import Response
+
+from geo_service.api.answers import json_answer
+from geo_service.api.errors import Problem, problem_of
+from geo_service.api.guard import MULTIPART
+from geo_service.api.links import JSON
+from geo_service.api.openapi import answers
+from geo_service.api.parameters import AsOfDay, OnlyKnown, ProjectType, Services
+from geo_service.errors import Fault, InputError
+from geo_service.export.checked import checked, fault_json
+from geo_service.export.record import record, record_bytes
+from geo_service.model.text import Text
+from geo_service.service import Service
+
+router = APIRouter(tags=["核查 / check"], dependencies=[OnlyKnown], default_response_class=Response)
+FIELD = "file"
+JSON_KINDS = ("application/json", "application/geo+json", "application/vnd.geo+json")
+
+
+BODY = {
+    "required": True,
+    "description": "GeoJSON，或以字段 file 上传的文件 / GeoJSON, or a file uploaded as field 'file'",
+    "content": {
+        "application/geo+json": {"schema": {"$ref": "#/components/schemas/GeoJSON"}},
+        "application/json": {"schema": {"$ref": "#/components/schemas/GeoJSON"}},
+        MULTIPART: {
+            "schema": {
+                "type": "object",
+                "required": [FIELD],
+                "properties": {
+                    FIELD: {
+                        "type": "string",
+                        "format": "binary",
+                        "description": "TXT, GeoJSON, shapefile.zip, GeoPackage, KML, DXF, CSV …",
+                    }
+                },
+            }
+        },
+    },
+}
+
+
+@dataclass(frozen=True)
+class Posted:
+    """What came with the request: a body of GeoJSON, or an open file with the name it came with."""
+
+    body: bytes = b""
+    file: BinaryIO | None = None
+    name: str = ""
+
+
+async def _posted(request: Request) -> AsyncIterator[Posted]:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind in JSON_KINDS:
+        yield Posted(await request.body())
+        return
+    if kind != MULTIPART:
+        raise Problem(
+            415,
+            "unsupported-media-type",
+            Text(
+                "内容类型应为 GeoJSON 或 multipart/form-data", "the content type must be GeoJSON or multipart/form-data"
+            ),
+            step=Text(
+                "GeoJSON 用 application/geo+json；文件用 multipart 字段 file 上传",
+                "send GeoJSON as application/geo+json, a file as multipart field 'file'",
+            ),
+            value=kind,
+        )
+    async with request.form(max_files=1, max_fields=0) as form:
+        file = form.get(FIELD)
+        if not isinstance(file, UploadFile):
+            raise Problem(
+                400,
+                "field-missing",
+                Text("缺少 multipart 字段 file", "the multipart field 'file' is missing"),
+                step=Text("请以字段 file 上传一个文件", "upload one file as field 'file'"),
+            )
+        yield Posted(file=file.file, name=_plain_name(file.filename or ""))
+
+
+def _plain_name(name: str) -> str:
+    """Return the last part of a file name, because only messages use it."""
+    return PurePosixPath(name.replace("\\", "/")).name[:200] or "upload"
+
+
+@router.post(
+    "/check",
+    summary="核查界址 / check boundaries",
+    responses=answers({JSON: "RecordOrChecked"}, 408, 413, 415, 422),
+    openapi_extra={"requestBody": BODY},
+)
+def check(
+    service: Services,
+    posted: Annotated[Posted, Depends(_posted)],
+    as_of: AsOfDay = None,
+    project_type: ProjectType = None,
+    zone: Annotated[
+        str | None, Query(max_length=200, description="按此开发区核查 / the zone by which all are judged")
+    ] = None,
+    crs: Annotated[
+        str | None,
+        Query(
+            max_length=200,
+            description="坐标系代码，优先于文件声明 / CRS, before what the file declares",
+        ),
+    ] = None,
+) -> Response:
+    """核查一个或多个界址，不入库.
+
+    Geometry 或 Feature 返回一条记录；FeatureCollection 或上传文件返回 records 与 rejected。
+
+    Check boundaries, storing nothing. A Geometry or Feature gives one record; a FeatureCollection or an upload gives
+    ``records`` and ``rejected``, in the order of the file.
+    """
+    if posted.file is None:
+        boundaries = service.read_geojson(posted.body, crs)
+        single = json.loads(posted.body.removeprefix(b"\xef\xbb\xbf"))["type"] != "FeatureCollection"
+    else:
+        boundaries = _read_file(service, posted.file, posted.name, crs)
+        single = False
+    records = [record(found) for _, found in service.check(boundaries, as_of, project_type, zone)]
+    if not records:
+        raise _nothing(boundaries.rejected)
+    if single:
+        return Response(record_bytes(records[0]), media_type=JSON)
+    return json_answer(checked(records, boundaries.rejected))
+
+
+def _read_file(service: Service, file: BinaryIO, name: str, crs: str | None) -> Any:
+    """Read an upload from a file of its own, so that a large one is never held in memory here."""
+    with tempfile.TemporaryDirectory(prefix="geo-service-") as folder:
+        path = Path(folder) / "upload"
+        with path.open("wb") as out:
+            shutil.copyfileobj(file, out, 1 << 20)
+        return service.read_boundaries(path, name, crs)
+
+
+def _nothing(rejected: tuple[Fault, ...]) -> Problem:
+    if len(rejected) == 1:
+        found = problem_of(InputError(rejected[0]))
+        return Problem(422, found.code, found.detail, step=found.step, value=found.value, items=found.items)
+    return Problem(
+        422,
+        "nothing-to-check",
+        Text(
+            f"没有可核查的界址（{len(rejected)} 行未通过）",
+            f"no boundary could be checked ({len(rejected)} rows rejected)",
+        ),
+        step=Text("请按 items 逐行修正", "mend the rows that items list"),
+        items=[fault_json(fault) for fault in rejected],
+    )

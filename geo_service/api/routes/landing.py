@@ -1,0 +1,118 @@
+"""The way in: landing page, what it conforms to, what it offers, and its documentation, which needs no other host."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from geo_service.api.answers import json_answer
+from geo_service.api.links import GEOJSON, HTML, JSON, OPENAPI, link, segment, url
+from geo_service.api.openapi import answers, document
+from geo_service.api.parameters import OnlyKnown, Services
+from geo_service.api.routes.features import shelf
+from geo_service.api.routes.maps import page
+
+router = APIRouter(tags=["入口 / entry"], dependencies=[OnlyKnown], default_response_class=Response)
+TITLE = "供地前核查 / Pre-listing checks of industrial land"
+DESCRIPTION = (
+    "地块的区域评估、管控要素、通平条件与控制性指标；缺资料不等于通过，本服务不代替主管部门审批意见。 / "
+    "Regional assessments, constraints, readiness and control indicators of parcels. Missing data are never a pass; "
+    "nothing here replaces a decision of the authorities."
+)
+#: Only what holds for every route of the class.
+CONFORMANCE = (
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30",
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
+    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables",
+    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables-query-parameters",
+)
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent.parent / "templates"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+@router.get("/", summary="首页 / landing page", responses=answers({JSON: "Object", HTML: "Page"}))
+def landing(request: Request, service: Services) -> Response:
+    """首页：程序得到 JSON，浏览器得到网页 / JSON for programs, a page for browsers."""
+    if prefers_html(request.headers.get("accept", "")):
+        nonce = secrets.token_urlsafe(16)
+        found = shelf(request).collections(service.snapshot())
+        html = _TEMPLATES.get_template("landing.html").render(
+            collections=[(entry, segment(entry.id)) for entry in found]
+        )
+        answer = page(html, nonce)
+    else:
+        answer = json_answer({"title": TITLE, "description": DESCRIPTION, "links": _links(request)})
+    answer.headers["Vary"] = "Accept"
+    return answer
+
+
+def _links(request: Request) -> list[dict[str, str]]:
+    def at(path: str, rel: str, media: str, title: str) -> dict[str, str]:
+        return link(url(request, path), rel, media, title)
+
+    return [
+        at("/", "self", JSON, "本文档 / this document"),
+        at("/", "alternate", HTML, "网页 / as a page"),
+        at("/api", "service-desc", OPENAPI, "接口定义 / API definition"),
+        at("/docs", "service-doc", HTML, "接口文档 / API documentation"),
+        at("/conformance", "conformance", JSON, "符合的标准 / conformance"),
+        at("/collections", "data", JSON, "数据集 / collections"),
+        at("/parcels", "search", GEOJSON, "查询地块 / search parcels"),
+        at("/map", "related", HTML, "地图 / map"),
+        at("/layers", "related", JSON, "图层 / layers"),
+        at("/rulebook", "related", JSON, "核查规则 / rulebook"),
+    ]
+
+
+def prefers_html(accept: str) -> bool:
+    """Tell whether HTML is asked for before JSON.
+
+    Examples
+    --------
+    >>> prefers_html("text/html,application/xhtml+xml,*/*;q=0.8"), prefers_html("application/json"), prefers_html("*/*")
+    (True, False, False)
+    """
+    weights = {HTML: 0.0, JSON: 0.0}
+    for entry in accept.lower().split(","):
+        media, *parameters = (part.strip() for part in entry.split(";"))
+        given = next((part[2:] for part in parameters if part.startswith("q=")), "1")
+        try:
+            weight = float(given)
+        except ValueError:
+            weight = 0.0
+        if media in weights:
+            weights[media] = max(weights[media], weight)
+        elif media in {"application/*", "*/*"}:
+            weights[JSON] = max(weights[JSON], weight)
+    return weights[HTML] > weights[JSON] or (weights[HTML] == weights[JSON] > 0 and accept.lower().find(HTML) == 0)
+
+
+@router.get("/conformance", summary="符合的标准 / conformance", responses=answers({JSON: "Object"}))
+def conformance() -> Response:
+    """所符合的标准类 / the conformance classes that hold here."""
+    return json_answer({"conformsTo": list(CONFORMANCE)})
+
+
+@router.get("/api", summary="接口定义 / API definition", responses=answers({OPENAPI: "Object"}))
+def api(request: Request, service: Services) -> Response:
+    """OpenAPI 3.0 文档 / this API in OpenAPI 3.0."""
+    found: dict[str, Any] = document(request.app, url(request, ""), shelf(request).collections(service.snapshot()))
+    return json_answer(found, OPENAPI)
+
+
+@router.get("/docs", summary="接口文档 / API documentation", responses=answers({HTML: "Page"}))
+def docs() -> Response:
+    """可交互的接口文档，不访问外部主机 / documentation to try out; it asks no other host."""
+    nonce = secrets.token_urlsafe(16)
+    return page(_TEMPLATES.get_template("docs.html").render(nonce=nonce), nonce)

@@ -1,0 +1,176 @@
+"""Parcels: search by what was concluded, and the assessment record of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from geo_service.api.answers import json_answer, tagged
+from geo_service.api.collections import VerdictItems, feature, within
+from geo_service.api.errors import bad_parameter
+from geo_service.api.links import GEOJSON, JSON, link, segment, url
+from geo_service.api.openapi import RECORD, answers
+from geo_service.api.parameters import (
+    DEFAULT_LIMIT,
+    MAX_LIMIT,
+    AsOfDay,
+    Bbox,
+    Limit,
+    Offset,
+    OnlyKnown,
+    ParcelId,
+    ProjectType,
+    Services,
+    Verdict,
+    listed,
+)
+from geo_service.api.routes.features import paging, shelf
+from geo_service.export.record import record_bytes
+from geo_service.model.enums import Outcome
+from geo_service.model.text import Text
+
+router = APIRouter(tags=["地块 / parcels"], dependencies=[OnlyKnown], default_response_class=Response)
+
+#: Outcomes after which nothing is missing.
+PASSED = frozenset(
+    outcome.value
+    for outcome in (
+        Outcome.COVERED,
+        Outcome.WAIVED,
+        Outcome.NOT_REQUIRED,
+        Outcome.CLEAR,
+        Outcome.MET,
+        Outcome.SET,
+    )
+)
+
+
+@router.get("/parcels", summary="查询地块 / search parcels", responses=answers({GEOJSON: "FeatureCollection"}, 422))
+def search(
+    request: Request,
+    service: Services,
+    bbox: Bbox = None,
+    verdict: Annotated[
+        str | None,
+        Query(description="结论，可用逗号并列 / verdicts: ready, conditional, not_ready, undetermined"),
+    ] = None,
+    zone: Annotated[str | None, Query(description="开发区编号 / id of a zone")] = None,
+    min_area_mu: Annotated[
+        float | None, Query(ge=0, allow_inf_nan=False, description="面积不小于（亩）/ at least so many mu")
+    ] = None,
+    missing: Annotated[
+        str | None,
+        Query(
+            description="缺项代码，可用逗号并列，任一未满足即入选 / codes, any of which did not pass",
+            examples=["WATER,SWC"],
+        ),
+    ] = None,
+    as_of: AsOfDay = None,
+    limit: Limit = DEFAULT_LIMIT,
+    offset: Offset = 0,
+) -> Response:
+    """按范围、结论、开发区、面积和缺项查询地块 / parcels by place, verdict, zone, area and what is missing."""
+    snapshot, asked = service.snapshot(), service.as_of(as_of)
+    verdicts = _among(listed(verdict), [entry.value for entry in Verdict], "verdict")
+    codes = _among(listed(missing), _codes(service), "missing")
+    parcels = shelf(request).verdicts(snapshot, asked) if snapshot.parcels else None
+    rows: list[int] = []
+    if parcels is not None:
+        near = range(len(parcels.ids)) if bbox is None else within(parcels, bbox)
+        rows = list(near)
+        if verdicts or codes or zone is not None or min_area_mu is not None:
+            rows = [row for row in near if _fits(parcels.record(row), verdicts, codes, zone, min_area_mu)]
+    limit = min(limit, MAX_LIMIT)
+    shown = rows[offset : offset + limit]
+    return json_answer(
+        {
+            "type": "FeatureCollection",
+            "features": [] if parcels is None else [_feature(request, parcels, row) for row in shown],
+            "links": paging(request, "/parcels", limit, offset, len(rows)),
+            "numberMatched": len(rows),
+            "numberReturned": len(shown),
+        },
+        GEOJSON,
+    )
+
+
+def _feature(request: Request, parcels: VerdictItems, row: int) -> dict[str, Any]:
+    own = f"/parcels/{segment(parcels.ids[row])}"
+    when = {"as_of": parcels.record(row)["as_of"]}
+    return {
+        **feature(parcels, row),
+        "links": [
+            link(url(request, f"{own}/assessment", when), "describedby", JSON, "核查记录 / assessment record"),
+            link(url(request, f"{own}/map", when), "alternate", "text/html", "地图 / map"),
+        ],
+    }
+
+
+def _codes(service: Services) -> list[str]:
+    order = service.rulebook.order
+    return [*order.core, *order.local, *order.constraints, *order.services, order.level, *order.indicators]
+
+
+def _among(given: list[str], known: list[str], name: str) -> frozenset[str]:
+    for entry in given:
+        if entry not in known:
+            there = ", ".join(known)
+            raise bad_parameter(
+                name, Text(f"{entry[:64]} 不在 {there} 之中", f"{entry[:64]} is none of {there}"), entry
+            )
+    return frozenset(given)
+
+
+def _findings(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    readiness = body["readiness"]
+    yield from body["assessments"]
+    yield from body["constraints"]
+    yield from readiness["services"]
+    yield readiness["level"]
+    yield from body["indicators"]
+
+
+def _fits(
+    body: Mapping[str, Any],
+    verdicts: frozenset[str],
+    codes: frozenset[str],
+    zone: str | None,
+    min_area_mu: float | None,
+) -> bool:
+    parcel = body["parcel"]
+    return (
+        (not verdicts or body["verdict"]["status"] in verdicts)
+        and (zone is None or parcel["zone"] == zone)
+        and (min_area_mu is None or parcel["area_mu"] >= min_area_mu)
+        and (not codes or any(found["code"] in codes and found["outcome"] not in PASSED for found in _findings(body)))
+    )
+
+
+@router.get(
+    "/parcels/{parcel_id:path}/assessment",
+    summary="核查记录 / assessment record",
+    responses=answers({JSON: RECORD}, 404, 422),
+)
+def assessment(
+    request: Request,
+    service: Services,
+    parcel_id: ParcelId,
+    as_of: AsOfDay = None,
+    project_type: ProjectType = None,
+) -> Response:
+    """一个地块的核查记录：RFC 8785 规范字节，ETag 为校验码.
+
+    The assessment record of one parcel, as the canonical bytes of RFC 8785; its ETag is the digest.
+    """
+    body = service.record(parcel_id, as_of, project_type)
+    schema = url(request, "/schemas/assessment.json")
+    return tagged(
+        request,
+        record_bytes(body),
+        body["provenance"]["digest"],
+        JSON,
+        {"Link": f'<{schema}>; rel="describedby"; type="application/schema+json"'},
+    )
