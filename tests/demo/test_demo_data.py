@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 import tomllib
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +25,7 @@ from geo_service.projection import project
 from geo_service.store.definitions import bundled, load_catalogue, load_rulebook
 from tests.demo.conftest import DEMO, Demo
 
+MADE = {".geojson", ".tif", ".xlsx", ".txt", ".toml"}
 CASES: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
     # case, verdict, the codes that decide it with their outcomes
     ("A", "conditional", (("EIA", "covered"), ("POWER", "met"))),
@@ -312,3 +318,17 @@ class TestSurveyorsFiles:
     def test_a_boundary_that_crosses_itself_is_said(self) -> None:
         _, parcel = self.read("case_self_crossing.txt").parcels[0]
         assert parcel.repairs[0].geometry_changed
+
+
+def test_the_script_makes_the_same_bytes_again(tmp_path: Path) -> None:
+    copy = tmp_path / "layers" / "demo"
+    kept = shutil.ignore_patterns("__pycache__", "*.tif", "*.xlsx", "*.txt", "*.toml")
+    shutil.copytree(DEMO, copy, ignore=kept)
+    for made in copy.glob("*.geojson"):
+        made.unlink()
+    environment = {**os.environ, "PYTHONPATH": str(DEMO.parents[1]), "PYTHONDONTWRITEBYTECODE": "1"}
+    subprocess.run([sys.executable, str(copy / "build.py")], check=True, env=environment, timeout=120)
+    wanted = {path.relative_to(DEMO): path for path in DEMO.rglob("*") if path.suffix in MADE}
+    assert {path.relative_to(copy) for path in copy.rglob("*") if path.suffix in MADE} == set(wanted)
+    for name, path in wanted.items():
+        assert (copy / name).read_bytes() == path.read_bytes(), name
