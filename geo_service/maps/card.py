@@ -23,6 +23,7 @@ from geo_service.maps.signs import (
     Sign,
     assessment_words,
     constraint_words,
+    level_of,
     reason_words,
     service_words,
     sign_of,
