@@ -113,6 +113,32 @@ def shift(source: str, target: str) -> tuple[float, float] | None:
     return east, north
 
 
+def central_meridian(code: str) -> float | None:
+    """Return the central meridian in degrees east, ``None`` where the projection has none (geographic, oblique).
+
+    Examples
+    --------
+    >>> central_meridian("EPSG:4547"), central_meridian("EPSG:2056")
+    (114.0, None)
+    """
+    operation = crs_of(code).coordinate_operation
+    if operation is None:
+        return None
+    return next((float(one.value) for one in operation.params if one.name == "Longitude of natural origin"), None)
+
+
+def coincide(one: str, other: str, lon: float, lat: float) -> bool:
+    """Tell whether two geographic CRSs give a place the same degrees, to a tenth of a millimetre.
+
+    Examples
+    --------
+    >>> coincide("EPSG:4490", "EPSG:4326", 113.05, 36.25), coincide("EPSG:4150", "EPSG:4326", 8.3, 47.05)
+    (True, False)
+    """
+    moved = transformer(one, other).transform(lon, lat, errcheck=False)
+    return bool(np.allclose(moved, (lon, lat), rtol=0.0, atol=1e-9))
+
+
 def project(geometry: BaseGeometry, source: str, target: str) -> BaseGeometry:
     """Bring a geometry into another CRS, dividing its edges so that they stay where they were delivered.
 

@@ -114,7 +114,9 @@ def init(
         directory, layers_dir=layers, assessments_dir=assessments, as_of=_day(as_of, "--as-of")
     )
     say.note(f"工作区已建立 / workspace ready: {workspace.directory}")
-    say.note("下一步 / next: geo-service import zones FILE --workspace " + str(workspace.directory))
+    say.note(
+        f"下一步 / next: geo-service import {workspace.rulebook.zones_layer} FILE --workspace {workspace.directory}"
+    )
 
 
 @app.command("import")

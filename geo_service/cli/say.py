@@ -14,7 +14,7 @@ from geo_service.export.record import Record
 from geo_service.model.finding import Verdict
 from geo_service.model.report import ImportReport
 from geo_service.model.units import M2_PER_HA, area_text, grouped, mu
-from geo_service.projection import crs_of
+from geo_service.projection import central_meridian
 
 STATUS = {
     "ready": "具备供应条件（依据现有数据） / ready to list, on these data",
@@ -96,9 +96,8 @@ def verdict_lines(verdict: Verdict, body: Record) -> Iterator[str]:
 
 
 def _meridian(code: str) -> str:
-    operation = crs_of(code).coordinate_operation
-    origins = [param.value for param in operation.params if "longitude" in param.name.lower()] if operation else []
-    return f" 中央子午线 central meridian {origins[0]:g}°" if origins else ""
+    degrees = central_meridian(code)
+    return "" if degrees is None else f" 中央子午线 central meridian {degrees:g}°"
 
 
 def report_lines(report: ImportReport) -> Iterator[str]:

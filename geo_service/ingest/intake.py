@@ -26,7 +26,7 @@ from geo_service.model.layer import Value
 from geo_service.model.parcel import Repair
 from geo_service.model.report import ImportReport
 from geo_service.model.units import M2_PER_HA
-from geo_service.projection import crs_of, project
+from geo_service.projection import coincide, crs_of, project
 
 #: A TXT whose area differs from its head line by more than this contradicts itself.
 AREA_CONFLICT_M2, AREA_CONFLICT_SHARE = 1.0, 0.001
@@ -189,8 +189,7 @@ def _vector(job: Job, source: Source, table: RawTable) -> VectorResult:
     if note is not None:
         table.warnings.append(note)
     if not crs_of(code).is_projected:
-        listed = "、".join(job.jurisdiction.geographic_crs)
-        table.notes.append(f"{listed} 视为相同，未作转换 / {listed} are taken as equal, nothing was converted")
+        _note_equal(code, job, table)
     rows = _Rows(table)
     shapes = _gated(job, table, rows)
     located = [position for position in rows.good() if shapes[position] is not None]
@@ -256,6 +255,16 @@ def _vector(job: Job, source: Source, table: RawTable) -> VectorResult:
         source.sha256,
         report,
     )
+
+
+def _note_equal(code: str, job: Job, table: RawTable) -> None:
+    """Say which geographic CRSs are taken as one, where the jurisdiction admits several that are."""
+    west, south, east, north = job.jurisdiction.box_degrees
+    centre = (west + east) / 2, (south + north) / 2
+    equal = [other for other in job.jurisdiction.geographic_crs if coincide(code, other, *centre)]
+    if any(other != code for other in equal):
+        listed = "、".join(equal)
+        table.notes.append(f"{listed} 视为相同，未作转换 / {listed} are taken as equal, nothing was converted")
 
 
 def _told(fault: Fault, feature: str | None) -> Fault:

@@ -26,7 +26,7 @@ def parcels(workspace: Workspace, layers: LayerSet | None = None) -> tuple[Parce
     facts, claims, indicators = register.all_facts(), register.all_claims(), register.all_indicators()
     repairs = _repairs(workspace, edition, features.ids)
     found = (
-        _parcel(features, row, repairs).informed(facts.get(id_), claims.get(id_, ()), indicators.get(id_, ()))
+        _parcel(features, row, repairs, edition).informed(facts.get(id_), claims.get(id_, ()), indicators.get(id_, ()))
         for row, id_ in enumerate(features.ids)
     )
     return tuple(sorted(found, key=lambda parcel: parcel.id))
@@ -47,7 +47,7 @@ def parcel(workspace: Workspace, id_: str, layers: LayerSet | None = None) -> Pa
             f"there is no parcel {id_[:64]}; look at the id, or import the parcels layer first"
         )
     register = workspace.register
-    stored = _parcel(features, features.ids.index(id_), _repairs(workspace, edition, (id_,)))
+    stored = _parcel(features, features.ids.index(id_), _repairs(workspace, edition, (id_,)), edition)
     return stored.informed(register.facts_of(id_), register.claims_of(id_), register.indicators_of(id_))
 
 
@@ -66,7 +66,7 @@ def _repairs(workspace: Workspace, edition: Edition, ids: Iterable[str]) -> Mapp
     return found
 
 
-def _parcel(features: Features, row: int, repairs: Mapping[str, tuple[Repair, ...]]) -> Parcel:
+def _parcel(features: Features, row: int, repairs: Mapping[str, tuple[Repair, ...]], edition: Edition) -> Parcel:
     def text(name: str) -> str | None:
         value = features.value(row, name)
         return value if isinstance(value, str) and value else None
@@ -90,4 +90,5 @@ def _parcel(features: Features, row: int, repairs: Mapping[str, tuple[Repair, ..
         handover_on=day("handover_on"),
         stage=text("stage"),
         repairs=repairs[features.ids[row]],
+        edition=edition.name,
     )

@@ -29,7 +29,7 @@ from geo_service.model.report import ImportReport
 from geo_service.model.rulebook import Rulebook
 from geo_service.store import editions
 from geo_service.store.database import Sqlite
-from geo_service.store.definitions import bundled, load_catalogue, load_rulebook
+from geo_service.store.definitions import bundled, check_against, load_catalogue, load_rulebook
 from geo_service.store.register import EditionRow, Register
 
 SCHEMA = 1
@@ -90,6 +90,8 @@ class Workspace:
         """
         catalogue = None if layers_dir is None else load_catalogue(layers_dir)
         rulebook = None if assessments_dir is None else load_rulebook(assessments_dir)
+        if layers_dir is not None or assessments_dir is not None:
+            check_against(rulebook or load_rulebook(bundled()[1]), catalogue or load_catalogue(bundled()[0]))
         if (directory / FILE).exists():
             workspace = cls.open(directory)
             if (
