@@ -18,6 +18,7 @@ from shapely.geometry.base import BaseGeometry
 
 from geo_service import ingest
 from geo_service.engine import examine
+from geo_service.engine.ground import Ground
 from geo_service.errors import Fault, InputError
 from geo_service.export import geojson, package
 from geo_service.export.profile import Profile, public_record
@@ -29,7 +30,7 @@ from geo_service.model.layer import Edition, Features, LayerSet
 from geo_service.model.parcel import AsOf, Parcel
 from geo_service.model.rulebook import Rulebook
 from geo_service.model.text import Text
-from geo_service.projection import crs_of, lon_lat
+from geo_service.projection import central_meridian, crs_of, lon_lat
 from geo_service.store import parcels as stored
 from geo_service.store.register import EditionRow
 from geo_service.store.workspace import Workspace
@@ -222,8 +223,8 @@ class Service:
                     "zone_unknown",
                     f"没有该开发区；已有：{listed}",
                     f"no such zone; there are: {listed}",
-                    next_zh="核对开发区编号，或先导入 zones 图层",
-                    next_en="look at the zone's id, or import the zones layer first",
+                    next_zh=f"核对开发区编号，或先导入 {self.rulebook.zones_layer} 图层",
+                    next_en=f"look at the zone's id, or import the layer {self.rulebook.zones_layer} first",
                     value=zone[:200],
                 )
             )
@@ -363,12 +364,13 @@ class Service:
         return MapParcel(body, lon_lat(verdict.geometry, verdict.crs), pieces)
 
     def _map_layers(self, snapshot: Snapshot, window: BaseGeometry | None) -> tuple[MapLayer, ...]:
+        ground = Ground(snapshot.layers, LON_LAT, self.rulebook.zones_layer)
         return tuple(
-            _map_layer(edition, window)
+            _map_layer(edition.name, placed, window)
             for name, edition in snapshot.layers.editions.items()
             if name != self.rulebook.parcels_layer
-            and isinstance(edition.data, Features)
             and edition.spec.secrecy not in WITHHELD
+            and (placed := ground.features(name)) is not None
         )
 
     def _view(
@@ -405,32 +407,26 @@ def _meets(parcel: Parcel, window: BaseGeometry) -> bool:
     return bool(shapely.intersects(shapely.box(*lon_lat(parcel.geometry, parcel.crs).bounds), window))
 
 
-def _map_layer(edition: Edition, window: BaseGeometry | None) -> MapLayer:
-    data = edition.data
-    assert isinstance(data, Features)
+def _map_layer(edition: str, data: Features, window: BaseGeometry | None) -> MapLayer:
+    """Show the features of a layer; those that name a zone version stand on its boundary."""
     shown = []
     for row, geometry in enumerate(data.geometries):
-        if geometry is None:
-            continue
-        placed = lon_lat(geometry, data.crs)
-        if window is not None and not shapely.intersects(placed, window):
+        if geometry is None or (window is not None and not shapely.intersects(geometry, window)):
             continue
         values = {
             spec.name: str(value)
             for spec in data.spec.fields
             if not spec.private and (value := data.value(row, spec.name)) is not None
         }
-        shown.append((data.ids[row], placed, values))
-    extent = None if data.extent is None else lon_lat(data.extent, data.crs)
+        shown.append((data.ids[row], geometry, values))
     origin = data.origin
-    return MapLayer(data.spec, edition.name, shown, extent, origin.synthetic, origin.attribution, origin.licence)
+    return MapLayer(data.spec, edition, shown, data.extent, origin.synthetic, origin.attribution, origin.licence)
 
 
 def _crs_text(code: str) -> Text:
     if not code:
         return Text("", "")
     crs = crs_of(code)
-    operation = crs.coordinate_operation
-    origins = [param.value for param in operation.params if "longitude" in param.name.lower()] if operation else []
-    meridian = Text(f" 中央子午线{origins[0]:g}°", f", central meridian {origins[0]:g}°") if origins else Text("", "")
+    degrees = central_meridian(code)
+    meridian = Text("", "") if degrees is None else Text(f" 中央子午线{degrees:g}°", f", central meridian {degrees:g}°")
     return Text(f"{crs.name}（{code}）", f"{crs.name} ({code})") + meridian

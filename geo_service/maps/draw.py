@@ -23,10 +23,11 @@ from geo_service.model.catalogue import FieldSpec, FieldType, GeometryKind
 from geo_service.model.text import Text
 
 DEGREES = 7
+ZONES = "zone"
 _INK = "#1B242B"
-# Layers with a sign of their own; every other layer is drawn in its catalogue colour.
+# Zones whatever their layer is called, and layers with a sign of their own; the rest is drawn in its catalogue colour.
+_ZONE: Json = {"color": _INK, "weight": 2.2, "dash_array": "14 4 2.5 4", "fill": False}
 _SIGNS: dict[str, Json] = {
-    "zones": {"color": _INK, "weight": 2.2, "dash_array": "14 4 2.5 4", "fill": False},
     "farmland": {"color": "#5E6B3F", "weight": 1.4, "fill_color": "url(#h-farmland)", "fill_opacity": 1},
 }
 _EXTENT = {"color": "#7B8790", "weight": 1, "dash_array": "7 4", "fill_color": "url(#h-extent)", "fill_opacity": 1}
@@ -138,6 +139,8 @@ def _collection(features: Iterable[tuple[BaseGeometry, Json]]) -> Json:
 
 def _style(leaf: Leaf) -> Json:
     spec = leaf.layer.spec
+    if spec.group == ZONES:
+        return _ZONE
     if spec.id in _SIGNS:
         return _SIGNS[spec.id]
     if spec.geometry is GeometryKind.LINE:
@@ -147,7 +150,7 @@ def _style(leaf: Leaf) -> Json:
 
 def _shown_at_first(leaf: Leaf) -> bool:
     # A whole zone's pipes and cables would hide the parcels; they are switched on where they are wanted.
-    return leaf.layer.spec.id == "zones"
+    return leaf.layer.spec.group == ZONES
 
 
 def _swatch(leaf: Leaf) -> str:

@@ -349,6 +349,8 @@ def test_the_map_names_the_bureaus_own_themes(home: Path, workspace: Path) -> No
         assert title in text
     for foreign in ("Geohazard", "Levelling", "永久基本农田", "Planning conditions"):
         assert foreign not in text
+    # The estate is drawn as a zone although its layer is not called so.
+    assert "14 4 2.5 4" in text
 
 
 def test_a_package_is_made_and_verified_without_the_exchange_text_of_another_country(
