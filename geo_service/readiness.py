@@ -177,7 +177,7 @@ def judge_service(
     )
     conditions: tuple[Condition, ...] = ()
     temporary = reaching is not None and reaching.kind is ClaimKind.TEMPORARY
-    if outcome is Outcome.MET and temporary and required:
+    if outcome in (Outcome.MET, Outcome.PARTIAL) and temporary and required:
         key = "temporary" if planned is not None and planned.due_on is not None else "temporary_open"
         conditions = (condition(rulebook, SERVICE, key, rule.title, version, values),)
     remarked = None

@@ -342,7 +342,7 @@ class Judge:
                     self._rulebook,
                     standard,
                     parcel.claims,
-                    self._network(code, as_of),
+                    self._network(code, as_of, demands.get(code)),
                     demands.get(code),
                     parcel.handover_on,
                     as_of,
@@ -350,7 +350,8 @@ class Judge:
             )
         return readiness.gather(name, standard, tuple(services), self._level(as_of))
 
-    def _network(self, code: str, as_of: date) -> readiness.NetworkRead:
+    def _network(self, code: str, as_of: date, demand: float | None) -> readiness.NetworkRead:
+        """Ask the network: the nearest feature within the limit that has what is asked for, else the nearest."""
         rule = self._rulebook.services[code]
         version = rule.on(as_of)
         if rule.layer is None or version is None:
@@ -365,7 +366,12 @@ class Judge:
                 values = row_values(features, row)
                 if readiness.can_serve(version, values, as_of):
                     rows.append(row)
-            found = self._site.nearest(rule.layer, rows, version.search_m)
+            found = None
+            if demand is not None and version.capacity_field:
+                spare = {row: features.value(row, version.capacity_field) for row in rows}
+                enough = [row for row, value in spare.items() if isinstance(value, int | float) and value >= demand]
+                found = self._site.nearest(rule.layer, enough, version.limit_m)
+            found = found or self._site.nearest(rule.layer, rows, version.search_m)
             if found is None:
                 if self._site.is_surveyed(rule.layer):
                     return readiness.NetworkRead(Network.NONE)
