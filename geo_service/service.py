@@ -26,11 +26,11 @@ from geo_service.export.record import Record, record
 from geo_service.maps.view import MapLayer, MapParcel, MapPiece, MapView, parcel_page, zone_page
 from geo_service.model.catalogue import Catalogue, Secrecy
 from geo_service.model.finding import Verdict
-from geo_service.model.layer import Edition, Features, LayerSet
+from geo_service.model.layer import Features, LayerSet
 from geo_service.model.parcel import AsOf, Parcel
 from geo_service.model.rulebook import Rulebook
 from geo_service.model.text import Text
-from geo_service.projection import central_meridian, crs_of, lon_lat
+from geo_service.projection import LON_LAT, central_meridian, crs_of, lon_lat
 from geo_service.store import parcels as stored
 from geo_service.store.register import EditionRow
 from geo_service.store.workspace import Workspace
