@@ -16,7 +16,7 @@ from geo_service.ingest.job import GridResult, Job, VectorResult
 from geo_service.ingest.wire import READY, receive, send
 
 #: Address space of the reading process. A refused allocation is an answer; a machine without memory is none.
-MEMORY_BYTES = 6 << 30
+MEMORY_BYTES = 4 << 30
 FILE_BYTES = 4 << 30
 
 Answer = VectorResult | GridResult | GeoServiceError

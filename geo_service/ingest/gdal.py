@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from geo_service.errors import Fault, InputError
 from geo_service.ingest.drivers import ALLOWED
 from geo_service.ingest.faults import choose_layer, unreadable
-from geo_service.ingest.table import RawGrid, RawTable
+from geo_service.ingest.table import RawGrid, RawTable, flattened
 
 MAX_GRID_BYTES = 2_000_000_000
 MAX_GRID_RATIO = 200
@@ -85,12 +85,7 @@ class Shapes:
 
 
 def _geometries(wkb: NDArray[np.object_], notes: list[str]) -> NDArray[np.object_]:
-    shapes = np.asarray(shapely.from_wkb(wkb, on_invalid="ignore"), dtype=object)
-    high = int(shapely.has_z(shapes).sum()) if len(shapes) else 0
-    if high:
-        shapes = np.asarray(shapely.force_2d(shapes), dtype=object)
-        notes.append(f"{high}个图形的高程值已忽略 / heights of {high} geometries left out")
-    return shapes
+    return flattened(shapely.from_wkb(wkb, on_invalid="ignore"), notes)
 
 
 def read_shapes(file: Path, name: str) -> Shapes:

@@ -46,11 +46,12 @@ def run(job: Job) -> VectorResult | GridResult:
     """
     if job.gdal_skip is not None:
         gdal.prepare(job.gdal_skip)
-    source = _source(job)
-    if job.spec.geometry is GeometryKind.RASTER:
-        return _grid(job, source)
-    table = _table(job, source)
-    return _vector(job, source, table)
+    # Numbers from outside may overflow; the gate judges what comes of it, so NumPy need not warn.
+    with np.errstate(all="ignore"):
+        source = _source(job)
+        if job.spec.geometry is GeometryKind.RASTER:
+            return _grid(job, source)
+        return _vector(job, source, _table(job, source))
 
 
 def _source(job: Job) -> Source:
@@ -249,7 +250,7 @@ def _vector(job: Job, source: Source, table: RawTable) -> VectorResult:
         code,
         tuple(stored),
         tuple(chosen),
-        tuple(None if shape is None else shapely.to_wkb(shape) for shape in final),
+        tuple(shapely.to_wkb(np.asarray(final, dtype=object)).tolist()) if final else (),
         {name: tuple(values) for name, values in attributes.items()},
         None if extent is None else shapely.to_wkb(extent),
         source.sha256,
@@ -275,8 +276,8 @@ def _gated(job: Job, table: RawTable, rows: _Rows) -> NDArray[np.object_]:
     """Refuse what must not reach an algorithm; a missing geometry stands where the layer lets a field stand in."""
     shapes = np.asarray(table.geometries, dtype=object).copy()
     stand_in = job.spec.geometry_from is not None and job.purpose is Purpose.LAYER
-    for position, row in enumerate(table.rows):
-        shape = shapes[position]
+    for position in np.flatnonzero(~gate.plain(shapes, job.spec.geometry)):
+        shape, row = shapes[position], table.rows[position]
         if shape is not None and shape.is_empty:
             shape = shapes[position] = None
         if shape is None and stand_in:
@@ -285,7 +286,7 @@ def _gated(job: Job, table: RawTable, rows: _Rows) -> NDArray[np.object_]:
         if fault is not None:
             if fault.code == "geometry_too_complex" and job.purpose is Purpose.LAYER and not job.quarantine:
                 raise TooComplex(replace(fault, where=job.name))
-            rows.blame(position, fault)
+            rows.blame(int(position), fault)
     return shapes
 
 
@@ -293,9 +294,12 @@ def _mend(
     job: Job, table: RawTable, rows: _Rows, shapes: NDArray[np.object_], crs: str, ids: dict[int, str]
 ) -> list[Repair]:
     repairs = list(table.repairs)
-    for position in rows.good():
+    located = [position for position in rows.good() if shapes[position] is not None]
+    sound = gate.sound([shapes[position] for position in located], crs, job.jurisdiction)
+    for position, nothing_to_do in zip(located, sound, strict=True):
         shape, row = shapes[position], table.rows[position]
-        if shape is None:
+        if nothing_to_do:
+            _compare_area(table, rows, position, shape)
             continue
         found = gate.mended(shape, row, crs, job.jurisdiction, table.point_names.get(row))
         if isinstance(found, Fault):

@@ -57,7 +57,7 @@ def _zone_words(x: Numbers, crs: str, jurisdiction: Jurisdiction) -> tuple[str, 
     text = jurisdiction.boundary_txt
     if text is None:
         return None
-    prefixes = np.unique(np.floor(x / ZONE_WIDTH_M)).astype(int)
+    prefixes = np.unique(np.floor(x / ZONE_WIDTH_M))
     if len(prefixes) != 1:
         return None
     prefix = int(prefixes[0])

@@ -6,10 +6,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 
 from geo_service.errors import Fault
 from geo_service.model.parcel import Repair
+
+
+def said_of_heights(count: int) -> str:
+    """Tell how many geometries came with heights or measures."""
+    return f"{count}个图形的高程/测量值已忽略 / heights or measures of {count} geometries left out"
+
+
+def flattened(geometries: object, notes: list[str]) -> NDArray[np.object_]:
+    """Leave heights and measures out, and say of how many geometries."""
+    shapes = np.asarray(geometries, dtype=object)
+    more = shapely.has_z(shapes) | shapely.has_m(shapes)
+    if not more.any():
+        return shapes
+    notes.append(said_of_heights(int(more.sum())))
+    return np.asarray(shapely.force_2d(shapes), dtype=object)
 
 
 @dataclass

@@ -149,6 +149,17 @@ def test_a_drawing_names_no_crs(check, refused, tmp_path):
     assert (fault.code, fault.zh) == ("crs_missing", "文件未声明坐标系，请用 --crs 指定")
 
 
+@pytest.mark.parametrize("kind", ["Z", "M", "ZM"])
+def test_heights_and_measures_are_left_out_and_counted(load, tmp_path, kind):
+    tail = " 9" * len(kind)
+    ring = ", ".join(f"{x} {y}{tail}" for x, y in [*RING, RING[0]])
+    file = tmp_path / "a.csv"
+    file.write_text(f'DKBH,WKT\nA,"POLYGON {kind} (({ring}))"\n')
+    features, report = load("parcels", file, crs="EPSG:4547")
+    assert shapely.get_coordinate_dimension(features.geometries[0]) == 2
+    assert any("1个图形的高程" in note for note in report.notes)
+
+
 def test_points_of_a_csv(load, tmp_path):
     file = tmp_path / "a.csv"
     file.write_text("\ufeff名称;经度;纬度\n甲;113.05;36.25\n", "utf-8")

@@ -63,12 +63,13 @@ def test_a_process_that_died_while_idle_is_replaced(readers, job, how):
 def test_a_process_that_dies_at_work_is_an_answer_and_the_next_call_works(readers, job):
     readers.warm_up()
     (pid,) = readers.idle()
-    slow = Job(
-        **{**vars(job), "data": json.dumps(feature([square(LON, LAT, 0.001)[0]] * 1, note="x" * 30_000_000)).encode()}
-    )
-    threading.Timer(0.05, os.kill, (pid, signal.SIGSEGV)).start()
+    # A stopped process stands for one in the middle of a long call.
+    os.kill(pid, signal.SIGSTOP)
+    killer = threading.Timer(0.2, os.kill, (pid, signal.SIGKILL))
+    killer.start()
     with pytest.raises(InputError) as caught:
-        readers.run(slow, 30)
+        readers.run(job, 30)
+    killer.join()
     assert caught.value.faults[0].code == "file_unreadable"
     assert readers.run(job, 5).ids == ("check-1",)
 
@@ -76,11 +77,11 @@ def test_a_process_that_dies_at_work_is_an_answer_and_the_next_call_works(reader
 def test_a_job_that_overruns_is_killed(readers, job):
     readers.warm_up()
     (pid,) = readers.idle()
-    long = Job(**{**vars(job), "data": b" " * 30_000_000 + BODY})
+    os.kill(pid, signal.SIGSTOP)
     began = time.monotonic()
     with pytest.raises(TooComplex) as caught:
-        readers.run(long, 0.01)
-    assert time.monotonic() - began < 2
+        readers.run(job, 0.2)
+    assert time.monotonic() - began < 5
     assert caught.value.faults[0].code == "geometry_too_complex"
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)

@@ -12,7 +12,7 @@ from shapely.errors import ShapelyError
 from geo_service.errors import Fault
 from geo_service.ingest.faults import unreadable
 from geo_service.ingest.fields import BadValue, number_of, plain
-from geo_service.ingest.table import RawTable
+from geo_service.ingest.table import RawTable, flattened
 from geo_service.ingest.text import decode
 
 _WKT = ("wkt", "geometry", "geom", "the_geom", "shape", "几何", "图形")
@@ -55,7 +55,6 @@ def read(data: bytes, name: str, encoding: str | None) -> RawTable:
     table = RawTable("CSV", "", None, "", codec, how, [], np.empty(0, dtype=object), {}, len(body))
     shapes: list[object] = []
     kept: list[list[str]] = []
-    heights = 0
     for row, line in enumerate(body, start=1):
         if len(line) != len(header):
             table.faults.append(
@@ -72,19 +71,13 @@ def read(data: bytes, name: str, encoding: str | None) -> RawTable:
         except BadValue as error:
             table.faults.append(Fault(error.code, error.zh, error.en, row=row, value=error.value))
             continue
-        if shape is not None and shapely.has_z(shape):
-            heights += 1
-            shape = shapely.force_2d(shape)
         table.rows.append(row)
         shapes.append(shape)
         kept.append(line)
-    table.geometries = np.empty(len(shapes), dtype=object)
-    table.geometries[:] = shapes
+    table.geometries = flattened(shapes, table.notes)
     for position, column in enumerate(header):
         if position not in ((wkt,) if wkt is not None else (x, y)):
             table.columns[column] = [line[position] for line in kept]
-    if heights:
-        table.notes.append(f"{heights}个图形的高程值已忽略 / heights of {heights} geometries left out")
     return table
 
 

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from geo_service.errors import Fault, InputError
-from geo_service.ingest.table import RawTable
+from geo_service.ingest.table import RawTable, said_of_heights
 from geo_service.projection import LON_LAT
 
 MAX_DEPTH = 32
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_NO_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
 _GEOMETRIES = frozenset(
     {"Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon", "GeometryCollection"}
 )
@@ -85,10 +86,9 @@ def parse(data: bytes, name: str) -> Any:
 
 
 def _depth(body: bytes) -> int:
-    bare = np.frombuffer(_STRING.sub(b"", body), dtype=np.uint8)
-    opens = (bare == ord("{")) | (bare == ord("["))
-    closes = (bare == ord("}")) | (bare == ord("]"))
-    return int(np.cumsum(opens.astype(np.int32) - closes.astype(np.int32)).max(initial=0))
+    bare = np.frombuffer(_STRING.sub(b"", body).translate(None, _NO_BRACKETS), dtype=np.uint8)
+    steps = np.where((bare == ord("{")) | (bare == ord("[")), 1, -1)
+    return int(np.cumsum(steps).max(initial=0))
 
 
 def read(data: bytes, name: str) -> RawTable:
@@ -155,7 +155,7 @@ def read(data: bytes, name: str) -> RawTable:
     if any(given is not None for given in ids):
         table.feature_ids = ids
     if heights:
-        table.notes.append(f"{heights}个图形的高程值已忽略 / heights of {heights} geometries left out")
+        table.notes.append(said_of_heights(heights))
     return table
 
 

@@ -11,7 +11,7 @@ import shapely
 
 from geo_service.errors import Fault
 from geo_service.ingest.faults import choose_layer, unreadable
-from geo_service.ingest.table import RawTable
+from geo_service.ingest.table import RawTable, flattened
 
 _ENVELOPE_BYTES = {0: 0, 1: 32, 2: 48, 3: 48, 4: 64}
 _LAYERS = """
@@ -90,10 +90,7 @@ def _table(database: sqlite3.Connection, layer: str, column: str, srs_id: object
     table.faults.extend(
         Fault("bad_geometry", "图形无法解析", "the geometry cannot be read", row=position + 1) for position in bad
     )
-    high = shapely.has_z(table.geometries)
-    if high.any():
-        table.geometries = np.asarray(shapely.force_2d(table.geometries), dtype=object)
-        table.notes.append(f"{high.sum()}个图形的高程值已忽略 / heights of {high.sum()} geometries left out")
+    table.geometries = flattened(table.geometries, table.notes)
     return table
 
 
