@@ -180,7 +180,7 @@ class Question:
 
 
 def matching(project_type: str, lists: Sequence[tuple[tuple[str, ...], Text]]) -> Text | None:
-    """Return the title of the first list one of whose words the project type contains, in either direction.
+    """Return the title of the first list one of whose words the project type contains.
 
     Examples
     --------

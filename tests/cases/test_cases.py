@@ -34,6 +34,15 @@ import pytest
 import shapely
 
 from geo_service.export.record import Record
+from geo_service.model.enums import (
+    ASSESSMENT_OUTCOMES,
+    CONSTRAINT_OUTCOMES,
+    INDICATOR_OUTCOMES,
+    LEVEL_OUTCOMES,
+    SERVICE_OUTCOMES,
+    Kind,
+    NoDataReason,
+)
 from geo_service.model.layer import Grid
 from geo_service.model.parcel import Repair
 from geo_service.model.register import ClaimKind, IndicatorValue, Reach
@@ -243,3 +252,54 @@ def test_dates_in_cases_are_dates() -> None:
     for parameters in cases():
         _, case = parameters.values
         assert isinstance(case.get("as_of", AS_OF), date)
+
+
+def test_every_outcome_that_a_kind_can_have_is_reached() -> None:
+    reached: dict[str, set[str]] = {}
+    for parameters in cases():
+        code, case = parameters.values
+        reached.setdefault(code, set()).add(case["expect"]["outcome"])
+    missing = {code: outcomes - reached.get(code, set()) for code, outcomes in reachable().items()}
+    assert {code: left for code, left in missing.items() if left} == {}
+
+
+def test_every_outcome_and_every_reason_of_the_contract_is_reached_by_some_rule() -> None:
+    order = rulebook().order
+    groups = (
+        ((*order.core, *order.local), ASSESSMENT_OUTCOMES),
+        (order.constraints, CONSTRAINT_OUTCOMES),
+        (order.services, SERVICE_OUTCOMES),
+        ((order.level,), LEVEL_OUTCOMES),
+        (order.indicators, INDICATOR_OUTCOMES),
+    )
+    expected = [(code, case["expect"]) for code, case in (parameters.values for parameters in cases())]
+    for codes, outcomes in groups:
+        assert {expect["outcome"] for code, expect in expected if code in codes} == set(outcomes)
+    reasons = {expect["reason"] for _, expect in expected if "reason" in expect}
+    # What fails inside cannot be written as data: tests/engine/test_absence.py.
+    assert reasons == set(NoDataReason) - {NoDataReason.FAILED}
+
+
+def reachable() -> dict[str, set[str]]:
+    """Outcomes that each rule of the rulebook can have."""
+    rules = rulebook()
+    found: dict[str, set[str]] = {}
+    for code, assessment in rules.assessments.items():
+        found[code] = {str(outcome) for outcome in ASSESSMENT_OUTCOMES}
+        if not any(version.waiver for version in assessment.versions):
+            found[code] -= {"waived"}
+    for code, constraint in rules.constraints.items():
+        found[code] = {"clear", "review"} if constraint.layer is None else {"clear", "affected", "no_data"}
+        hard = any(version.hard or any(part.review for part in version.parts) for version in constraint.versions)
+        if hard or constraint.kind is Kind.MATCH:
+            found[code] |= {"review"}
+    for code, service in rules.services.items():
+        found[code] = {str(outcome) for outcome in SERVICE_OUTCOMES}
+        if service.layer is None:
+            found[code] -= {"not_met", "review"}
+    found[rules.level.code] = {str(outcome) for outcome in LEVEL_OUTCOMES}
+    for code, indicator in rules.indicators.items():
+        found[code] = {str(outcome) for outcome in INDICATOR_OUTCOMES}
+        if any(version.standard is not None for version in indicator.versions):
+            found[code] -= {"no_standard"}
+    return found
