@@ -106,6 +106,15 @@ class LayerItems:
         """Spatial index over the geometries."""
         return shapely.STRtree(self.geometries)
 
+    @cached_property
+    def bounds(self) -> Box | None:
+        """Where the features lie, in degrees; ``None`` where none has a place."""
+        placed = [geometry for geometry in self.geometries if geometry is not None]
+        if not placed:
+            return None
+        west, south, east, north = shapely.total_bounds(placed)
+        return float(west), float(south), float(east), float(north)
+
     def geometry(self, row: int) -> BaseGeometry | None:
         """Return the place of one feature."""
         found: BaseGeometry | None = self.geometries[row]
@@ -306,11 +315,7 @@ class Shelf:
     def bounds(self, snapshot: Snapshot, collection: Collection) -> Box | None:
         """Return where a collection's items lie, in degrees."""
         layer = self._service.rulebook.parcels_layer if collection.takes_as_of else collection.id
-        placed = [geometry for geometry in self._layer(snapshot, layer).geometries if geometry is not None]
-        if not placed:
-            return None
-        west, south, east, north = shapely.total_bounds(placed)
-        return float(west), float(south), float(east), float(north)
+        return self._layer(snapshot, layer).bounds
 
     def _layer(self, snapshot: Snapshot, layer: str) -> LayerItems:
         edition = snapshot.layers.editions.get(layer)

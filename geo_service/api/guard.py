@@ -8,7 +8,7 @@ import time
 import uuid
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from geo_service.api.errors import Problem, internal, problem_response
@@ -57,6 +57,10 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        # Whoever may GET may HEAD; no route needs to say so.
+        head = scope["method"] == "HEAD"
+        if head:
+            scope = {**scope, "method": "GET"}
         number = str(uuid.uuid4())
         scope.setdefault("state", {})["request_id"] = number
         started = False
@@ -66,6 +70,8 @@ class Guard:
             if message["type"] == "http.response.start":
                 started = True
                 _set_headers(MutableHeaders(scope=message), number)
+            elif head:
+                message = {**message, "body": b""}
             await send(message)
 
         headers = Headers(scope=scope)
@@ -74,6 +80,8 @@ class Guard:
             if _declared(headers) > limit:
                 raise _too_large(limit)
             await self._app(scope, self._counted(receive, limit), sending)
+        except ClientDisconnect:
+            return
         except Exception as error:
             problem = error if isinstance(error, Problem) else internal()
             if problem is not error:

@@ -1,0 +1,164 @@
+"""Boundaries from outside: one record, or records and rejected rows; nothing is stored."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import shapely
+
+from geo_service.export.geojson import compact
+from geo_service.export.record import digest_of
+from geo_service.projection import lon_lat
+from tests import world
+
+HERE = Path(__file__).resolve()
+
+
+def polygon(*bounds: float) -> dict:
+    return json.loads(shapely.to_geojson(lon_lat(world.box(*bounds), world.CRS)))
+
+
+def feature(geometry: dict | None, **properties: object) -> dict:
+    return {"type": "Feature", "geometry": geometry, "properties": properties}
+
+
+def collection(*features: dict) -> dict:
+    return {"type": "FeatureCollection", "features": list(features)}
+
+
+def test_a_geometry_gives_one_record(served):
+    answer = served.client.post("/check", json=polygon(*world.PARCEL))
+    body = answer.json()
+    assert answer.status_code == 200
+    assert body["parcel"]["id"] == "check-1"
+    assert body["parcel"]["area_m2"] == pytest.approx(40_000, abs=0.01)
+    assert body["parcel"]["zone"] == "Z"
+    assert body["provenance"]["digest"] == digest_of(body)
+
+
+def test_a_feature_brings_its_own_words(served):
+    body = served.client.post("/check", json=feature(polygon(*world.PARCEL), id="A", project_type="食品")).json()
+    assert (body["parcel"]["id"], body["parcel"]["project_type"]) == ("A", "食品")
+
+
+def test_date_and_project_type_can_be_chosen(served):
+    body = served.client.post(
+        "/check", json=polygon(*world.PARCEL), params={"as_of": "2027-02-03", "project_type": "涂料"}
+    ).json()
+    assert (body["as_of"], body["parcel"]["project_type"]) == ("2027-02-03", "涂料")
+
+
+def test_a_collection_gives_records_and_rejected_rows_in_order(served):
+    bow_tie = {
+        "type": "Polygon",
+        "coordinates": [[[113.05, 36.23], [113.051, 36.23], [113.05, 36.23], [113.05, 36.23]]],
+    }
+    posted = collection(
+        feature(polygon(*world.PARCEL), id="one"),
+        feature(None, id="two"),
+        feature(polygon(400, 100, 500, 200), id="three"),
+        feature(bow_tie, id="four"),
+    )
+    body = served.client.post("/check", json=posted).json()
+    assert [entry["parcel"]["id"] for entry in body["records"]] == ["one", "three"]
+    assert [(entry["row"], entry["id"]) for entry in body["rejected"]] == [(2, "two"), (4, "four")]
+    assert all(entry["reason"]["zh"] and entry["reason"]["en"] and entry["code"] for entry in body["rejected"])
+
+
+def test_one_feature_in_a_collection_still_gives_lists(served):
+    body = served.client.post("/check", json=collection(feature(polygon(*world.PARCEL)))).json()
+    assert len(body["records"]) == 1 and body["rejected"] == []
+
+
+def test_an_upload_gives_lists_as_the_command_line_does(served):
+    content = json.dumps(collection(feature(polygon(*world.PARCEL), id="A"))).encode()
+    answer = served.client.post("/check", files={"file": ("../../界址.geojson", content)})
+    posted = served.client.post("/check", content=content, headers={"Content-Type": "application/geo+json"})
+    assert answer.status_code == 200
+    assert answer.content == posted.content == compact(answer.json())
+
+
+def test_an_upload_of_the_surveyors_txt(served):
+    samples = HERE.parents[3] / "shared" / "data" / "cn_boundary_txt_samples"
+    if not samples.is_dir():
+        pytest.skip("shared/data is not here")
+    file = sorted(samples.rglob("*.txt"))[0]
+    answer = served.client.post("/check", files={"file": (file.name, file.read_bytes())})
+    assert answer.status_code in {200, 422}
+    assert answer.json().get("records") or answer.json()["code"]
+
+
+def test_the_crs_can_be_named_beside_or_within(served):
+    metres = json.loads(shapely.to_geojson(world.box(*world.PARCEL)))
+    beside = served.client.post("/check", json=metres, params={"crs": world.CRS}).json()
+    within = served.client.post(
+        "/check", json={**metres, "crs": {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::4547"}}}
+    ).json()
+    assert beside["parcel"]["area_m2"] == within["parcel"]["area_m2"] == 40_000.0
+    refused = served.client.post("/check", json=metres)
+    assert refused.status_code == 422
+    assert refused.json()["code"] == "metres_as_degrees"
+    assert served.client.post("/check", json=metres, params={"crs": "EPSG:3857"}).status_code == 422
+
+
+def test_a_zone_can_be_named_and_an_unknown_one_is_refused(served):
+    named = served.client.post("/check", json=polygon(*world.PARCEL), params={"zone": "Z"})
+    assert named.json()["parcel"]["zone"] == "Z"
+    unknown = served.client.post("/check", json=polygon(*world.PARCEL), params={"zone": "Y"})
+    assert (unknown.status_code, unknown.json()["code"]) == (422, "zone_unknown")
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "code"),
+    [
+        (b"", 400, "empty_file"),
+        (b"{", 400, "bad_json"),
+        (b'{"type": "Point", "type": "Point"}', 400, "duplicate_key"),
+        (b"[" * 100_000, 400, "too_deep"),
+        (b'{"type": "Polygon", "coordinates": [[[NaN, 1], [1, 1], [1, 2], [NaN, 1]]]}', 422, "not_a_number"),
+        (b'{"type": "Nothing"}', 422, "bad_geojson"),
+        (b"[]", 422, "bad_geojson"),
+        (b'{"type": "Point", "coordinates": [113.05, 36.24]}', 422, "wrong_geometry_kind"),
+        (b'{"type": "FeatureCollection", "features": []}', 422, "no_features"),
+    ],
+)
+def test_a_body_that_is_no_boundary_is_refused_clearly(served, content, status, code):
+    answer = served.client.post("/check", content=content, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.json()["detail"] and answer.json()["detail_en"]
+
+
+def test_when_no_record_could_be_made_every_row_is_told(served):
+    answer = served.client.post("/check", json=collection(feature(None), feature(None)))
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert [entry["row"] for entry in answer.json()["items"]] == [1, 2]
+
+
+def test_a_disguised_file_is_not_followed(served):
+    inside = b'<OGRVRTLayer name="x"><SrcDataSource>/etc/passwd</SrcDataSource></OGRVRTLayer>'
+    vrt = b"<OGRVRTDataSource>" + inside + b"</OGRVRTDataSource>"
+    answer = served.client.post("/check", files={"file": ("parcels.geojson", vrt)})
+    assert answer.status_code in {415, 422}
+    assert "root:" not in answer.text
+
+
+def test_other_kinds_of_content_are_refused(served):
+    body = json.dumps(polygon(*world.PARCEL)).encode()
+    for kind in ("text/plain", "application/xml", None):
+        answer = served.client.post("/check", content=body, headers={"Content-Type": kind} if kind else {})
+        assert answer.status_code == 415
+    assert served.client.post("/check", files={"other": ("a.json", body)}).json()["code"] == "field-missing"
+    two = served.client.post("/check", files=[("file", ("a.json", body)), ("file", ("b.json", body))])
+    assert two.status_code == 400
+
+
+def test_nothing_is_stored(served, service):
+    before = service.workspace.register.revision()
+    files = sorted(path.name for path in service.workspace.directory.rglob("*"))
+    served.client.post("/check", json=polygon(*world.PARCEL))
+    served.client.post("/check", files={"file": ("a.geojson", json.dumps(polygon(*world.PARCEL)).encode())})
+    assert service.workspace.register.revision() == before
+    assert sorted(path.name for path in service.workspace.directory.rglob("*")) == files

@@ -1,0 +1,196 @@
+"""OGC API – Features as a GIS client walks it."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import quote, urlsplit
+
+import pytest
+import shapely
+
+from geo_service.projection import lon_lat
+from tests import world
+from tests.api.serving import ODD, SECRET, Served
+
+
+def pages(served: Served, path: str) -> list[dict]:
+    """Follow next links to the end."""
+    found = []
+    while path:
+        page = served.get(path).json()
+        found.append(page)
+        links = {entry["rel"]: entry["href"] for entry in page["links"]}
+        assert all(href.startswith(served.base) for href in links.values()), "a client resolves no relative links"
+        path = links.get("next", "")
+    return found
+
+
+def ids(page: dict) -> list[str]:
+    return [entry["id"] for entry in page["features"]]
+
+
+def test_the_landing_page_leads_to_everything(served):
+    answer = served.get("/")
+    links = {entry["rel"]: entry for entry in answer.json()["links"]}
+    assert {"self", "service-desc", "service-doc", "conformance", "data"} <= set(links)
+    for entry in links.values():
+        found = served.get(entry["href"], headers={"Accept": entry["type"]})
+        assert found.status_code == 200
+        assert found.headers["content-type"].startswith(entry["type"])
+
+
+def test_every_collection_has_what_its_description_promises(served):
+    found = served.get("/collections").json()["collections"]
+    names = [entry["id"] for entry in found]
+    assert names[:3] == ["zones", "parcels", "verdicts"]
+    assert "water_mains" in names
+    for entry in found:
+        own = served.get(f"/collections/{entry['id']}").json()
+        assert own == entry
+        for to in entry["links"]:
+            answer = served.get(to["href"])
+            assert answer.status_code == 200, to
+            assert answer.headers["content-type"].startswith(to["type"])
+        west, south, east, north = entry.get("extent", {}).get("spatial", {}).get("bbox", [[0, 0, 0, 0]])[0]
+        assert west <= east and south <= north
+
+
+@pytest.mark.parametrize("collection", ["parcels", "verdicts"])
+@pytest.mark.parametrize("limit", [1, 7, 30, 1000])
+def test_pages_together_hold_every_parcel_once(served, service, collection, limit):
+    found = pages(served, f"/collections/{collection}/items?limit={limit}")
+    together = [name for page in found for name in ids(page)]
+    assert together == sorted(service.parcels)
+    assert {page["numberMatched"] for page in found} == {len(service.parcels)}
+    assert [page["numberReturned"] for page in found] == [len(page["features"]) for page in found]
+
+
+def test_a_next_link_keeps_every_parameter(served):
+    path = "/collections/verdicts/items?limit=2&as_of=2026-11-20&bbox=113,36,114,37&zone=Z"
+    found = pages(served, path)
+    assert len(found) > 5
+    assert all(len(page["features"]) <= 2 for page in found)
+    assert {entry["properties"]["as_of"] for page in found for entry in page["features"]} == {"2026-11-20"}
+
+
+def test_a_limit_above_the_greatest_is_clamped_and_zero_refused(served):
+    assert served.get("/collections/parcels/items?limit=1000000").json()["numberReturned"] == 30
+    assert served.get("/collections/parcels/items?limit=0").status_code == 400
+
+
+def test_a_box_chooses_what_it_meets(served):
+    west, south, east, north = lon_lat(world.box(*world.PARCEL), world.CRS).bounds
+    inside = f"{west + 1e-5},{south + 1e-5},{east - 1e-5},{north - 1e-5}"
+    assert ids(served.get(f"/collections/parcels/items?bbox={inside}").json()) == ["P"]
+    assert ids(
+        served.get(f"/collections/parcels/items?bbox={west + 1e-5},{south + 1e-5},0,{east},{north},9").json()
+    ) == ["P"]
+    behind = served.get(f"/collections/parcels/items?bbox={east + 0.05},{south},{west - 0.05},{north}").json()
+    assert behind["numberMatched"] == 0, "round the back of the globe there is nothing"
+
+
+def test_features_carry_rfc_7946_geometry_and_no_private_field(served):
+    body = served.get("/collections/parcels/items?limit=1000").json()
+    for entry in body["features"]:
+        shape = shapely.from_geojson(json.dumps(entry["geometry"]))
+        assert shape.is_valid
+        assert shape.exterior.is_ccw
+        assert 113 < shape.centroid.x < 114 and 36 < shape.centroid.y < 37, "longitude first"
+        assert "holder" not in entry["properties"]
+    assert "不得外传" not in served.get("/collections/parcels/items?limit=1000").text
+    assert "holder" not in served.get("/collections/parcels/queryables").text
+    assert served.get("/collections/parcels/items?holder=x").status_code == 400
+
+
+def test_a_withheld_layer_is_nowhere(served, service):
+    edition = service.layers.editions["ore"].name
+    for path in ("/collections/ore", "/collections/ore/items", "/collections/ore/queryables", f"/editions/{edition}"):
+        assert served.get(path).status_code == 404
+    for path in ("/collections", "/api", "/layers", "/map", "/parcels/P/map", "/"):
+        assert SECRET not in served.get(path).text
+    entry = next(entry for entry in served.get("/layers").json()["layers"] if entry["id"] == "ore")
+    assert entry["withheld"] and entry["imported"] and entry["edition"] is None
+
+
+@pytest.mark.parametrize("name", ["P", ODD])
+def test_an_item_comes_back_under_its_own_id(served, name):
+    answer = served.get(f"/collections/parcels/items/{quote(name, safe='')}")
+    body = answer.json()
+    assert body["id"] == name
+    own = next(entry["href"] for entry in body["links"] if entry["rel"] == "self")
+    assert served.get(own).json() == body
+    assert served.get("/collections/parcels/items/nobody").status_code == 404
+
+
+def test_queryables_are_parameters_and_say_what_they_are(served):
+    properties = served.get("/collections/verdicts/queryables").json()["properties"]
+    assert properties["verdict"]["type"] == "string"
+    assert properties["SWC_share"]["type"] == "number"
+    assert properties["geometry"]["x-ogc-role"] == "primary-geometry"
+    item = served.get("/collections/verdicts/items/P").json()
+    assert set(item["properties"]) == set(properties) - {"geometry"}
+    for name, value in item["properties"].items():
+        if value is None:
+            continue
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        found = served.get("/collections/verdicts/items", params={name: text, "limit": 1000})
+        assert "P" in ids(found.json()), name
+
+
+def test_a_queryable_of_the_wrong_type_is_refused(served):
+    answer = served.get("/collections/verdicts/items?area_mu=large")
+    assert answer.status_code == 400
+    assert "area_mu" in answer.json()["detail"]
+
+
+def test_datetime_leaves_out_what_does_not_hold_then(served):
+    path = "/collections/assessment_scopes/items"
+    everything = served.get(path).json()["numberMatched"]
+    assert everything == 10
+    assert served.get(f"{path}?datetime=2026-12-01").json()["numberMatched"] == everything
+    assert served.get(f"{path}?datetime=2030-06-01T00:00:00Z").json()["numberMatched"] == 0
+    assert served.get(f"{path}?datetime=2030-05-31/..").json()["numberMatched"] == everything
+    assert served.get(f"{path}?datetime=2031-01-01/2032-01-01").json()["numberMatched"] == 0
+    for bad in ("yesterday", "..", "2027-01-01/2026-01-01", "2026-13-01", "20261201"):
+        assert served.get(f"{path}?datetime={bad}").status_code == 400, bad
+
+
+def test_the_definition_names_every_queryable_as_a_parameter(served):
+    answer = served.get("/api")
+    assert answer.headers["content-type"] == "application/vnd.oai.openapi+json;version=3.0"
+    doc = answer.json()
+    assert doc["openapi"].startswith("3.0.")
+    for name in ("zones", "parcels", "verdicts", "water_mains"):
+        parameters = {entry["name"] for entry in doc["paths"][f"/collections/{name}/items"]["get"]["parameters"]}
+        queryables = set(served.get(f"/collections/{name}/queryables").json()["properties"]) - {"geometry"}
+        assert queryables | {"bbox", "limit", "offset", "datetime"} <= parameters
+        assert ("as_of" in parameters) == (name == "verdicts")
+
+
+def test_the_definition_is_whole(served):
+    doc = served.get("/api").json()
+    text = json.dumps(doc)
+    for path, operations in doc["paths"].items():
+        for operation in operations.values():
+            assert operation["summary"] and " / " in operation["summary"], path
+            for parameter in operation.get("parameters", ()):
+                assert parameter["description"], (path, parameter["name"])
+            assert {"400", "500"} <= set(operation["responses"])
+            for status, response in operation["responses"].items():
+                media = set(response["content"])
+                assert (media == {"application/problem+json"}) == (status != "200"), (path, status)
+    wanted = {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}
+    assert wanted <= set(doc["components"]["schemas"])
+    assert '"null"' not in text and "$defs" not in text, "words of OpenAPI 3.1"
+    assert "AssessmentRecord" in json.dumps(doc["paths"]["/parcels/{parcel_id}/assessment"])
+    assert {"/check", "/tender-packages", "/map", "/healthz"} <= set(doc["paths"])
+
+
+def test_conformance_names_only_what_has_a_test(served):
+    assert {urlsplit(name).path for name in served.get("/conformance").json()["conformsTo"]} == {
+        "/spec/ogcapi-features-1/1.0/conf/core",
+        "/spec/ogcapi-features-1/1.0/conf/oas30",
+        "/spec/ogcapi-features-1/1.0/conf/geojson",
+        "/spec/ogcapi-features-3/1.0/conf/queryables",
+        "/spec/ogcapi-features-3/1.0/conf/queryables-query-parameters",
+    }

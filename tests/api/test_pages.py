@@ -1,0 +1,87 @@
+"""Pages work without any other host, under a policy that lets only our scripts run."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+PAGES = ("/", "/docs", "/map", "/parcels/P/map")
+
+
+def html(served, path: str):
+    answer = served.get(path, headers={"Accept": "text/html,*/*;q=0.5"})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/html")
+    return answer
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_asks_no_other_host(served, path):
+    text = html(served, path).text
+    # Names of namespaces are not addresses; everything that a browser would load is.
+    loaded = re.findall(r"(?:src|href|action|data)\s*=\s*[\"']?([^\"'\s>]+)", text)
+    assert not [to for to in loaded if to.startswith(("http:", "https:", "//"))]
+    assert not re.findall(r"https?://(?!www\.w3\.org/)[^\s\"'<>]+", text)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_inline_scripts_run_by_their_nonce_only(served, path):
+    answer = html(served, path)
+    policy = answer.headers["content-security-policy"]
+    assert "'unsafe-inline'" not in policy.partition("style-src")[0]
+    assert "default-src 'none'" in policy and "frame-ancestors 'self'" in policy and "base-uri 'none'" in policy
+    nonce = re.search(r"'nonce-([^']+)'", policy)[1]
+    for tag in re.findall(r"<script[^>]*>", answer.text):
+        assert f'nonce="{nonce}"' in tag or "src=" in tag or 'type="application/json"' in tag
+    assert nonce not in html(served, path).headers["content-security-policy"], "a nonce is used once"
+
+
+def test_browsers_get_a_page_and_programs_json(served):
+    assert "<h1>" in html(served, "/").text
+    for accept in ("application/json", "*/*", "", "application/json, text/html;q=0.5"):
+        assert served.get("/", headers={"Accept": accept}).headers["content-type"] == "application/json"
+    assert served.get("/").headers["vary"].startswith("Accept")
+
+
+def test_a_hostile_name_stays_text(served):
+    for path in ("/map", "/parcels/P/map"):
+        assert "<script>alert(1)" not in served.get(path).text
+
+
+def test_the_map_can_be_asked_for_a_date(served):
+    assert "2027-03-04" in served.get("/map?as_of=2027-03-04").text
+
+
+def test_static_files_have_their_types(served):
+    for path, kind in (
+        ("/static/swagger-ui/swagger-ui-bundle.js", "text/javascript"),
+        ("/static/swagger-ui/swagger-ui.css", "text/css"),
+        ("/static/leaflet/leaflet.js", "text/javascript"),
+    ):
+        answer = served.get(path)
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith(kind)
+        assert answer.headers["etag"]
+
+
+@pytest.mark.chromium
+@pytest.mark.parametrize("path", PAGES)
+def test_in_a_browser_nothing_is_blocked_and_nothing_asked_elsewhere(served, path):
+    from playwright.sync_api import sync_playwright
+
+    said: list[str] = []
+    asked: list[str] = []
+    with sync_playwright() as player:
+        browser = player.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        page = browser.new_page()
+        page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(served.base + path, wait_until="networkidle")
+        if path == "/docs":
+            page.wait_for_selector(".opblock")
+            assert page.locator(".opblock").count() > 20
+        browser.close()
+    assert said == []
+    assert not [url for url in asked if not url.startswith((served.base, "data:", "blob:"))]
