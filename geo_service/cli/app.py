@@ -124,7 +124,7 @@ def import_(
     layer: Annotated[str, typer.Argument(help="图层编号，见 geo-service layers / layer id")],
     file: Annotated[Path, typer.Argument(help="数据文件 / data file")],
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
-    crs: Annotated[str | None, typer.Option(help="坐标系代码 / CRS code, e.g. EPSG:4547")] = None,
+    crs: Annotated[str | None, typer.Option(help="坐标系代码（机构:编号） / CRS code, AUTHORITY:NUMBER")] = None,
     encoding: Annotated[str | None, typer.Option(help="属性编码 / encoding of attributes")] = None,
     edition_date: Annotated[
         str | None, typer.Option("--edition-date", metavar="YYYY-MM-DD", help="数据日期 / date of the data")
