@@ -340,7 +340,7 @@ def more_cases(lots: Lots, layers: Layers) -> None:
         facts={"demand:WATER": 2000.0},
     )
     lots.add(
-        "情形16 供水容量未登记", within(1, 0, 230, 0, 230, 440), case="capacity_unknown", facts={"demand:WATER": 500.0}
+        "情形16 供水容量未登记", within(1, 0, 230, 0, 230, 440), case="capacity_unknown", facts={"demand:WATER": 5000.0}
     )
     west, south, _, _ = within(1, 0, 230, 0, 230, 440).bounds
     put(
