@@ -167,6 +167,7 @@ GROUP = {
     "constraint": Text("管控要素", "Constraints"),
     "infrastructure": Text("基础设施", "Infrastructure"),
     "terrain": Text("地形与竖向", "Terrain"),
+    "context": Text("背景", "Context"),
 }
 EXTENTS = Text("资料覆盖范围", "Surveyed extents")
 OUTSIDE_EXTENT = Text("超出资料覆盖范围", "Outside the surveyed extent")

@@ -92,9 +92,9 @@ EDITIONS = {
 RASTERS = ("ground_elevation", "design_elevation", "flood_depth")
 
 CONTEXT = {
-    "counties.geojson": ("县区界", "county outlines"),
-    "rivers.geojson": ("河流（1:1000万）", "rivers (1:10 million)"),
-    "landslides.geojson": ("历史滑坡（NASA）", "past landslides (NASA)"),
+    "counties.geojson": "county_outlines",
+    "rivers.geojson": "rivers",
+    "landslides.geojson": "past_landslides",
 }
 
 
@@ -129,12 +129,16 @@ def manifest(by_case: dict[str, Lot]) -> str:
             f"attribution = {quoted(f'Global Energy Monitor, CC BY 4.0; {SYNTHETIC}' if mixed else SYNTHETIC)}",
             "",
         ]
-    for name, (zh, en) in CONTEXT.items():
+    for name, layer in CONTEXT.items():
         _, _, licence, attribution, _ = SOURCES[name]
         lines += [
-            "[[context]]",
+            "[[layers]]",
+            f"layer = {quoted(layer)}",
             f"file = {quoted('context/' + name)}",
-            f"title = {{zh = {quoted(zh)}, en = {quoted(en)}}}",
+            f"edition_date = {EDITION}",
+            "synthetic = false",
+            # The catalogue of landslides is a province's; the nearest is 77 km away.
+            *(["anywhere = true"] if layer == "past_landslides" else []),
             f"licence = {quoted(licence)}",
             f"attribution = {quoted(attribution)}",
             "",

@@ -273,10 +273,10 @@ class TestFiles:
                 assert json.loads(path.read_text(encoding="utf-8"))["synthetic"] is layer["synthetic"]
             assert layer["licence"]
             assert layer["attribution"]
-        for context in manifest["context"]:
-            head = json.loads((DEMO / context["file"]).read_text(encoding="utf-8"))
-            assert head["licence"] == context["licence"]
-            assert head["attribution"] == context["attribution"]
+        for real in (layer for layer in manifest["layers"] if not layer["synthetic"]):
+            head = json.loads((DEMO / real["file"]).read_text(encoding="utf-8"))
+            assert head["licence"] == real["licence"]
+            assert head["attribution"] == real["attribution"]
 
     def test_rasters_share_their_cells(self) -> None:
         shapes = set()

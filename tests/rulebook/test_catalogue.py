@@ -49,7 +49,9 @@ RASTERS = ("flood_depth", "ground_elevation", "design_elevation")
 
 
 def test_every_layer_of_the_contract_is_there_with_its_fields(catalogue: Catalogue) -> None:
-    assert set(catalogue.layers) == {*FIELDS_OF_THE_CONTRACT, *RASTERS}
+    context = {name for name, spec in catalogue.layers.items() if spec.group == "context"}
+    assert set(catalogue.layers) == {*FIELDS_OF_THE_CONTRACT, *RASTERS, *context}
+    assert not context & {*FIELDS_OF_THE_CONTRACT, *RASTERS}
     for layer, names in FIELDS_OF_THE_CONTRACT.items():
         spec = catalogue.layers[layer]
         for name in ("id", "valid_from", "valid_to", "status", "doc_no", *names.split()):
@@ -114,7 +116,8 @@ def test_extents_are_declared_so_that_nothing_passes_for_surveyed_by_silence(cat
 
 
 def test_only_these_layers_are_public_and_personal_data_is_private(catalogue: Catalogue) -> None:
-    public = {spec.id for spec in catalogue.layers.values() if spec.secrecy is Secrecy.PUBLIC}
+    read = [spec for spec in catalogue.layers.values() if spec.group != "context"]
+    public = {spec.id for spec in read if spec.secrecy is Secrecy.PUBLIC}
     assert public == {"zones", "parcels", "assessment_scopes", "land_approvals", "roads"}
     for layer, name in (("mining_rights", "holder"), ("ore", "reserve"), ("existing_rights", "holder")):
         field = catalogue.layers[layer].field(name)
