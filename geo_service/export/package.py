@@ -22,8 +22,10 @@ from geo_service.model.rulebook import BoundaryTxt
 from geo_service.model.units import grouped
 
 FIXED_TIME = (1980, 1, 1, 0, 0, 0)
-MANIFEST = "manifest.json"
+ZIP_START = b"PK\x03\x04"
+MANIFEST, EVIDENCE = "manifest.json", "evidence.json"
 REFUSED = (Status.NOT_READY, Status.UNDETERMINED)
+_CHANGED = "内容被改动 / changed: "
 FORCED_NOTE = {"zh": "未达条件强制导出", "en": "exported although not ready"}
 
 
@@ -99,7 +101,7 @@ def build(items: Sequence[Item], profile: Profile, txt: BoundaryTxt | None) -> b
         folder = "" if len(items) == 1 else f"{file_stem(item.verdict.parcel.id)}/"
         for name, content in _parcel_files(item, profile, txt).items():
             files[folder + name] = content
-    files[MANIFEST] = geojson.compact(_manifest(items, profile, files))
+    files[MANIFEST] = geojson.compact(_manifest([item.body for item in items], profile, files))
     return _zip(files)
 
 
@@ -116,7 +118,7 @@ def _parcel_files(item: Item, profile: Profile, txt: BoundaryTxt | None) -> dict
     if txt is not None:
         files["boundary_points.txt"] = boundary_points(verdict, txt)
     if profile is Profile.INTERNAL:
-        files["evidence.json"] = geojson.compact(_evidence(verdict))
+        files[EVIDENCE] = geojson.compact(_evidence(verdict))
     return files
 
 
@@ -146,24 +148,24 @@ def _evidence(verdict: Verdict) -> list[dict[str, Any]]:
     ]
 
 
-def _manifest(items: Sequence[Item], profile: Profile, files: Mapping[str, bytes]) -> dict[str, Any]:
-    first = items[0].body["provenance"]
-    layers = {layer["id"]: layer for item in items for layer in item.body["provenance"]["layers"]}
-    forced = [item.verdict.parcel.id for item in items if is_forced(item.verdict)]
+def _manifest(bodies: Sequence[Record], profile: Profile, files: Mapping[str, bytes]) -> dict[str, Any]:
+    first = bodies[0]["provenance"]
+    layers = {layer["id"]: layer for body in bodies for layer in body["provenance"]["layers"]}
+    forced = [body["parcel"]["id"] for body in bodies if body["verdict"]["status"] in REFUSED]
     return {
         "format": "geo-service tender package 1",
         "title": {"zh": "出让前核查成果包", "en": "tender package"},
         "profile": profile.value,
         "parcels": [
             {
-                "id": item.verdict.parcel.id,
-                "as_of": item.verdict.as_of.isoformat(),
-                "verdict": item.verdict.decision.status.value,
-                "digest": item.body["provenance"]["digest"],
+                "id": body["parcel"]["id"],
+                "as_of": body["as_of"],
+                "verdict": body["verdict"]["status"],
+                "digest": body["provenance"]["digest"],
             }
-            for item in items
+            for body in bodies
         ],
-        "as_of": sorted({item.verdict.as_of.isoformat() for item in items})[0],
+        "as_of": min(body["as_of"] for body in bodies),
         "forced": bool(forced),
         "forced_parcels": forced,
         "forced_note": FORCED_NOTE if forced else None,
@@ -208,40 +210,58 @@ def verify(data: bytes) -> Verified:
     Raises
     ------
     InputError
-        When it is no package at all.
+        When it is no package at all. A package that is damaged is one whose check fails.
     """
     try:
-        with zipfile.ZipFile(BytesIO(data)) as archive:
-            names = archive.namelist()
-            if MANIFEST not in names or sum(info.file_size for info in archive.infolist()) > 2**31:
-                raise InputError(_no_package("没有 manifest.json", "no manifest.json"))
-            content = {name: archive.read(name) for name in names}
-        manifest = json.loads(content[MANIFEST])
+        archive = zipfile.ZipFile(BytesIO(data))
+    except zipfile.BadZipFile as error:
+        if data.startswith(ZIP_START):
+            return Verified({}, ("压缩包已损坏 / the zip is damaged",))
+        raise InputError(_no_package("不是成果包", "no tender package")) from error
+    with archive:
+        names = archive.namelist()
+        if MANIFEST not in names or sum(info.file_size for info in archive.infolist()) > 2**31:
+            raise InputError(_no_package("没有 manifest.json", "no manifest.json"))
+        content = {name: _member(archive, name) for name in names}
+    try:
+        manifest = json.loads(content[MANIFEST] or b"")
         listed = {entry["name"]: entry["sha256"] for entry in manifest["files"]}
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        ValueError,
-        KeyError,
-        TypeError,
-        NotImplementedError,
-        RuntimeError,
-    ) as error:
-        raise InputError(_no_package("不是成果包或已损坏", "no tender package, or damaged")) from error
+        order = [entry["id"] for entry in manifest["parcels"]]
+    except (ValueError, KeyError, TypeError):
+        return Verified({}, (_CHANGED + MANIFEST,))
     faults = [f"多出文件 / added: {name}" for name in sorted(set(content) - set(listed) - {MANIFEST})]
     faults += [f"重复文件 / twice: {name}" for name in sorted({name for name in names if names.count(name) > 1})]
-    digests = {entry["id"]: entry["digest"] for entry in manifest["parcels"]}
+    intact: dict[str, bytes] = {}
+    bodies: dict[str, Record] = {}
     for name, sha256 in listed.items():
+        found = content.get(name)
         if name not in content:
             faults.append(f"缺少文件 / missing: {name}")
-        elif hashlib.sha256(content[name]).hexdigest() != sha256:
-            faults.append(f"内容被改动 / changed: {name}")
-        elif name.endswith("assessment.json"):
-            body = json.loads(content[name])
-            own = body["provenance"]["digest"]
-            if digest_of(body) != own or digests.get(body["parcel"]["id"]) != own:
-                faults.append(f"校验码不符 / digest differs: {name}")
+        elif found is None or hashlib.sha256(found).hexdigest() != sha256:
+            faults.append(_CHANGED + name)
+        else:
+            intact[name] = found
+            if name.endswith("assessment.json"):
+                body = json.loads(found)
+                bodies[body["parcel"]["id"]] = body
+                if digest_of(body) != body["provenance"]["digest"]:
+                    faults.append(f"校验码不符 / digest differs: {name}")
+    # The manifest carries no hash of itself; but all it says follows from the records and the files.
+    profile = Profile.INTERNAL if any(name.endswith(EVIDENCE) for name in intact) else Profile.PUBLIC
+    if not faults and (
+        set(order) != set(bodies)
+        or manifest != _manifest([bodies[id_] for id_ in order], profile, intact)
+    ):
+        faults.append(_CHANGED + MANIFEST)
     return Verified(manifest, tuple(faults))
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> bytes | None:
+    """Read a member, ``None`` when it is damaged."""
+    try:
+        return archive.read(name)
+    except (zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError, RuntimeError, EOFError):
+        return None
 
 
 def _no_package(zh: str, en: str) -> Fault:

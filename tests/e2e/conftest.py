@@ -1,0 +1,51 @@
+"""The demo's workspace, seeded once, and the service over it."""
+
+from __future__ import annotations
+
+import shutil
+import tomllib
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from geo_service.cli.demo import seed
+from geo_service.service import Service
+from geo_service.store.workspace import Workspace
+from tests.e2e.commands import ROOT
+
+AS_OF = date(2026, 12, 1)
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's workspace; for reading only."""
+    directory = tmp_path_factory.mktemp("e2e") / "demo"
+    seed(directory)
+    return directory
+
+
+@pytest.fixture
+def own_demo(demo: Path, tmp_path: Path) -> Path:
+    """A copy of the demo's workspace that a test may change."""
+    return shutil.copytree(demo, tmp_path / "own")
+
+
+@pytest.fixture(scope="session")
+def service(demo: Path) -> Service:
+    return Service(Workspace.open(demo), lambda: AS_OF)
+
+
+@pytest.fixture(scope="session")
+def cases() -> dict[str, str]:
+    """Parcel of each case of the demo."""
+    return tomllib.loads((ROOT / "layers/demo/demo.toml").read_text(encoding="utf-8"))["cases"]
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The sample files beside the checkout."""
+    found = ROOT.parent / "shared" / "data"
+    if not found.is_dir():
+        pytest.skip("../shared/data is not here")
+    return found
