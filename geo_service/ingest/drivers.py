@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 #: Drivers that are wanted; ``Memory`` and ``MEM`` are GDAL's own scratch space.
@@ -20,16 +21,16 @@ ENVIRONMENT = {
 }
 
 
-def unwanted() -> str:
-    """Return the names of all drivers but the wanted ones, as ``GDAL_SKIP`` takes them."""
+def unwanted() -> dict[str, str]:
+    """Return for each library with a GDAL of its own the drivers it must not load, as ``GDAL_SKIP`` takes them."""
     import pyogrio
     import rasterio
 
     with rasterio.Env() as env:
-        names = set(pyogrio.list_drivers()) | set(env.drivers())
-    return ",".join(sorted(names - ALLOWED))
+        found = {"pyogrio": set(pyogrio.list_drivers()), "rasterio": set(env.drivers())}
+    return {library: ",".join(sorted(names - ALLOWED)) for library, names in found.items()}
 
 
 if __name__ == "__main__":
     os.environ.update(ENVIRONMENT)
-    print(unwanted())
+    print(json.dumps(unwanted()))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import warnings as python_warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,20 +29,37 @@ MAX_GRID_RATIO = 200
 MAX_BLOCK_BYTES = 64_000_000
 
 
-def prepare(skip: str) -> None:
-    """Set the environment GDAL reads at its start; must run before anything imports it."""
-    os.environ["GDAL_SKIP"] = skip
+_skips: dict[str, str] = {}
+
+
+def prepare(skip: Iterable[tuple[str, str]]) -> None:
+    """Take the drivers that must not be loaded, by library; before any of them is imported."""
+    _skips.update(skip)
 
 
 def _pyogrio() -> Any:
-    assert "GDAL_SKIP" in os.environ, "GDAL must not start with all its drivers"
+    # GDAL reads the list when it starts, and would complain of names that its own build does not know.
+    os.environ["GDAL_SKIP"] = _skips["pyogrio"]
     import pyogrio
     import pyogrio.raw
 
-    extra = set(pyogrio.list_drivers()) - ALLOWED
+    _assert_few(pyogrio.list_drivers())
+    return pyogrio
+
+
+def _rasterio() -> Any:
+    os.environ["GDAL_SKIP"] = _skips["rasterio"]
+    import rasterio
+
+    with rasterio.Env() as env:
+        _assert_few(env.drivers())
+    return rasterio
+
+
+def _assert_few(drivers: Iterable[str]) -> None:
+    extra = set(drivers) - ALLOWED
     if extra:
         raise RuntimeError(f"GDAL drivers that should be off: {sorted(extra)}")
-    return pyogrio
 
 
 class _Collector(logging.Handler):
@@ -185,8 +202,7 @@ def read_grid(file: Path, name: str, folder: Path) -> RawGrid:
     InputError
         When it is damaged, too large, rotated, has several bands, or holds nothing.
     """
-    assert "GDAL_SKIP" in os.environ, "GDAL must not start with all its drivers"
-    import rasterio
+    rasterio = _rasterio()
     from rasterio.errors import RasterioError
 
     with _collected(name, file.parent) as said:

@@ -33,8 +33,8 @@ class Job:
         Where the workspace's zones lie, for the distance rule.
     only_geojson : bool
         For bodies that must be GeoJSON whatever they look like.
-    gdal_skip : str or None
-        Drivers that GDAL must not load; ``None`` when the format needs no GDAL.
+    gdal_skip : tuple of (library, drivers) or None
+        Drivers that the GDAL of a library must not load; ``None`` when the format needs no GDAL.
     """
 
     purpose: Purpose
@@ -54,7 +54,7 @@ class Job:
     zones: tuple[tuple[str, BaseGeometry], ...] = ()
     anywhere: bool = False
     only_geojson: bool = False
-    gdal_skip: str | None = None
+    gdal_skip: tuple[tuple[str, str], ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import json
 import logging
 import os
 import pickle
@@ -55,8 +56,8 @@ def _command(module: str) -> list[str]:
 
 
 @cache
-def gdal_skip() -> str:
-    """Return the drivers GDAL must not load, asked once of a process that is thrown away."""
+def gdal_skip() -> tuple[tuple[str, str], ...]:
+    """Return the drivers each library's GDAL must not load, asked once of a process that is thrown away."""
     found = subprocess.run(  # noqa: S603 - our own interpreter and module
         _command("geo_service.ingest.drivers"),
         env=_environment(),
@@ -65,7 +66,7 @@ def gdal_skip() -> str:
         text=True,
         timeout=START_LIMIT_S,
     )
-    return found.stdout.strip()
+    return tuple(sorted(json.loads(found.stdout).items()))
 
 
 class Reader:

@@ -28,6 +28,7 @@ IMPORT_LIMIT_S = 30.0
 IMPORT_LIMIT_S_PER_MB = 3.0
 IMPORT_LIMIT_MAX_S = 1800.0
 
+Skip = tuple[tuple[str, str], ...] | None
 ZonePlace = tuple[str, BaseGeometry | tuple[float, float, float, float]]
 
 
@@ -52,7 +53,7 @@ def _zones(places: Sequence[ZonePlace]) -> tuple[tuple[str, BaseGeometry], ...]:
     return tuple((crs, place if isinstance(place, BaseGeometry) else shapely.box(*place)) for crs, place in places)
 
 
-def _skip(head: bytes, name: str, kind: GeometryKind, extent: Path | None) -> str | None:
+def _skip(head: bytes, name: str, kind: GeometryKind, extent: Path | None) -> Skip:
     wanted = kind is GeometryKind.RASTER or format_of(head, name) in NEEDS_GDAL
     if extent is not None:
         wanted = wanted or format_of(head_of(extent), extent.name) in NEEDS_GDAL
@@ -254,7 +255,7 @@ def _boundaries(
     crs: str | None,
     encoding: str | None,
     zone_boxes: Sequence[ZonePlace],
-    skip: str | None,
+    skip: Skip,
     only_geojson: bool = False,
 ) -> Boundaries:
     with tempfile.TemporaryDirectory(prefix="geo-service-") as folder:

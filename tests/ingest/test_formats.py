@@ -79,6 +79,7 @@ def test_what_was_written_arrives(check, load, tmp_path, write):
         assert abs(shape.area - wanted.area) < 0.01
     assert (report.read, report.stored, report.rejected) == (2, 2, ())
     assert report.area_m2 == pytest.approx(FIRST.area + SECOND.area, abs=0.01)
+    assert report.warnings == ()
     assert len(features.origin.source_sha256) == 64
     found = check(file.read_bytes() if file.suffix != ".shp" else file, file.name, crs=crs)
     assert [parcel.id for _, parcel in found.parcels] == ["A-1", "A-2"]
@@ -201,6 +202,7 @@ def test_grid_with_scale_and_nodata(load, tmp_path):
     assert math.isnan(grid.values[0, 2])
     assert grid.transform == (X, 5.0, 0.0, Y, 0.0, -5.0)
     assert grid.crs == report.crs == "EPSG:4547"
+    assert report.warnings == ()
     assert any("无值像元" in note for note in report.notes)
 
 
