@@ -195,8 +195,10 @@ def _avoid(
     own: tuple[Mapping[str, Words], ...] = ()
     worst = max(touched, key=lambda area: _RANK[_severity(version, area.cls)], default=None)
     undecided = unknown.counted_m2 > 0 or (hidden is not None and hidden.bands[scale].counted_m2 > 0)
-    # What is touched decides; but a mere note says nothing about ground that nobody has looked at.
-    if worst is not None and not (undecided and _severity(version, worst.cls) is Severity.INFO):
+    # What is touched decides, unless ground that nobody has looked at could hold something worse: else touching a
+    # lesser class would make a parcel better than touching nothing.
+    open_to_worse = undecided and worst is not None and _RANK[_severity(version, worst.cls)] < _worst_rank(version)
+    if worst is not None and not open_to_worse:
         severity = _severity(version, worst.cls)
         own = _words(version, worst.cls)
         outcome = Outcome.REVIEW if _is_review(version, worst.cls) else Outcome.AFFECTED
@@ -261,11 +263,15 @@ def _contain(
                 (part.title for part in version.parts if part.cls == PENDING), Text("调区申请范围", "applied for")
             )
             ids = tuple(feature.id for feature in pending.features)
-            parts.append(PartArea(PENDING, title, pending.area_m2 / total, pending.area_m2, 0.0, ids, version.severity))
+            parts.append(
+                PartArea(PENDING, title, min(pending.area_m2 / total, 1.0), pending.area_m2, 0.0, ids, version.severity)
+            )
             pieces.append(Piece("affected", rule.code, PENDING, pending.area_m2, version.severity, pending.geometry))
             rest_m2 -= pending.area_m2
         if rest_m2 > noise_m2 + 1e-6:
-            parts.append(PartArea(OUTSIDE, _OUTSIDE_TITLE, rest_m2 / total, rest_m2, noise_m2, (), version.severity))
+            parts.append(
+                PartArea(OUTSIDE, _OUTSIDE_TITLE, min(rest_m2 / total, 1.0), rest_m2, noise_m2, (), version.severity)
+            )
         if key is None:
             pieces.append(Piece("affected", rule.code, OUTSIDE, rest_m2, version.severity, coverage.uncovered_geometry))
         values |= {"classes": _classes(parts)}
@@ -396,7 +402,7 @@ def _parts(
         PartArea(
             area.cls,
             _title(version, area.cls),
-            area.area_m2 / total_m2,
+            min(area.area_m2 / total_m2, 1.0),
             area.area_m2,
             area.bands[scale].noise_m2,
             tuple(feature.id for feature in area.features),
@@ -422,6 +428,12 @@ def _part(version: ConstraintVersion, cls: str) -> Part | None:
 def _severity(version: ConstraintVersion, cls: str) -> Severity:
     part = _part(version, cls)
     return version.severity if part is None or part.severity is None else part.severity
+
+
+def _worst_rank(version: ConstraintVersion) -> int:
+    """Rank of the worst that a layer can hold: of all its classes and of what fits none."""
+    severities = [version.severity, *(part.severity for part in version.parts if part.severity is not None)]
+    return max(_RANK[severity] for severity in severities)
 
 
 def _is_review(version: ConstraintVersion, cls: str) -> bool:
