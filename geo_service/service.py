@@ -22,7 +22,8 @@ from geo_service.engine.ground import Ground
 from geo_service.errors import Fault, InputError
 from geo_service.export import geojson, package
 from geo_service.export.profile import Profile, public_record
-from geo_service.export.record import Record, record
+from geo_service.export.record import Record, record, record_bytes
+from geo_service.maps import labels
 from geo_service.maps.view import MapLayer, MapParcel, MapPiece, MapView, parcel_page, zone_page
 from geo_service.model.catalogue import Catalogue, Secrecy
 from geo_service.model.finding import Verdict
@@ -36,8 +37,9 @@ from geo_service.store.register import EditionRow
 from geo_service.store.workspace import Workspace
 
 KEPT_VERDICTS = 20_000
+KEPT_BODIES = 2_000
 Key = tuple[str, date, str | None]
-Kept = TypeVar("Kept", Verdict, Record)
+Kept = TypeVar("Kept", Verdict, Record, bytes)
 WITHHELD = (Secrecy.CONFIDENTIAL, Secrecy.SECRET)
 
 
@@ -57,6 +59,7 @@ class Snapshot:
         self._lock = Lock()
         self._verdicts: OrderedDict[Key, Verdict] = OrderedDict()
         self._records: OrderedDict[Key, Record] = OrderedDict()
+        self._bodies: OrderedDict[Key, bytes] = OrderedDict()
 
     def verdict(self, parcel_id: str, asked: AsOf, project_type: str | None = None) -> Verdict:
         """Examine one parcel; what was concluded is kept.
@@ -75,7 +78,7 @@ class Snapshot:
             known = self._verdicts.get(key)
             if known is None:
                 known = next(self.examine([found], asked, project_type, None))
-                _keep(self._verdicts, key, known)
+                _keep(self._verdicts, key, known, KEPT_VERDICTS)
         return known
 
     def record(self, parcel_id: str, asked: AsOf, project_type: str | None = None) -> Record:
@@ -92,8 +95,25 @@ class Snapshot:
         if known is None:
             known = record(verdict)
             with self._lock:
-                _keep(self._records, key, known)
+                _keep(self._records, key, known, KEPT_VERDICTS)
         return known
+
+    def body(self, parcel_id: str, asked: AsOf, project_type: str | None = None) -> tuple[bytes, str]:
+        """Return the canonical bytes of a record and its digest; those asked for lately are kept.
+
+        Raises
+        ------
+        NotFound
+            When no parcel has that id.
+        """
+        found = self.record(parcel_id, asked, project_type)
+        key = (parcel_id, self.verdict(parcel_id, asked, project_type).as_of, project_type)
+        content = self._bodies.get(key)
+        if content is None:
+            content = record_bytes(found)
+            with self._lock:
+                _keep(self._bodies, key, content, KEPT_BODIES)
+        return content, found["provenance"]["digest"]
 
     def verdicts(self, ids: Iterable[str] | None, asked: AsOf) -> Iterator[Verdict]:
         """Examine several parcels, or all, in the order of ids."""
@@ -109,9 +129,9 @@ class Snapshot:
         return examine(typed, self.layers, workspace.catalogue, workspace.rulebook, asked, zone=zone)
 
 
-def _keep(kept: OrderedDict[Key, Kept], key: Key, value: Kept) -> None:
+def _keep(kept: OrderedDict[Key, Kept], key: Key, value: Kept, most: int) -> None:
     kept[key] = value
-    while len(kept) > KEPT_VERDICTS:
+    while len(kept) > most:
         kept.popitem(last=False)
 
 
@@ -289,7 +309,8 @@ class Service:
         """Return the record as a profile lets it out."""
         if profile is Profile.INTERNAL:
             return body
-        return public_record(body, self.secret_layers(), self._layer_of())
+        level_words = labels.LEVEL[body["readiness"]["level"]["outcome"]]
+        return public_record(body, self.secret_layers(), self._layer_of(), level_words)
 
     def package(self, ids: Sequence[str], chosen: date | None, profile: Profile, *, forced: bool) -> tuple[str, bytes]:
         """Build the tender package of one or more parcels: its file name and bytes.

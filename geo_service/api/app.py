@@ -14,6 +14,7 @@ from geo_service import __version__, ingest
 from geo_service.api import errors
 from geo_service.api.collections import Shelf
 from geo_service.api.guard import JSON_BYTES, UPLOAD_BYTES, Guard
+from geo_service.api.pages import Pages
 from geo_service.api.routes import check, features, known, landing, maps, operations, packages, parcels
 from geo_service.maps.view import STATIC
 from geo_service.service import Service
@@ -61,6 +62,7 @@ def create_app(
     )
     app.state.service = service
     app.state.shelf = Shelf(service)
+    app.state.pages = Pages()
     app.state.ready = ready
     errors.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=GZIP_FROM_BYTES)

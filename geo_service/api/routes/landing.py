@@ -13,9 +13,9 @@ from starlette.responses import Response
 from geo_service.api.answers import json_answer
 from geo_service.api.links import GEOJSON, HTML, JSON, OPENAPI, link, segment, url
 from geo_service.api.openapi import answers, document
+from geo_service.api.pages import page
 from geo_service.api.parameters import OnlyKnown, Services
 from geo_service.api.routes.features import shelf
-from geo_service.api.routes.maps import page
 
 router = APIRouter(tags=["入口 / entry"], dependencies=[OnlyKnown], default_response_class=Response)
 TITLE = "供地前核查 / Pre-listing checks of industrial land"

@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-import secrets
-
-from fastapi import APIRouter
-from starlette.responses import HTMLResponse, Response
+from fastapi import APIRouter, Request
+from starlette.responses import Response
 
 from geo_service.api.links import HTML
 from geo_service.api.openapi import answers
+from geo_service.api.pages import Pages
 from geo_service.api.parameters import AsOfDay, OnlyKnown, ParcelId, Services
 
 router = APIRouter(tags=["地图 / maps"], dependencies=[OnlyKnown], default_response_class=Response)
 
 
-def page_policy(nonce: str) -> str:
-    """Return the content security policy of a page whose inline scripts carry a nonce."""
-    return (
-        f"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; "
-        "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
-    )
-
-
-def page(html: str, nonce: str) -> Response:
-    """Send a page."""
-    return HTMLResponse(html, headers={"Content-Security-Policy": page_policy(nonce)})
+def pages(request: Request) -> Pages:
+    """Return the pages drawn lately."""
+    found: Pages = request.app.state.pages
+    return found
 
 
 @router.get("/map", summary="工作台地图 / map of all parcels", responses=answers({HTML: "Page"}, 422))
-def zone_map(service: Services, as_of: AsOfDay = None) -> Response:
+def zone_map(request: Request, service: Services, as_of: AsOfDay = None) -> Response:
     """全部地块的地图、图层树、一览表和查询 / map, layer tree, table and search of all parcels."""
-    nonce = secrets.token_urlsafe(16)
-    return page(service.zone_map(as_of, single_file=False, nonce=nonce), nonce)
+    key = (service.snapshot().revision, service.as_of(as_of))
+    return pages(request).answer(key, lambda nonce: service.zone_map(as_of, single_file=False, nonce=nonce))
 
 
 @router.get(
@@ -39,7 +31,9 @@ def zone_map(service: Services, as_of: AsOfDay = None) -> Response:
     summary="地块地图 / map of one parcel",
     responses=answers({HTML: "Page"}, 404, 422),
 )
-def parcel_map(service: Services, parcel_id: ParcelId, as_of: AsOfDay = None) -> Response:
+def parcel_map(request: Request, service: Services, parcel_id: ParcelId, as_of: AsOfDay = None) -> Response:
     """一个地块及其周边 / one parcel with what surrounds it."""
-    nonce = secrets.token_urlsafe(16)
-    return page(service.parcel_map(parcel_id, as_of, single_file=False, nonce=nonce), nonce)
+    key = (service.snapshot().revision, service.as_of(as_of), parcel_id)
+    return pages(request).answer(
+        key, lambda nonce: service.parcel_map(parcel_id, as_of, single_file=False, nonce=nonce)
+    )

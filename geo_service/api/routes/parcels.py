@@ -28,7 +28,6 @@ from geo_service.api.parameters import (
     listed,
 )
 from geo_service.api.routes.features import paging, shelf
-from geo_service.export.record import record_bytes
 from geo_service.model.enums import Outcome
 from geo_service.model.text import Text
 
@@ -165,12 +164,12 @@ def assessment(
 
     The assessment record of one parcel, as the canonical bytes of RFC 8785; its ETag is the digest.
     """
-    body = service.record(parcel_id, as_of, project_type)
+    content, digest = service.snapshot().body(parcel_id, service.as_of(as_of), project_type)
     schema = url(request, "/schemas/assessment.json")
     return tagged(
         request,
-        record_bytes(body),
-        body["provenance"]["digest"],
+        content,
+        digest,
         JSON,
         {"Link": f'<{schema}>; rel="describedby"; type="application/schema+json"'},
     )

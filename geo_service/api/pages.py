@@ -1,0 +1,57 @@
+"""Pages that were drawn lately, kept until their data change; each is sent with a nonce of its own."""
+
+from __future__ import annotations
+
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from threading import Lock
+
+from starlette.responses import HTMLResponse, Response
+
+KEPT_PAGES = 32
+
+
+def page_policy(nonce: str) -> str:
+    """Return the content security policy of a page whose inline scripts carry a nonce."""
+    return (
+        f"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    )
+
+
+def page(html: str, nonce: str) -> Response:
+    """Send a page."""
+    return HTMLResponse(html, headers={"Content-Security-Policy": page_policy(nonce)})
+
+
+class Pages:
+    """Drawn pages.
+
+    They are drawn with a mark where the nonce belongs. The mark is random and leaves this process in no answer, so
+    nothing in the data can stand for it.
+    """
+
+    def __init__(self) -> None:
+        self._mark = secrets.token_urlsafe(32)
+        self._lock = Lock()
+        self._kept: OrderedDict[Hashable, str] = OrderedDict()
+
+    def answer(self, key: Hashable, draw: Callable[[str], str]) -> Response:
+        """Send the page of a key.
+
+        Parameters
+        ----------
+        draw : callable
+            Draws the page with a nonce; called once a key while the page is kept.
+        """
+        html = self._kept.get(key)
+        if html is None:
+            with self._lock:
+                html = self._kept.get(key)
+                if html is None:
+                    html = self._kept[key] = draw(self._mark)
+                    while len(self._kept) > KEPT_PAGES:
+                        self._kept.popitem(last=False)
+        nonce = secrets.token_urlsafe(16)
+        return page(html.replace(self._mark, nonce), nonce)
