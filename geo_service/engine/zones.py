@@ -35,9 +35,8 @@ def find(features: Features, geometry: BaseGeometry, declared: str | None, as_of
     ones, later ones before earlier.
     """
     best: tuple[tuple[bool, float, date], str, int] | None = None
-    rows = range(len(features)) if declared else features.tree.query(geometry)
+    rows = range(len(features)) if declared else (int(found) for found in features.tree.query(geometry))
     for row in rows:
-        row = int(row)
         if declared and declared not in (zone_id(features, row), features.ids[row]):
             continue
         values = row_values(features, row)

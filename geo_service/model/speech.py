@@ -81,7 +81,7 @@ def concern(
     own : tuple of mappings
         Words before the rule's own, e.g. those of the class that is touched.
     key : str, optional
-        Words under another key than the outcome, where it has any.
+        Words under another key than the outcome, where it has any; else the reason's own words, where there are any.
     remark : Text, optional
         Added to the message, e.g. noise that was left out.
     """
@@ -89,8 +89,9 @@ def concern(
     if reason is not None:
         filled["reason"] = REASONS[reason]
     words = rulebook.say(kind, outcome.value, *own, version.words)
-    if key is not None:
-        words = rulebook.say(kind, key, *own, version.words).over(words)
+    special = key if key is not None or reason is None else reason.value
+    if special is not None:
+        words = rulebook.say(kind, special, *own, version.words).over(words)
     message = _fill(words.message, filled) or Text(f"{title.zh}：{outcome.value}", f"{title.en}: {outcome.value}")
     return Concern(
         code=code,

@@ -24,6 +24,7 @@ from geo_service.model.enums import (
     SERVICE_OUTCOMES,
     Cell,
     Kind,
+    NoDataReason,
     Outcome,
     Severity,
 )
@@ -464,7 +465,9 @@ def _kind(rule: Any) -> str:
 
 
 def _keys(kind: str) -> tuple[str, ...]:
-    return (*(outcome.value for outcome in OUTCOMES[kind][0]), *REMARKS.get(kind, ()), *CONDITIONS.get(kind, ()))
+    """Outcomes, the reasons they may have, remarks and conditions: all that a kind may have words for."""
+    said = (*(outcome.value for outcome in OUTCOMES[kind][0]), *REMARKS.get(kind, ()), *CONDITIONS.get(kind, ()))
+    return (*said, *(reason.value for reason in NoDataReason))
 
 
 def _word_faults(book: Rulebook) -> Iterator[str]:

@@ -229,7 +229,10 @@ class TestTheFarmlandLine:
         assert zone["coverage"]["uncovered_m2"] == pytest.approx(100.0)
         assert 0.9994 < zone["coverage"]["share"] < 0.9996
         assert "100.00㎡" in zone["message"]["zh"]
-        assert all(entry["outcome"] != "covered" for entry in body["assessments"])
+        for entry in body["assessments"]:
+            assert entry["outcome"] != "covered"
+            assert "缺100.00㎡" in entry["message"]["zh"]
+            assert "99.95 %" in entry["message"]["zh"]
 
 
 class TestIsWaterThere:
