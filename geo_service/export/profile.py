@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from geo_service.export.record import Record, digest_of
+from geo_service.model.text import Text
 
 
 class Profile(StrEnum):
@@ -19,7 +20,9 @@ class Profile(StrEnum):
     INTERNAL = "internal"
 
 
-def public_record(body: Record, secret_layers: Collection[str], layer_of: dict[str, str | None]) -> Record:
+def public_record(
+    body: Record, secret_layers: Collection[str], layer_of: dict[str, str | None], level_words: Text
+) -> Record:
     """Return the record as bidders may read it, with a digest of its own.
 
     Parameters
@@ -30,8 +33,21 @@ def public_record(body: Record, secret_layers: Collection[str], layer_of: dict[s
         Layers whose secrecy is not public.
     layer_of : dict
         The layer that each constraint and service code reads.
+    level_words : Text
+        The outcome of levelling in words, without a figure: its message tells what was measured of the ground. The
+        clause of a condition keeps its figures, because the buyer signs it.
     """
     out: dict[str, Any] = {**body}
+    title = body["readiness"]["level"]["title"]
+    unmeasured = {"zh": f"{title['zh']}：{level_words.zh}", "en": f"{title['en']}: {level_words.en}"}
+    level_code = body["readiness"]["level"]["code"]
+    out["verdict"] = {
+        **body["verdict"],
+        "reasons": [
+            {**reason, "message": unmeasured, "needed": None} if reason["code"] == level_code else reason
+            for reason in body["verdict"]["reasons"]
+        ],
+    }
     out["constraints"] = [
         {**entry, "parts": [{**part, "features": []} for part in entry["parts"]]}
         if layer_of.get(entry["code"]) in secret_layers
@@ -47,6 +63,7 @@ def public_record(body: Record, secret_layers: Collection[str], layer_of: dict[s
         "fill_m3": None,
         "nodata_share": None,
         "claims": [],
+        "message": unmeasured,
     }
     out["readiness"] = {
         **readiness,

@@ -144,7 +144,7 @@ def cases(lots: Lots, layers: Layers) -> None:
         **{"class": "low"},
     )
 
-    lots.add("案例F 压覆煤已批376.4万吨", within(4, -3, 0, 0, 440, 400), case="F")
+    lots.add("案例F 压覆煤已批", within(4, -3, 0, 0, 440, 400), case="F")
     put(
         "ore",
         within(4, -3, 100, 100, 500, 200).intersection(cell(4, -3)),
