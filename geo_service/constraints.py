@@ -11,18 +11,17 @@ from datetime import date
 from fnmatch import fnmatchcase
 
 from geo_service.model.enums import Kind, NoDataReason, Outcome, Severity
-from geo_service.model.evidence import AS_GIVEN, ClassArea, Coverage, Nearest
+from geo_service.model.evidence import AS_GIVEN, Band, Coverage, Nearest
 from geo_service.model.finding import ConstraintFinding, CoverageShares, PartArea, Piece
 from geo_service.model.layer import Value
 from geo_service.model.rulebook import ConstraintRule, ConstraintVersion, Match, Part, Rulebook, Words
 from geo_service.model.speech import area_values, concern, remark
 from geo_service.model.text import Text
 from geo_service.model.units import area_text, distance_text, share_text
-from geo_service.model.validity import DAY, in_force
+from geo_service.model.validity import DAY, VOID, in_force, is_clear
 
-WITHHELD, OTHER, INSIDE, OUTSIDE = "withheld", "unclassified", "inside", "outside"
+WITHHELD, UNCLEAR, OTHER, INSIDE, OUTSIDE = "withheld", "unclear", "unclassified", "inside", "outside"
 PENDING, SAME, DIFFERENT, AMBIGUOUS = "pending_adjustment", "same", "different", "ambiguous"
-_VOID = frozenset({"superseded", "withdrawn", "cancelled", "revoked"})
 _RANK = {Severity.INFO: 0, Severity.CONDITIONAL: 1, Severity.BLOCKING: 2}
 _OTHER_TITLE = Text("未分类", "unclassified")
 _OUTSIDE_TITLE = Text("范围外", "outside")
@@ -53,6 +52,11 @@ def fits(value: Value, wanted: Match) -> bool:
     return value == wanted
 
 
+def beyond_noise(band: Band) -> bool:
+    """Tell whether ground counts, or could count once a surveyor has looked."""
+    return band.counted_m2 + band.review_m2 > 0
+
+
 def part_of(version: ConstraintVersion, values: Mapping[str, Value]) -> Part | None:
     """Return the first part that fits a feature, ``None`` when none does."""
     return next(
@@ -63,7 +67,7 @@ def part_of(version: ConstraintVersion, values: Mapping[str, Value]) -> Part | N
 
 def stands(values: Mapping[str, Value], as_of: date) -> bool:
     """Tell whether a feature is in force on a date."""
-    if values.get("status") in _VOID:
+    if values.get("status") in VOID:
         return False
     begins, ends = _day(values, "valid_from") or _day(values, "approved_on"), _day(values, "valid_to")
     return in_force(begins, ends, as_of)
@@ -99,10 +103,18 @@ def avoid_class(version: ConstraintVersion, values: Mapping[str, Value], as_of: 
 
 
 def contain_class(version: ConstraintVersion, values: Mapping[str, Value], as_of: date) -> str | None:
-    """Tell whether a feature of a contain-layer counts as inside, is only applied for, or (``None``) does not count."""
+    """Tell whether a feature of a contain-layer counts as inside, is only applied for, or (``None``) does not count.
+
+    What is withheld or has a status that nobody can read is a class of its own: it holds nothing, and is not known to
+    hold nothing.
+    """
     part = part_of(version, values)
     if not stands(values, as_of) or (part is None and version.parts) or (part is not None and part.ignore):
         return None
+    if values.get("status") == WITHHELD:
+        return WITHHELD
+    if not is_clear(values.get("status")):
+        return UNCLEAR
     return PENDING if part is not None and part.cls == PENDING else INSIDE
 
 
@@ -110,13 +122,13 @@ def contain_class(version: ConstraintVersion, values: Mapping[str, Value], as_of
 class Measured:
     """What was measured for one constraint.
 
-    ``pending`` is coverage by the applied-for zone versions of what the approved ones leave out; ``converted_m2`` is
+    ``beyond`` is coverage by the applied-for zone versions of what the approved ones leave out; ``converted_m2`` is
     the ground that the rule would read had another layer not settled it; ``failure`` replaces everything where
     nothing can be measured.
     """
 
     coverage: Coverage | None = None
-    pending: ClassArea | None = None
+    beyond: Coverage | None = None
     nearest: Nearest | None = None
     surveyed: bool = True
     converted_m2: float = 0.0
@@ -253,10 +265,14 @@ def _contain(
     parts: list[PartArea] = []
     pieces: list[Piece] = []
     key = None
-    if outside.counted_m2 > 0:
+    silent = _silent(coverage, scale)
+    if outside.counted_m2 > 0 and silent is not None:
+        outcome, reason = Outcome.NO_DATA, silent
+    elif outside.counted_m2 > 0:
         outcome = Outcome.AFFECTED
         rest_m2 = coverage.uncovered_m2
-        pending = measured.pending
+        beyond = measured.beyond
+        pending = None if beyond is None else beyond.of(PENDING)
         if pending is not None and pending.bands[scale].counted_m2 > 0:
             key = PENDING
             title = next(
@@ -272,8 +288,8 @@ def _contain(
             parts.append(
                 PartArea(OUTSIDE, _OUTSIDE_TITLE, min(rest_m2 / total, 1.0), rest_m2, noise_m2, (), version.severity)
             )
-        if key is None:
-            pieces.append(Piece("affected", rule.code, OUTSIDE, rest_m2, version.severity, coverage.uncovered_geometry))
+            bare = coverage if pending is None or beyond is None else beyond
+            pieces.append(Piece("affected", rule.code, OUTSIDE, rest_m2, version.severity, bare.uncovered_geometry))
         values |= {"classes": _classes(parts)}
     elif outside.review_m2 > 0:
         outcome = Outcome.REVIEW
@@ -289,6 +305,15 @@ def _contain(
         rule, version, rulebook, kind, outcome, version.severity, reason, values, own=own, key=key, shares=shares,
         parts=tuple(parts), pieces=tuple(pieces), noted=noted,
     )  # fmt: skip
+
+
+def _silent(coverage: Coverage, scale: int) -> NoDataReason | None:
+    """Return why ground that nothing favourable covers is not known to be bare, ``None`` when it is known."""
+    for cls, reason in ((WITHHELD, NoDataReason.WITHHELD), (UNCLEAR, NoDataReason.ATTRIBUTE_MISSING)):
+        area = coverage.of(cls)
+        if area is not None and beyond_noise(area.bands[scale]):
+            return reason
+    return None
 
 
 def _match(
@@ -310,7 +335,7 @@ def _match(
     width = wrong.bands[scale].noise_width_m if wrong else 0.0
     values = area_values(total, coverage.covered_m2, coverage.uncovered_m2, coverage.unsurveyed_m2, noise_m2, width)
     values |= {"land_use": question.land_use}
-    parts = _parts(version, coverage, total, scale, leave_out=(SAME,))
+    parts = _parts(version, coverage, total, scale, leave_out=(SAME, UNCLEAR))
     values |= {"classes": _classes(parts)}
     reason: NoDataReason | None = None
     if not question.land_use_known:
@@ -322,8 +347,9 @@ def _match(
         values |= {"found": area_text(doubtful.area_m2)}
     elif unknown.counted_m2 > 0 or coverage.uncovered[scale].counted_m2 > 0:
         outcome = Outcome.NO_DATA
-        some = bool(coverage.classes)
-        reason = NoDataReason.PARTLY_SURVEYED if some else NoDataReason.OUTSIDE_SURVEYED_EXTENT
+        some = any(area.cls in (SAME, DIFFERENT, AMBIGUOUS) for area in coverage.classes)
+        outside = NoDataReason.PARTLY_SURVEYED if some else NoDataReason.OUTSIDE_SURVEYED_EXTENT
+        reason = _silent(coverage, scale) or outside
     else:
         outcome = Outcome.CLEAR
     noted = remark(rulebook, kind, "noise", version, values) if noise_m2 > 0 else None

@@ -17,7 +17,7 @@ from geo_service.engine.site import Site
 from geo_service.errors import MeasureFailed
 from geo_service.model.catalogue import Catalogue
 from geo_service.model.enums import Design, Kind, Network, NoDataReason
-from geo_service.model.evidence import AS_GIVEN, ClassArea, Coverage
+from geo_service.model.evidence import AS_GIVEN, Coverage
 from geo_service.model.finding import (
     AssessmentFinding,
     Concern,
@@ -38,6 +38,7 @@ from geo_service.model.rulebook import (
     Rulebook,
 )
 from geo_service.model.text import Text
+from geo_service.model.validity import is_clear
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -283,11 +284,10 @@ class Judge:
         """Measure containment; ground inside an applied-for boundary only is told apart from ground outside both."""
         coverage = self._inside(layer, version, rows, as_of)
         classes = self._contain_classes(layer, version, rows, as_of)
-        pending: ClassArea | None = None
+        beyond: Coverage | None = None
         if constraints.PENDING in classes and not coverage.uncovered_geometry.is_empty:
             beyond = self._site.coverage(layer, rows, classes, (constraints.PENDING,), of=coverage.uncovered_geometry)
-            pending = beyond.of(constraints.PENDING)
-        return constraints.Measured(coverage, pending)
+        return constraints.Measured(coverage, beyond)
 
     def _distance(self, layer: str, version: ConstraintVersion, as_of: date) -> constraints.Measured:
         features = self._site.ground.features(layer)
@@ -311,12 +311,16 @@ class Judge:
         values = row_values(features, row)
         if not constraints.stands(values, as_of):
             return None
+        if values.get("status") == constraints.WITHHELD:
+            return constraints.WITHHELD
         code, system = values.get("code"), values.get("code_system")
         ours = self._land_use_meaning()
         theirs = self._catalogue.meaning(str(code), str(system) if system else None) if code else ()
         agrees = [one for one in theirs for own in ours if one.startswith(own) or own.startswith(one)]
         if theirs and not agrees:
             return constraints.DIFFERENT
+        if not is_clear(values.get("status")):
+            return constraints.UNCLEAR
         return constraints.SAME if len(theirs) == 1 and len(ours) == 1 else constraints.AMBIGUOUS
 
     # readiness

@@ -91,6 +91,13 @@ class TestTheAdjustmentRing:
             assert entry["coverage"]["uncovered_m2"] == pytest.approx(38000.0)
         assert body["verdict"]["status"] == "not_ready"
 
+    def test_ground_outside_both_boundaries_is_told_from_the_ring(self, ring: World) -> None:
+        verdict = ring.with_parcel(geometry=box(3900, 0, 4100, 200)).verdict()
+        pieces = {piece.cls: piece for found in verdict.constraints for piece in found.pieces if piece.code == "ZONE"}
+        assert pieces["pending_adjustment"].geometry.area == pytest.approx(20000.0)
+        assert pieces["outside"].geometry.area == pytest.approx(20000.0)
+        assert pieces["outside"].area_m2 == pytest.approx(20000.0)
+
     def test_a_new_boundary_does_not_stretch_old_reports(self, ring: World) -> None:
         body = ring.changed_rows("zones", {"version_status": "applied"}, version_status="approved").record()
         assert found(body, "ZONE")["outcome"] == "clear"
