@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import zipfile
@@ -19,11 +18,6 @@ PARCEL = {
         "coordinates": [[[113.10, 36.20], [113.104, 36.20], [113.104, 36.203], [113.10, 36.203], [113.10, 36.20]]],
     },
 }
-
-needs_cli = pytest.mark.skipif(
-    importlib.util.find_spec("geo_service.cli") is None, reason="geo_service.cli does not exist yet"
-)
-
 
 @pytest.fixture(scope="module")
 def members(installation):
@@ -81,7 +75,6 @@ def test_package_is_imported_from_its_installation_not_from_the_checkout(install
     assert "site-packages" in done.stdout
 
 
-@needs_cli
 def test_init_and_check_answer_outside_the_checkout(installation, tmp_path):
     boundary = tmp_path / "地块.geojson"
     boundary.write_text(json.dumps(PARCEL, ensure_ascii=False), encoding="utf-8")
@@ -97,7 +90,6 @@ def test_init_and_check_answer_outside_the_checkout(installation, tmp_path):
     assert len(record["assessments"]) == 10
 
 
-@needs_cli
 def test_wrong_file_is_refused_in_words_outside_the_checkout(installation, tmp_path):
     (tmp_path / "empty.geojson").write_bytes(b"")
 
