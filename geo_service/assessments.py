@@ -27,12 +27,12 @@ from geo_service.model.layer import Value
 from geo_service.model.rulebook import AssessmentRule, AssessmentVersion, Rulebook, Use
 from geo_service.model.speech import area_values, concern, condition, remark
 from geo_service.model.text import Text
-from geo_service.model.validity import DAY, in_force, last_day
+from geo_service.model.validity import DAY, VOID, in_force, is_clear, last_day
 
 KIND = "assessment"
-_VOID = frozenset({"superseded", "withdrawn"})
 _WITHHELD = "withheld"
 _WAIVED = "waived"
+_UNCLEAR = "unclear"
 _SEPARATORS = re.compile(r"[;；、|\n]+")
 
 
@@ -45,6 +45,7 @@ class Standing(StrEnum):
     UNAPPROVED = "unapproved"
     RUN_OUT = "run_out"
     WITHHELD = "withheld"
+    UNCLEAR = "unclear"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,8 @@ class Scope:
         """Tell what the report is worth on a date."""
         if self.progress == _WITHHELD:
             return Standing.WITHHELD
+        if self.progress == _UNCLEAR:
+            return Standing.UNCLEAR
         if self.progress != "approved":
             return Standing.UNAPPROVED
         if self.valid_to is not None and self.valid_to < as_of:
@@ -108,10 +111,11 @@ def listed(value: Value) -> tuple[str, ...]:
 def read_scope(row: int, fid: str, values: Mapping[str, Value], version: AssessmentVersion) -> Scope | None:
     """Read one feature of the scope layer; ``None`` when it never counts.
 
-    That is what is superseded or withdrawn, and a waiver of what the rule never waives.
+    That is what is superseded, withdrawn, cancelled or revoked, and a waiver of what the rule never waives. What has
+    a status that nobody can read is ``unclear``.
     """
     status, progress = _text(values, "status"), _text(values, "progress")
-    if status in _VOID or progress in _VOID:
+    if status in VOID or progress in VOID:
         return None
     approved_on, valid_to = _day(values, "approved_on"), _day(values, "valid_to")
     effect, document = _text(values, "effect"), _text(values, "waiver_doc_no")
@@ -121,6 +125,8 @@ def read_scope(row: int, fid: str, values: Mapping[str, Value], version: Assessm
     waiver = version.waiver and (says_waived or document is not None)
     if _WITHHELD in (status, progress):
         progress = _WITHHELD
+    elif not is_clear(status) and status != _WAIVED:
+        progress = _UNCLEAR
     elif progress in (None, _WAIVED):
         progress = "approved" if approved_on or waiver else "drafting"
     derived = valid_to is None and approved_on is not None and version.validity_years is not None
@@ -354,6 +360,8 @@ def _outcome(
         standings = {scope.standing(question.as_of) for scope in scopes if scope.row in touching}
         if Standing.UNAPPROVED in standings:
             return Outcome.PENDING, None
+        if Standing.UNCLEAR in standings:
+            return Outcome.NO_DATA, NoDataReason.ATTRIBUTE_MISSING
         if Standing.RUN_OUT in standings:
             return Outcome.EXPIRED, None
         return Outcome.NOT_COVERED, None

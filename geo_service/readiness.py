@@ -26,11 +26,10 @@ from geo_service.model.rulebook import (
 from geo_service.model.speech import concern, condition
 from geo_service.model.text import Text
 from geo_service.model.units import distance_text, grouped, share_text
-from geo_service.model.validity import DAY, add_months
+from geo_service.model.validity import DAY, add_months, is_clear
 
 SERVICE, LEVEL = "service", "level"
 CLAIM_WITNESS, NETWORK_WITNESS, TERRAIN_WITNESS = "claim", "network", "terrain"
-_VOID = frozenset({"superseded", "withdrawn", "cancelled", "revoked"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +55,10 @@ class LevelRead:
 def can_serve(version: ServiceVersion, values: Mapping[str, Value], as_of: date) -> bool:
     """Tell whether a network feature can serve on a date: in force, in the right state, large enough.
 
-    An unknown state or size cannot serve.
+    An unknown status, state or size cannot serve.
     """
     begins, ends = values.get("valid_from"), values.get("valid_to")
-    if values.get("status") in _VOID:
+    if not is_clear(values.get("status")):
         return False
     if (isinstance(begins, date) and begins > as_of) or (isinstance(ends, date) and ends < as_of):
         return False
@@ -67,7 +66,7 @@ def can_serve(version: ServiceVersion, values: Mapping[str, Value], as_of: date)
         return False
     for name, least in version.minimum.items():
         value = values.get(name)
-        if not isinstance(value, int | float) or value < least:
+        if not isinstance(value, int | float) or not value >= least:
             return False
     return True
 

@@ -6,6 +6,22 @@ import calendar
 from datetime import date, timedelta
 
 DAY = timedelta(days=1)
+IN_FORCE = "in_force"
+# What was replaced, taken back or struck off holds nothing any more.
+VOID = frozenset({"superseded", "withdrawn", "cancelled", "revoked"})
+
+
+def is_clear(status: object) -> bool:
+    """Tell whether a status leaves no doubt that something holds: none given, or in force.
+
+    Any other word (the lists of statuses are open) must not count in favour of a parcel.
+
+    Examples
+    --------
+    >>> is_clear(None), is_clear("in_force"), is_clear("revoked"), is_clear("已过期")
+    (True, True, False, False)
+    """
+    return status in (None, "", IN_FORCE)
 
 
 def add_months(day: date, months: int) -> date:
