@@ -69,6 +69,8 @@ CONDITIONS: dict[str, tuple[str, ...]] = {
     "assessment": ("ends_in_window", "excluded_types"),
     "service": ("temporary", "temporary_open"),
 }
+#: Outcomes that say that something is not known.
+UNKNOWING = (Outcome.NO_DATA, Outcome.UNKNOWN, Outcome.REVIEW)
 CONDITION_CELLS = (Cell.CONDITION, Cell.CONDITION_IF_ASSURED)
 NEEDING_CELLS = (Cell.NOT_READY, Cell.UNDETERMINED, Cell.CONDITION_IF_ASSURED)
 PLACES = ("core", "local", "constraints", "readiness", "indicators")
@@ -429,6 +431,13 @@ def _decision_faults(book: Rulebook) -> Iterator[str]:
                 f"rulebook.toml: decision.{outcome.value}.{severity.value}: "
                 f"判定表缺此格 / the decision table lacks this cell ({kind})"
             )
+    for outcome in UNKNOWING:
+        for severity, cell in book.decision.get(outcome, {}).items():
+            if cell is Cell.PASS or (cell is Cell.NOTE and severity is not Severity.INFO):
+                yield (
+                    f"rulebook.toml: decision.{outcome.value}.{severity.value}: "
+                    "没有资料不得当作通过 / absence of data must not pass"
+                )
 
 
 def _spoken(book: Rulebook) -> Iterator[tuple[str, str, Version, str, tuple[Mapping[str, Words], ...]]]:

@@ -157,6 +157,12 @@ def test_reading_twice_gives_the_same_value_and_hash(rulebook: Rulebook) -> None
     ("name", "old", "new", "fault"),
     [
         ("rulebook.toml", "edition =", "editoin =", "rulebook.toml: editoin: 未知的键"),
+        (
+            "rulebook.toml",
+            'no_data = {blocking = "undetermined", conditional = "condition"',
+            'no_data = {blocking = "undetermined", conditional = "pass"',
+            "rulebook.toml: decision.no_data.conditional: 没有资料不得当作通过",
+        ),
         ("rulebook.toml", "[decision]\n", "[assessments]\n\n[decision]\n", "rulebook.toml: assessments: 未知的键"),
         (
             "rulebook.toml",
