@@ -186,12 +186,18 @@ def _avoid(
 ) -> ConstraintFinding:
     scale, total = question.scale, question.parcel_m2
     parts = _parts(version, coverage, total, scale)
-    touched = [area for area in coverage.classes if area.cls != WITHHELD and area.bands[scale].counted_m2 > 0]
-    doubtful = [area for area in coverage.classes if area.cls != WITHHELD and area.bands[scale].review_m2 > 0]
+    present = [area for area in coverage.classes if area.cls != WITHHELD]
+    touched = [area for area in present if area.bands[scale].counted_m2 > 0]
+    doubtful = [area for area in present if area.bands[scale].review_m2 > 0]
+    # Strips of several classes, each too thin to count, can lie side by side and be land together.
+    if not touched and coverage.covered[scale].counted_m2 > 0:
+        touched = present
+    elif not touched and not doubtful and coverage.covered[scale].review_m2 > 0:
+        doubtful = present
     hidden = coverage.of(WITHHELD)
     unknown = coverage.unsurveyed[scale]
     noise_m2 = sum(area.bands[scale].noise_m2 for area in coverage.classes)
-    doubt_m2 = sum(area.bands[scale].review_m2 for area in doubtful)
+    doubt_m2 = sum(area.bands[scale].review_m2 for area in doubtful) or sum(area.area_m2 for area in doubtful)
     width = max((area.bands[scale].noise_width_m for area in coverage.classes), default=0.0)
     touched_m2 = coverage.covered_m2
     # Ground that the rule does not read (it is settled by another layer) is not touched either.
@@ -205,22 +211,29 @@ def _avoid(
     reason: NoDataReason | None = None
     severity = version.severity
     own: tuple[Mapping[str, Words], ...] = ()
-    worst = max(touched, key=lambda area: _RANK[_severity(version, area.cls)], default=None)
-    undecided = unknown.counted_m2 > 0 or (hidden is not None and hidden.bands[scale].counted_m2 > 0)
+    worst = max(
+        touched,
+        key=lambda area: (_RANK[_severity(version, area.cls)], not _is_review(version, area.cls)),
+        default=None,
+    )
+    doubt = max((_severity(version, area.cls) for area in doubtful), key=_RANK.__getitem__, default=None)
+    known_rank = -1 if worst is None else _RANK[_severity(version, worst.cls)]
+    doubt_rank = -1 if doubt is None else _RANK[doubt]
+    withheld = hidden is not None and beyond_noise(hidden.bands[scale])
+    undecided = withheld or beyond_noise(unknown)
     # What is touched decides, unless ground that nobody has looked at could hold something worse: else touching a
     # lesser class would make a parcel better than touching nothing.
-    open_to_worse = undecided and worst is not None and _RANK[_severity(version, worst.cls)] < _worst_rank(version)
-    if worst is not None and not open_to_worse:
+    open_to_worse = undecided and max(known_rank, doubt_rank) < _worst_rank(version)
+    if worst is not None and known_rank >= doubt_rank and not open_to_worse:
         severity = _severity(version, worst.cls)
         own = _words(version, worst.cls)
         outcome = Outcome.REVIEW if _is_review(version, worst.cls) else Outcome.AFFECTED
         values |= {"features": "、".join(feature.id for feature in worst.features)}
-    elif hidden is not None and hidden.bands[scale].counted_m2 > 0:
+    elif doubt is not None and not open_to_worse:
+        outcome, severity = Outcome.REVIEW, doubt
+    elif withheld:
         outcome, reason = Outcome.NO_DATA, NoDataReason.WITHHELD
-    elif doubtful:
-        outcome = Outcome.REVIEW
-        severity = max((_severity(version, area.cls) for area in doubtful), key=_RANK.__getitem__)
-    elif unknown.counted_m2 > 0:
+    elif undecided:
         outcome = Outcome.NO_DATA
         known = coverage.area_m2 - coverage.unsurveyed_m2
         reason = NoDataReason.PARTLY_SURVEYED if known > noise_m2 else NoDataReason.OUTSIDE_SURVEYED_EXTENT
@@ -234,7 +247,7 @@ def _avoid(
     pieces = tuple(
         Piece("affected", rule.code, area.cls, area.area_m2, _severity(version, area.cls), area.geometry)
         for area in coverage.classes
-        if area.bands[scale].counted_m2 + area.bands[scale].review_m2 > 0
+        if beyond_noise(area.bands[scale])
     )
     return _finding(
         rule, version, rulebook, kind, outcome, severity, reason, values, own=own, key=key, shares=shares,
@@ -294,7 +307,7 @@ def _contain(
     elif outside.review_m2 > 0:
         outcome = Outcome.REVIEW
         values |= {"found": area_text(outside.review_m2)}
-    elif unknown.counted_m2 > 0:
+    elif beyond_noise(unknown):
         outcome = Outcome.NO_DATA
         some = coverage.covered[scale].counted_m2 > 0
         reason = NoDataReason.PARTLY_SURVEYED if some else NoDataReason.OUTSIDE_SURVEYED_EXTENT

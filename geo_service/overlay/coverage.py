@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from math import fsum
 
 import numpy as np
@@ -13,7 +14,7 @@ from shapely.geometry.base import BaseGeometry
 
 from geo_service.errors import MeasureFailed
 from geo_service.model.evidence import ClassArea, Coverage, FeatureArea
-from geo_service.overlay.noise import NoiseRule, bands, pieces
+from geo_service.overlay.noise import NoiseRule, bands, is_thin, pieces
 
 # GEOS can fail on a pathological pair; once more on a 0.1 mm grid shifts areas by at most 6.5e-3 m².
 RETRY_GRID_M = 1e-4
@@ -64,6 +65,9 @@ def coverage(
     [('a', 50.0), ('b', 20.0)]
     """
     area, perimeter = float(parcel.area), float(parcel.length)
+    # Ground that is thin itself would be noise as a whole, and nothing at all would cover it.
+    if all(is_thin(part, noise.width_m * max(noise.scales())) for part in pieces(parcel)):
+        noise = replace(noise, width_m=0.0)
     on_parcel = [_safe(shapely.intersection, parcel, geometry) for geometry in geometries]
     found: list[ClassArea] = []
     for cls in sorted({cls for cls in classes if cls is not None}):
