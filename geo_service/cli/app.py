@@ -164,7 +164,7 @@ def import_(
     except RejectedRows:
         say.note("文件被拒绝，未入库任何数据 / refused; nothing was stored. --quarantine 可只入库其余行")
         raise
-    for line in say.report_lines(report):
+    for line in say.report_lines(report, layer):
         say.out(line)
     if dry_run:
         say.note("仅检查，未入库 / dry run: nothing was stored")
@@ -319,7 +319,7 @@ def check(
     if as_json:
         say.out_bytes(geojson.compact(checked(records, boundaries.rejected)))
     else:
-        for line in say.report_lines(boundaries.report):
+        for line in say.report_lines(boundaries.report, None):
             say.note(line)
         for (_, verdict), body in zip(found, records, strict=True):
             for line in say.verdict_lines(verdict, body):

@@ -100,12 +100,14 @@ def _meridian(code: str) -> str:
     return "" if degrees is None else f" 中央子午线 central meridian {degrees:g}°"
 
 
-def report_lines(report: ImportReport) -> Iterator[str]:
-    """Write an import report for a terminal."""
-    yield f"{report.source_name} → {report.layer}（{report.driver}）"
+def report_lines(report: ImportReport, into: str | None) -> Iterator[str]:
+    """Write for a terminal what was read from a file, into a layer or (``None``) to be checked only."""
+    source = f"{report.source_name}（{report.driver}）" + (f" {report.layer}" if report.layer else "")
+    yield source if into is None else f"{source} → {into}"
+    kept = "可核查 usable" if into is None else "入库 stored"
     yield f"  坐标系 CRS {report.crs}（{report.crs_how}） · 编码 encoding {report.encoding}（{report.encoding_how}）"
     yield (
-        f"  读取 read {report.read} = 入库 stored {report.stored} + 拒绝 rejected {len(report.rejected)}"
+        f"  读取 read {report.read} = {kept} {report.stored} + 拒绝 rejected {len(report.rejected)}"
         f" + 已删标记 deleted {report.deleted}"
     )
     for repair in report.repairs:

@@ -69,9 +69,8 @@ def _environment() -> dict[str, str]:
 
 def run(*arguments: str | Path, cwd: Path) -> Ran:
     """Run one command."""
-    done = subprocess.run(
-        [sys.executable, "-c", _ONE, *map(str, arguments)], cwd=cwd, env=_environment(), capture_output=True, timeout=120
-    )
+    command = [sys.executable, "-c", _ONE, *map(str, arguments)]
+    done = subprocess.run(command, check=False, cwd=cwd, env=_environment(), capture_output=True, timeout=120)
     return Ran(done.returncode, done.stdout, done.stderr.decode())
 
 
@@ -79,10 +78,8 @@ def run_each(*commands: Sequence[str | Path], cwd: Path) -> list[Ran]:
     """Run commands one after the other in one process, which is faster than a process each."""
     with tempfile.TemporaryDirectory() as folder:
         asked = json.dumps([folder, [[str(part) for part in command] for command in commands]])
-        done = subprocess.run(
-            [sys.executable, "-c", _MANY], cwd=cwd, env=_environment(), input=asked.encode(), timeout=300
-        )
-        assert done.returncode == 0
+        command = [sys.executable, "-c", _MANY]
+        subprocess.run(command, check=True, cwd=cwd, env=_environment(), input=asked.encode(), timeout=300)
         found = []
         for number in range(len(commands)):
             code, seconds = json.loads(Path(folder, f"{number}.json").read_text())

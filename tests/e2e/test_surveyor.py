@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -50,9 +49,7 @@ def _gbk(text: str) -> bytes:
 @pytest.fixture(scope="module")
 def checked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ran]:
     folder = tmp_path_factory.mktemp("surveyor")
-    (folder / "swapped.txt").write_bytes(
-        _gbk(re.sub(r"(?m)^(J\d+,\d+),([\d.]+),([\d.]+)$", r"\1,\3,\2", EXAMPLE))
-    )
+    (folder / "swapped.txt").write_bytes(_gbk(re.sub(r"(?m)^(J\d+,\d+),([\d.]+),([\d.]+)$", r"\1,\3,\2", EXAMPLE)))
     (folder / "distinct.txt").write_bytes(_gbk(EXAMPLE.replace("10,20.4367", "8,20.4367")))
     (folder / "wrong_area.txt").write_bytes(_gbk(EXAMPLE.replace("10,20.4367", "10,22.0437")))
     files = {"as written": BOUNDARY, **{file.stem: file for file in sorted(folder.glob("*.txt"))}}
