@@ -15,6 +15,7 @@ import rfc8785
 
 from geo_service.model.finding import (
     AssessmentFinding,
+    Concern,
     ConstraintFinding,
     CoverageShares,
     IndicatorFinding,
@@ -144,17 +145,24 @@ def _reason(reason: Reason) -> Record:
     }
 
 
-def _assessment(finding: AssessmentFinding) -> Record:
-    concern = finding.concern
+def _said(concern: Concern, title: Text) -> Record:
+    """What every finding says."""
     return {
         "code": concern.code,
-        "title": _text(finding.title),
-        "group": finding.group,
-        "zone_wide": finding.zone_wide,
-        "required": finding.required,
+        "title": _text(title),
         "outcome": concern.outcome.value,
         "severity": concern.severity.value,
         "reason": None if concern.reason is None else concern.reason.value,
+        "message": _text(concern.message),
+    }
+
+
+def _assessment(finding: AssessmentFinding) -> Record:
+    return {
+        **_said(finding.concern, finding.title),
+        "group": finding.group,
+        "zone_wide": finding.zone_wide,
+        "required": finding.required,
         "use": {"effect": finding.use.effect.value, "zh": finding.use.zh, "en": finding.use.en},
         "excluded_project_types": list(finding.excluded_project_types),
         "coverage": _coverage(finding.coverage),
@@ -182,20 +190,14 @@ def _assessment(finding: AssessmentFinding) -> Record:
             "edition": finding.waiver.edition,
         },
         "basis": _basis(finding.basis),
-        "message": _text(concern.message),
     }
 
 
 def _constraint(finding: ConstraintFinding) -> Record:
-    concern = finding.concern
     return {
-        "code": concern.code,
-        "title": _text(finding.title),
+        **_said(finding.concern, finding.title),
         "kind": finding.kind.value,
         "assessment": finding.assessment,
-        "outcome": concern.outcome.value,
-        "severity": concern.severity.value,
-        "reason": None if concern.reason is None else concern.reason.value,
         "coverage": _coverage(finding.coverage),
         "distance_m": finding.distance_m,
         "limit_m": finding.limit_m,
@@ -212,7 +214,6 @@ def _constraint(finding: ConstraintFinding) -> Record:
             for part in finding.parts
         ],
         "basis": _basis(finding.basis),
-        "message": _text(concern.message),
     }
 
 
@@ -232,13 +233,8 @@ def _claim(claim: Claim) -> Record:
 
 
 def _service(finding: ServiceFinding) -> Record:
-    concern = finding.concern
     return {
-        "code": concern.code,
-        "title": _text(finding.title),
-        "outcome": concern.outcome.value,
-        "severity": concern.severity.value,
-        "reason": None if concern.reason is None else concern.reason.value,
+        **_said(finding.concern, finding.title),
         "required": finding.required,
         "kind": finding.kind,
         "basis": list(finding.rests_on),
@@ -248,18 +244,12 @@ def _service(finding: ServiceFinding) -> Record:
         "limit_m": finding.limit_m,
         "nearest": finding.nearest,
         "claims": [_claim(claim) for claim in finding.claims],
-        "message": _text(concern.message),
     }
 
 
 def _level(finding: LevelFinding) -> Record:
-    concern = finding.concern
     return {
-        "code": concern.code,
-        "title": _text(finding.title),
-        "outcome": concern.outcome.value,
-        "severity": concern.severity.value,
-        "reason": None if concern.reason is None else concern.reason.value,
+        **_said(finding.concern, finding.title),
         "design": finding.design.value,
         "share_within_tolerance": finding.share_within_tolerance,
         "slope_p95_percent": finding.slope_p95_percent,
@@ -267,23 +257,19 @@ def _level(finding: LevelFinding) -> Record:
         "fill_m3": finding.fill_m3,
         "nodata_share": finding.nodata_share,
         "claims": [_claim(claim) for claim in finding.claims],
-        "message": _text(concern.message),
     }
 
 
 def _indicator(finding: IndicatorFinding) -> Record:
-    concern = finding.concern
+    said = _said(finding.concern, finding.title)
+    del said["reason"]  # an indicator is set or missing; there is nothing else to give a reason for
     return {
-        "code": concern.code,
-        "title": _text(finding.title),
+        **said,
         "comparator": finding.comparator,
         "value": finding.value,
         "unit": finding.unit,
         "standard": finding.standard,
         "required": finding.required,
         "document": finding.document,
-        "outcome": concern.outcome.value,
-        "severity": concern.severity.value,
         "basis": _basis(finding.basis),
-        "message": _text(concern.message),
     }
