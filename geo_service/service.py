@@ -261,8 +261,10 @@ class Service:
 
     def zone_shapes(self) -> list[tuple[str, BaseGeometry]]:
         """Return the zones' boundaries with their CRS, for the distance check of imports."""
-        features = self.layers.features(self.rulebook.zones_layer)
-        if features is None:
+        # Read alone: an import needs no other layer, and the others may be large.
+        name = self.workspace.register.published().get(self.rulebook.zones_layer)
+        features = None if name is None else self.workspace.edition(name).data
+        if not isinstance(features, Features):
             return []
         return [(features.crs, geometry) for geometry in features.geometries if geometry is not None]
 
