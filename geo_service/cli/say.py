@@ -116,7 +116,8 @@ def report_lines(report: ImportReport, into: str | None) -> Iterator[str]:
         yield f"  修复 repaired: {row}{repair.id or ''} {repair.zh} / {repair.en}{change}"
     for text in (*report.warnings, *report.notes):
         yield f"  提醒 note: {text}"
-    for fault in report.rejected:
+    # A check says its faults by themselves, after all verdicts.
+    for fault in () if into is None else report.rejected:
         yield f"  拒绝 rejected: {fault.line()}"
 
 

@@ -12,7 +12,7 @@ import pytest
 from geo_service.cli.demo import seed
 from geo_service.service import Service
 from geo_service.store.workspace import Workspace
-from tests.e2e.commands import ROOT
+from tests.e2e.commands import ROOT, run_each
 
 AS_OF = date(2026, 12, 1)
 
@@ -29,6 +29,19 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def own_demo(demo: Path, tmp_path: Path) -> Path:
     """A copy of the demo's workspace that a test may change."""
     return shutil.copytree(demo, tmp_path / "own")
+
+
+@pytest.fixture(scope="session")
+def zones_only(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with the demo's zones and nothing else; for reading only."""
+    folder = tmp_path_factory.mktemp("zones")
+    ran = run_each(
+        ["init", "ws", "--as-of", AS_OF.isoformat()],
+        ["import", "zones", ROOT / "layers/demo/zones.geojson", "--edition-date", "2026-11-18", "--workspace", "ws"],
+        cwd=folder,
+    )
+    assert [one.code for one in ran] == [0, 0], ran
+    return folder / "ws"
 
 
 @pytest.fixture(scope="session")
