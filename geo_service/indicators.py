@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
+from math import isfinite
 
 from geo_service.model.enums import Outcome, Severity
 from geo_service.model.finding import IndicatorFinding, ZoneRead
@@ -59,14 +60,14 @@ def asked_by_zone(text: str | None) -> Asked | None:
 
 
 def converted(version: IndicatorVersion, value: float, unit: str) -> Fraction | None:
-    """Bring a value into the rule's unit, exactly; ``None`` when the unit is unknown.
+    """Bring a value into the rule's unit, exactly; ``None`` when the unit is unknown or the value no number.
 
     Examples
     --------
     4 500 万元/公顷 is exactly 300 万元/亩.
     """
     ratio = version.units.get(unit or version.unit)
-    return None if ratio is None else Fraction(Decimal(repr(value))) * Fraction(*ratio)
+    return None if ratio is None or not isfinite(value) else Fraction(Decimal(repr(value))) * Fraction(*ratio)
 
 
 def judge(

@@ -257,7 +257,10 @@ def judge_level(
     measured = terrain.levels
     reason: NoDataReason | None = None
     key: str | None = None
-    nodata = measured is not None and measured.nodata_share > version.nodata_share_max
+    nodata = measured is not None and (
+        measured.nodata_share > version.nodata_share_max
+        or (terrain.design is Design.RASTER and measured.slope_p95_percent is None)
+    )
     if measured is None or nodata:
         silent = terrain.reason or (NoDataReason.PARTLY_SURVEYED if nodata else NoDataReason.OUTSIDE_SURVEYED_EXTENT)
         newer = terrain.ground_date is None or (valid is not None and valid.dated_on >= terrain.ground_date)

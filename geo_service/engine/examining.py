@@ -11,7 +11,7 @@ from geo_service.engine import zones
 from geo_service.engine.ground import Ground
 from geo_service.engine.judging import Findings, Judge
 from geo_service.engine.site import Site
-from geo_service.errors import Fault, InputError
+from geo_service.errors import Fault, InputError, MeasureFailed
 from geo_service.model.catalogue import Catalogue
 from geo_service.model.enums import Status
 from geo_service.model.evidence import DOUBLED, HALVED
@@ -132,7 +132,10 @@ def _working_crs(
     features = ground.features(rulebook.zones_layer)
     if features is None:
         return guess
-    row = zones.find(features, project(parcel.geometry, parcel.crs, guess), zone or parcel.zone, as_of)
+    try:
+        row = zones.find(features, project(parcel.geometry, parcel.crs, guess), zone or parcel.zone, as_of)
+    except MeasureFailed:
+        return guess
     if row is None:
         return guess
     declared = zones.working_crs_declared(features, row)

@@ -9,8 +9,10 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from shapely import GEOSException
 from shapely.geometry.base import BaseGeometry
 
+from geo_service.errors import CrsMismatch
 from geo_service.model.catalogue import Extent
 from geo_service.model.enums import NoDataReason
 from geo_service.model.layer import Features, Grid, LayerSet, Value
@@ -46,15 +48,23 @@ class Ground:
         self._layers = layers
         self._zones_layer = zones_layer
         self._placed: dict[str, Features] = {}
+        self._failed: set[str] = set()
         self.crs = crs
 
     def features(self, layer: str) -> Features | None:
-        """Return the features of a layer, those that name a zone version placed on its boundary."""
+        """Return the features of a layer, those that name a zone version placed on its boundary.
+
+        ``None`` also when they have no place in this CRS; `silence` then says that measuring failed.
+        """
         if layer not in self._placed:
             features = self._layers.features(layer)
-            if features is None:
+            if features is None or layer in self._failed:
                 return None
-            moved = in_crs(features, self.crs)
+            try:
+                moved = in_crs(features, self.crs)
+            except (CrsMismatch, GEOSException):
+                self._failed.add(layer)
+                return None
             self._placed[layer] = self._place(moved) if features.spec.geometry_from else moved
         return self._placed[layer]
 
@@ -67,8 +77,13 @@ class Ground:
         edition = self._layers.editions.get(layer)
         if edition is None:
             return NoDataReason.LAYER_MISSING
+        if edition.edition_date is None and edition.spec.max_age_days is not None:
+            return NoDataReason.STALE
         stale = stale_on(edition.edition_date, edition.spec.max_age_days)
-        return NoDataReason.STALE if stale is not None and stale <= as_of else None
+        if stale is not None and stale <= as_of:
+            return NoDataReason.STALE
+        self.features(layer)
+        return NoDataReason.FAILED if layer in self._failed else None
 
     def stale_day(self, layer: str) -> date | None:
         """Return the first day on which a layer is too old."""
@@ -123,7 +138,8 @@ class Ground:
 
 
 def _clipped(features: Features, rows: Iterable[int], window: BaseGeometry) -> BaseGeometry:
-    return shapely.union_all([shapely.intersection(features.geometries[row], window) for row in rows])
+    ordered = sorted((int(row) for row in rows), key=lambda row: (features.ids[row], row))
+    return shapely.union_all([shapely.intersection(features.geometries[row], window) for row in ordered])
 
 
 def row_values(features: Features, row: int) -> dict[str, Value]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from math import fsum
+from math import fsum, isfinite
 
 import shapely
 from shapely.geometry.base import BaseGeometry
@@ -67,6 +67,7 @@ class Judge:
         self._catalogue = catalogue
         self._rulebook = rulebook
         self._zone = zone or site.parcel.zone
+        self._failed: set[str] = set()
         self.turning: set[date] = set()
         self.read: set[str] = set()
 
@@ -74,7 +75,7 @@ class Judge:
         """Conclude everything."""
         zone = self._zone_read(as_of)
         judged = tuple(self._assessments(as_of, zone, scale))
-        touched = tuple(self._constraints(as_of, scale))
+        touched = tuple(self._constraints(as_of, zone, scale))
         ready = self._readiness(as_of, zone)
         controlled = tuple(self._indicators(as_of, zone))
         decision = verdict.decide(concerns(touched, judged, ready, controlled), self._rulebook)
@@ -90,9 +91,13 @@ class Judge:
         if features is None:
             return None
         self.read.add(layer)
-        for row in self._site.rows(layer):
+        for row in range(len(features)):
             self.turning.update(constraints.turning_days(row_values(features, row)))
-        row_found = zones.find(features, self._site.geometry, self._zone, as_of)
+        try:
+            row_found = zones.find(features, self._site.geometry, self._zone, as_of)
+        except MeasureFailed:
+            self._failed.add(layer)
+            return None
         return None if row_found is None else zones.read(features, row_found, self._rulebook)
 
     def _silence(self, layer: str, as_of: date) -> NoDataReason | None:
@@ -100,6 +105,8 @@ class Judge:
         stale = self._site.ground.stale_day(layer)
         if stale is not None:
             self.turning.add(stale)
+        if layer in self._failed:
+            return NoDataReason.FAILED
         return self._site.ground.silence(layer, as_of)
 
     # assessments
@@ -167,14 +174,14 @@ class Judge:
 
     # constraints
 
-    def _constraints(self, as_of: date, scale: int) -> Iterator[ConstraintFinding]:
+    def _constraints(self, as_of: date, zone: ZoneRead | None, scale: int) -> Iterator[ConstraintFinding]:
         for code in self._rulebook.order.constraints:
             rule = self._rulebook.constraints[code]
             version = rule.on(as_of)
             if version is None:
                 continue
             try:
-                measured = self._measured_constraint(rule, version, as_of)
+                measured = self._measured_constraint(rule, version, as_of, zone)
             except MeasureFailed:
                 measured = constraints.Measured(failure=NoDataReason.FAILED)
             yield constraints.judge(rule, version, self._rulebook, measured, self._question(scale))
@@ -198,7 +205,7 @@ class Judge:
         return self._catalogue.meaning(parcel.land_use, parcel.land_use_system) if parcel.land_use else ()
 
     def _measured_constraint(
-        self, rule: ConstraintRule, version: ConstraintVersion, as_of: date
+        self, rule: ConstraintRule, version: ConstraintVersion, as_of: date, zone: ZoneRead | None
     ) -> constraints.Measured:
         if rule.layer is None:
             return constraints.Measured()
@@ -214,6 +221,9 @@ class Judge:
         if version.distance_m is not None:
             return self._distance(rule.layer, version, as_of)
         rows = self._site.rows(rule.layer)
+        if rule.layer == self._rulebook.zones_layer and zone is not None and self._zone in (zone.id, zone.version):
+            # A parcel that names its zone must lie in that one; lying in another is no containment.
+            rows = tuple(row for row in rows if zones.zone_id(features, row) == zone.id)
         for row in rows:
             self.turning.update(constraints.turning_days(row_values(features, row)))
         if rule.kind is Kind.MATCH:
@@ -223,10 +233,9 @@ class Judge:
             return constraints.Measured(coverage)
         if rule.kind is Kind.CONTAIN:
             return self._contained(rule.layer, version, rows, as_of)
-        spec = features.spec
         classes = [
             None
-            if spec.class_field and spec.surveyed_class and features.value(row, spec.class_field) == spec.surveyed_class
+            if self._is_survey(rule.layer, row)
             else constraints.avoid_class(version, row_values(features, row), as_of)
             for row in rows
         ]
@@ -234,6 +243,13 @@ class Judge:
         if outer is None or outer.layer is None:
             return constraints.Measured(self._site.coverage(rule.layer, rows, classes, covering, hard=version.hard))
         return self._outside_only(rule.layer, outer, version, rows, classes, covering, as_of)
+
+    def _is_survey(self, layer: str, row: int) -> bool:
+        """Tell whether a feature only says where its layer was surveyed."""
+        features = self._site.ground.features(layer)
+        if features is None or not (features.spec.class_field and features.spec.surveyed_class):
+            return False
+        return features.value(row, features.spec.class_field) == features.spec.surveyed_class
 
     def _outside_only(
         self,
@@ -248,9 +264,13 @@ class Judge:
         """Measure only the ground that another constraint's layer leaves out, and say what that layer has settled."""
         settled = outer.layer or layer
         inside = self._inside(settled, outer.on(as_of) or outer.versions[0], self._site.rows(settled), as_of)
-        rest = inside.uncovered_geometry
-        if inside.uncovered[AS_GIVEN].counted_m2 + inside.unsurveyed[AS_GIVEN].counted_m2 <= 0.0:
-            rest = shapely.MultiPolygon()
+        features = self._site.ground.features(settled)
+        if features is not None:
+            for row in self._site.rows(settled):
+                self.turning.update(constraints.turning_days(row_values(features, row)))
+        rest: BaseGeometry = shapely.MultiPolygon()
+        if any(constraints.beyond_noise(bands[AS_GIVEN]) for bands in (inside.uncovered, inside.unsurveyed)):
+            rest = self._site.without(inside.of(constraints.INSIDE))
         whole = self._site.coverage(layer, rows, classes, covering, hard=version.hard)
         converted_m2 = 0.0
         if inside.covered_m2 > 0:
@@ -292,15 +312,14 @@ class Judge:
     def _distance(self, layer: str, version: ConstraintVersion, as_of: date) -> constraints.Measured:
         features = self._site.ground.features(layer)
         limit = version.distance_m or 0.0
-        rows = [
-            row
-            for row in self._site.rows(layer, limit)
-            if features is not None
-            and constraints.avoid_class(version, row_values(features, row), as_of) is not None
-            and features.value(row, features.spec.class_field or "") != features.spec.surveyed_class
-        ]
+        rows = []
+        for row in self._site.rows(layer, limit):
+            values = {} if features is None else row_values(features, row)
+            self.turning.update(constraints.turning_days(values))
+            if constraints.avoid_class(version, values, as_of) is not None and not self._is_survey(layer, row):
+                rows.append(row)
         return constraints.Measured(
-            nearest=self._site.nearest(layer, rows, limit), surveyed=self._site.is_surveyed(layer)
+            nearest=self._site.nearest(layer, rows, limit), surveyed=self._site.is_surveyed(layer, limit)
         )
 
     def _match_class(self, layer: str, row: int, as_of: date) -> str | None:
@@ -368,6 +387,7 @@ class Judge:
             rows = []
             for row in self._site.rows(rule.layer, version.search_m):
                 values = row_values(features, row)
+                self.turning.update(constraints.turning_days(values))
                 if readiness.can_serve(version, values, as_of):
                     rows.append(row)
             found = None
@@ -382,11 +402,10 @@ class Judge:
                 return readiness.NetworkRead(Network.NO_DATA, reason=NoDataReason.OUTSIDE_SURVEYED_EXTENT)
         except MeasureFailed:
             return readiness.NetworkRead(Network.NO_DATA, reason=NoDataReason.FAILED)
-        for row in rows:
-            self.turning.update(constraints.turning_days(row_values(features, row)))
         capacity = features.value(found.row, version.capacity_field) if version.capacity_field else None
         state = Network.SERVES if found.distance_m <= version.limit_m else Network.NEAR
-        return readiness.NetworkRead(state, found, float(capacity) if isinstance(capacity, int | float) else None)
+        spare_known = float(capacity) if isinstance(capacity, int | float) and isfinite(capacity) else None
+        return readiness.NetworkRead(state, found, spare_known)
 
     def _level(self, as_of: date) -> LevelFinding:
         rule = self._rulebook.level
@@ -399,18 +418,21 @@ class Judge:
         try:
             terrain = self._terrain(as_of)
         except MeasureFailed:
-            terrain = readiness.LevelRead(Design.NONE, None, None, NoDataReason.FAILED)
+            terrain = readiness.LevelRead(Design.NONE, None, self._ground_date(), NoDataReason.FAILED)
         return readiness.judge_level(rule, version, self._rulebook, self._site.parcel.claims, terrain, as_of)
+
+    def _ground_date(self) -> date | None:
+        ground = self._site.ground.grid(self._rulebook.level.ground_layer)
+        return None if ground is None else ground.origin.edition_date
 
     def _terrain(self, as_of: date) -> readiness.LevelRead:
         """Measure the ground against platforms where there are any, else against the design raster."""
         rule = self._rulebook.level
         version = rule.on(as_of) or rule.versions[0]
         silent = self._silence(rule.ground_layer, as_of)
-        ground = self._site.ground.grid(rule.ground_layer)
+        ground, ground_date = self._site.ground.grid(rule.ground_layer), self._ground_date()
         if silent is not None or ground is None:
-            return readiness.LevelRead(Design.NONE, None, None, silent or NoDataReason.LAYER_MISSING)
-        ground_date = ground.origin.edition_date
+            return readiness.LevelRead(Design.NONE, None, ground_date, silent or NoDataReason.LAYER_MISSING)
         if rule.platforms_layer is not None:
             silent = self._silence(rule.platforms_layer, as_of)
             features = self._site.ground.features(rule.platforms_layer)
@@ -418,10 +440,12 @@ class Judge:
                 return readiness.LevelRead(Design.NONE, None, ground_date, silent or NoDataReason.LAYER_MISSING)
             platforms: list[tuple[BaseGeometry, float]] = []
             for row in self._site.rows(rule.platforms_layer):
+                if not self._site.touches(rule.platforms_layer, row):
+                    continue
                 values = row_values(features, row)
+                self.turning.update(constraints.turning_days(values))
                 level = values.get("design_elevation_m")
-                touches = shapely.intersection(features.geometries[row], self._site.geometry).area > 0.0
-                if touches and constraints.stands(values, as_of) and isinstance(level, int | float):
+                if constraints.stands(values, as_of) and isinstance(level, int | float):
                     platforms.append((features.geometries[row], float(level)))
             if platforms:
                 found = self._site.levels(ground, None, platforms, version.tolerance_m, version.platform_edge_m)

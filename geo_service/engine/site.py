@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NoReturn
 
 import shapely
@@ -12,12 +13,21 @@ from shapely.geometry.base import BaseGeometry
 from geo_service import overlay
 from geo_service.engine.ground import Ground
 from geo_service.errors import MeasureFailed
-from geo_service.model.evidence import Coverage, Levels, Nearest
+from geo_service.model.evidence import ClassArea, Coverage, Levels, Nearest
 from geo_service.model.layer import Features, Grid
 from geo_service.model.parcel import Parcel
 from geo_service.model.rulebook import Rulebook
 
 Key = tuple[object, ...]
+
+
+@contextmanager
+def _measuring() -> Iterator[None]:
+    """Turn whatever a library raises while measuring into a failed measurement."""
+    try:
+        yield
+    except (GEOSException, MemoryError, RuntimeError) as error:
+        raise MeasureFailed(str(error)) from error
 
 
 class Site:
@@ -37,14 +47,18 @@ class Site:
         self._levels: dict[Key, Levels | MeasureFailed] = {}
 
     def rows(self, layer: str, within_m: float = 0.0) -> tuple[int, ...]:
-        """Return the rows of a layer whose boxes meet the parcel's, widened by a distance."""
+        """Return the rows of a layer whose boxes meet the parcel's, widened by a distance, in the order of ids.
+
+        So that the order of features in a file changes nothing.
+        """
         key = (layer, within_m)
         if key not in self._rows:
             features = self.ground.features(layer)
             west, south, east, north = self.geometry.bounds
             box = shapely.box(west - within_m, south - within_m, east + within_m, north + within_m)
             found = () if features is None else features.tree.query(box)
-            self._rows[key] = tuple(sorted(int(row) for row in found))
+            ids = () if features is None else features.ids
+            self._rows[key] = tuple(sorted((int(row) for row in found), key=lambda row: (ids[row], row)))
         return self._rows[key]
 
     def surveyed(self, layer: str) -> BaseGeometry | None:
@@ -53,15 +67,48 @@ class Site:
             self._surveyed[layer] = self.ground.surveyed(layer, self.geometry)
         return self._surveyed[layer]
 
-    def is_surveyed(self, layer: str) -> bool:
-        """Tell whether a layer was surveyed all over the parcel, within noise."""
-        extent = self.surveyed(layer)
-        if extent is None:
-            return True
+    def is_surveyed(self, layer: str, within_m: float = 0.0) -> bool:
+        """Tell whether a layer was surveyed all over the parcel, and so far around it, within noise.
+
+        Raises
+        ------
+        MeasureFailed
+            When GEOS cannot answer.
+        """
+        with _measuring():
+            window = shapely.buffer(self.geometry, within_m) if within_m else self.geometry
+            extent = self.ground.surveyed(layer, window) if within_m else self.surveyed(layer)
+            if extent is None:
+                return True
+            rule = self.noise(self._features(layer), hard=False)
+            missing = overlay.pieces(shapely.difference(window, extent))
+            return overlay.bands(missing, self.geometry.length, rule)[0].counted_m2 <= 0.0
+
+    def touches(self, layer: str, row: int) -> bool:
+        """Tell whether a feature lies on the parcel beyond noise.
+
+        Raises
+        ------
+        MeasureFailed
+            When GEOS cannot answer.
+        """
         features = self._features(layer)
-        rule = self.noise(features, hard=False)
-        missing = overlay.pieces(shapely.difference(self.geometry, extent))
-        return overlay.bands(missing, self.geometry.length, rule)[0].counted_m2 <= 0.0
+        with _measuring():
+            parts = overlay.pieces(shapely.intersection(self.geometry, features.geometries[row]))
+            return overlay.bands(parts, self.geometry.length, self.noise(features, hard=False))[0].counted_m2 > 0.0
+
+    def without(self, settled: ClassArea | None) -> BaseGeometry:
+        """Return the parcel without the ground of a class.
+
+        Raises
+        ------
+        MeasureFailed
+            When GEOS cannot answer.
+        """
+        if settled is None:
+            return self.geometry
+        with _measuring():
+            return shapely.MultiPolygon(overlay.pieces(shapely.difference(self.geometry, settled.geometry)))
 
     def noise(self, features: Features, *, hard: bool) -> overlay.NoiseRule:
         """Return the tolerances of a layer."""
@@ -92,28 +139,36 @@ class Site:
         if key not in self._coverages:
             features = self._features(layer)
             try:
-                self._coverages[key] = overlay.coverage(
-                    whole,
-                    features.geometries[list(rows)],
-                    [features.ids[row] for row in rows],
-                    rows,
-                    classes,
-                    covering,
-                    self.surveyed(layer),
-                    self.noise(features, hard=hard),
-                )
-            except (MeasureFailed, GEOSException, MemoryError) as error:
-                self._coverages[key] = MeasureFailed(str(error))
+                with _measuring():
+                    self._coverages[key] = overlay.coverage(
+                        whole,
+                        features.geometries[list(rows)],
+                        [features.ids[row] for row in rows],
+                        rows,
+                        classes,
+                        covering,
+                        self.surveyed(layer),
+                        self.noise(features, hard=hard),
+                    )
+            except MeasureFailed as error:
+                self._coverages[key] = error
         found = self._coverages[key]
         if isinstance(found, MeasureFailed):
             raise found
         return found
 
     def nearest(self, layer: str, rows: Sequence[int], search_m: float) -> Nearest | None:
-        """Find the nearest of some features."""
+        """Find the nearest of some features.
+
+        Raises
+        ------
+        MeasureFailed
+            When GEOS cannot answer.
+        """
         features = self._features(layer)
         chosen = features.geometries[list(rows)]
-        return overlay.nearest(self.geometry, chosen, [features.ids[row] for row in rows], rows, search_m)
+        with _measuring():
+            return overlay.nearest(self.geometry, chosen, [features.ids[row] for row in rows], rows, search_m)
 
     def levels(
         self,
@@ -135,10 +190,11 @@ class Site:
             try:
                 if ground.crs != self.ground.crs:
                     self._refuse(ground)
-                surface = None if design is None else overlay.design_from_grid(ground, design)
-                self._levels[key] = overlay.levels(self.geometry, ground, surface, platforms, tolerance_m, edge_m)
-            except (MeasureFailed, GEOSException, MemoryError) as error:
-                self._levels[key] = MeasureFailed(str(error))
+                with _measuring():
+                    surface = None if design is None else overlay.design_from_grid(ground, design)
+                    self._levels[key] = overlay.levels(self.geometry, ground, surface, platforms, tolerance_m, edge_m)
+            except MeasureFailed as error:
+                self._levels[key] = error
         found = self._levels[key]
         if isinstance(found, MeasureFailed):
             raise found

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 
-import shapely
 from shapely.geometry.base import BaseGeometry
 
-from geo_service import assessments, constraints, indicators
+from geo_service import assessments, constraints, indicators, overlay
 from geo_service.engine.ground import row_values
 from geo_service.errors import Fault, InputError
 from geo_service.model.finding import ZoneRead
@@ -31,8 +30,13 @@ def working_crs_declared(features: Features, row: int) -> str | None:
 def find(features: Features, geometry: BaseGeometry, declared: str | None, as_of: date) -> int | None:
     """Return the row of the zone version that a parcel is judged by.
 
-    A declared zone wins; else the one with the largest share of the parcel. Approved versions come before applied-for
-    ones, later ones before earlier.
+    A declared zone wins where there is such a one; else the one with the largest share of the parcel. Approved
+    versions come before applied-for ones, later ones before earlier.
+
+    Raises
+    ------
+    MeasureFailed
+        When GEOS cannot answer.
     """
     best: tuple[tuple[bool, float, date], str, int] | None = None
     rows = range(len(features)) if declared else (int(found) for found in features.tree.query(geometry))
@@ -42,7 +46,7 @@ def find(features: Features, geometry: BaseGeometry, declared: str | None, as_of
         values = row_values(features, row)
         if not constraints.stands(values, as_of):
             continue
-        overlap = float(shapely.intersection(geometry, features.geometries[row]).area)
+        overlap = overlay.shared_m2(geometry, features.geometries[row])
         if not declared and overlap <= 0.0:
             continue
         begins = values.get("valid_from") or values.get("approved_on")
@@ -53,6 +57,8 @@ def find(features: Features, geometry: BaseGeometry, declared: str | None, as_of
         )
         if best is None or key > best[0] or (key == best[0] and features.ids[row] < best[1]):
             best = (key, features.ids[row], row)
+    if best is None and declared:
+        return find(features, geometry, None, as_of)
     return None if best is None else best[2]
 
 

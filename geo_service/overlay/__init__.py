@@ -10,9 +10,9 @@ Each side is cut into its connected pieces. A piece is thin when no disc of the 
 what a boundary drawn twice leaves behind; ``noise`` tells thin pieces that count from those that do not.
 """
 
-from geo_service.overlay.coverage import coverage
+from geo_service.overlay.coverage import coverage, shared_m2
 from geo_service.overlay.levels import design_from_grid, levels
 from geo_service.overlay.nearest import nearest
 from geo_service.overlay.noise import NoiseRule, bands, pieces
 
-__all__ = ["NoiseRule", "bands", "coverage", "design_from_grid", "levels", "nearest", "pieces"]
+__all__ = ["NoiseRule", "bands", "coverage", "design_from_grid", "levels", "nearest", "pieces", "shared_m2"]

@@ -117,6 +117,22 @@ def coverage(
     )
 
 
+def shared_m2(one: BaseGeometry, other: BaseGeometry) -> float:
+    """Return the area that two geometries share.
+
+    Raises
+    ------
+    MeasureFailed
+        When GEOS cannot answer, even on a 0.1 mm grid.
+
+    Examples
+    --------
+    >>> shared_m2(shapely.box(0, 0, 10, 10), shapely.box(5, 0, 20, 10))
+    50.0
+    """
+    return float(_safe(shapely.intersection, one, other).area)
+
+
 def _union(parts: Sequence[BaseGeometry]) -> BaseGeometry:
     polygons = [piece for part in parts for piece in pieces(part)]
     if len(polygons) < 2:

@@ -15,6 +15,7 @@ from shapely.geometry.base import BaseGeometry
 from geo_service.errors import MeasureFailed
 from geo_service.model.evidence import Levels
 from geo_service.model.layer import Grid
+from geo_service.overlay.noise import pieces
 
 Floats = NDArray[np.float64]
 
@@ -31,6 +32,8 @@ def weights(area: BaseGeometry, grid: Grid) -> tuple[tuple[slice, slice], Floats
     """
     x0, dx, _, y0, _, dy = grid.transform
     rows, columns = grid.values.shape
+    if area.is_empty:
+        return (slice(0, 0), slice(0, 0)), np.zeros((0, 0))
     west, south, east, north = area.bounds
     left, right = int(np.floor((west - x0) / dx)) - 1, int(np.ceil((east - x0) / dx)) + 1
     top, bottom = int(np.floor((north - y0) / dy)) - 1, int(np.ceil((south - y0) / dy)) + 1
@@ -73,7 +76,10 @@ def _platform_ground(
 
     The band of ``edge_m`` on both sides of a platform's edge is left out: slopes and walls stand there.
     """
-    inner = [(shapely.intersection(parcel, shapely.buffer(shape, -edge_m)), level) for shape, level in platforms]
+    inner = [
+        (shapely.MultiPolygon(pieces(shapely.intersection(parcel, shapely.buffer(shape, -edge_m)))), level)
+        for shape, level in platforms
+    ]
     bands = [
         shapely.difference(shapely.buffer(shape, edge_m), shapely.buffer(shape, -edge_m)) for shape, _ in platforms
     ]
@@ -110,6 +116,7 @@ def levels(
         difference = ground.values[window] - design[window]
         slope = _slope_percent(ground, window)
         judged = [(difference, shares)]
+        known_m2 = _known_m2(difference, shares, cell_m2)
         total_m2 = float(parcel.area)
         slopes = _percentile(slope, shares, 95.0)
     else:
@@ -118,9 +125,12 @@ def levels(
         for shape, level in inner:
             window, shares = weights(shape, ground)
             judged.append((ground.values[window] - level, shares))
+        # Ground under several platforms is judged for each and known once.
+        window, shares = weights(shapely.union_all([shape for shape, level in inner if np.isfinite(level)]), ground)
+        known_m2 = _known_m2(ground.values[window], shares, cell_m2)
         total_m2 = float(site.area)
         slopes = None
-    worst, within_m2, known_m2 = 1.0, 0.0, 0.0
+    worst = 1.0
     collected: list[Floats] = []
     collected_weights: list[Floats] = []
     for difference, shares in judged:
@@ -129,7 +139,6 @@ def levels(
         own_within = float(shares[known & (np.abs(difference) <= tolerance_m)].sum()) * cell_m2
         if own_known > 0:
             worst = min(worst, own_within / own_known)
-        within_m2, known_m2 = within_m2 + own_within, known_m2 + own_known
         collected.append(difference[known])
         collected_weights.append(shares[known])
     if known_m2 == 0.0:
@@ -147,6 +156,10 @@ def levels(
         nodata_share=max(0.0, 1.0 - known_m2 / total_m2) if total_m2 > 0 else 1.0,
         judged_m2=known_m2,
     )
+
+
+def _known_m2(values: Floats, shares: Floats, cell_m2: float) -> float:
+    return float(shares[np.isfinite(values)].sum()) * cell_m2
 
 
 def _slope_percent(ground: Grid, window: tuple[slice, slice]) -> Floats:
