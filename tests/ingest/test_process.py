@@ -13,11 +13,11 @@ import time
 import pytest
 import shapely
 
-from geo_service import ingest
+from geo_service import ingest, worker
 from geo_service.errors import InputError, TooComplex
-from geo_service.ingest import process, wire
+from geo_service.ingest.drivers import ENVIRONMENT
 from geo_service.ingest.job import Job, Purpose
-from geo_service.ingest.process import READERS, Readers, gdal_skip
+from geo_service.ingest.process import KNOWN, READERS, Readers, gdal_skip
 from tests.ingest.samples import EXAMPLE, LAT, LON, feature, square
 
 BODY = json.dumps(feature(square(LON, LAT, 0.001))).encode()
@@ -105,7 +105,7 @@ def test_callers_at_once_get_their_own_answers(catalogue, jurisdiction):
     for thread in threads:
         thread.join()
     assert answers == {number: [f"P-{number}"] * 5 for number in range(4)}
-    assert len(READERS.idle()) <= process.SLOTS
+    assert len(READERS.idle()) <= worker.SLOTS
 
 
 def test_nothing_is_left_behind(check, refused, tmp_path, monkeypatch):
@@ -121,9 +121,9 @@ def test_an_answer_can_bring_no_code_with_it():
             return os.system, ("true",)
 
     with pytest.raises(pickle.UnpicklingError):
-        wire.opened(pickle.dumps(Evil()))
+        worker.opened(pickle.dumps(Evil()), KNOWN)
     with pytest.raises(pickle.UnpicklingError):
-        wire.opened(pickle.dumps((shapely.Point(0, 0), "")))
+        worker.opened(pickle.dumps((shapely.Point(0, 0), "")), KNOWN)
 
 
 def test_the_drivers_that_follow_other_files_are_off():
@@ -135,6 +135,6 @@ def test_the_drivers_that_follow_other_files_are_off():
 
 def test_no_secret_of_ours_reaches_the_reading_process(monkeypatch):
     monkeypatch.setenv("DATABASE_PASSWORD", "x")
-    found = process._environment()
+    found = worker.environment(ENVIRONMENT)
     assert "DATABASE_PASSWORD" not in found
     assert found["PROJ_NETWORK"] == "OFF"

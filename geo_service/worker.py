@@ -1,0 +1,314 @@
+"""Warm worker processes: kept, handed one job at a time, killed when a job overruns, replaced when they die.
+
+A call into a geometry or file library cannot be interrupted; its process can be killed. Messages on the pipes are a
+length, then bytes. What a worker answers may hold known kinds of values only, because a worker that was broken by what
+it read must not be able to hand back code.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import struct
+import subprocess
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, BinaryIO, cast
+
+from geo_service.errors import GeoServiceError
+
+START_LIMIT_S = 60.0
+#: Processes at work for one purpose.
+SLOTS = max(2, os.cpu_count() or 2)
+FILE_BYTES = 4 << 30
+
+Name = tuple[str, str]
+#: Exceptions that any worker may answer.
+ERRORS: frozenset[Name] = frozenset(
+    ("geo_service.errors", name)
+    for name in (
+        "CatalogueError",
+        "Fault",
+        "InputError",
+        "NotFound",
+        "RejectedRows",
+        "RulebookError",
+        "TooComplex",
+        "WorkspaceError",
+    )
+)
+
+_READY = b"ready"
+_LENGTH = struct.Struct(">Q")
+_PASSED = (
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "LD_LIBRARY_PATH",
+    "PATH",
+    "PROJ_DATA",
+    "PROJ_LIB",
+    "SYSTEMROOT",
+    "TEMP",
+    "TMP",
+    "TMPDIR",
+    "VIRTUAL_ENV",
+)
+
+
+def send(sink: BinaryIO, payload: bytes) -> None:
+    """Write one message."""
+    sink.write(_LENGTH.pack(len(payload)))
+    sink.write(payload)
+    sink.flush()
+
+
+def receive(source: BinaryIO) -> bytes | None:
+    """Read one message; ``None`` when the other side is gone."""
+    head = source.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        return None
+    (length,) = _LENGTH.unpack(head)
+    payload = source.read(length)
+    return payload if len(payload) == length else None
+
+
+def opened(payload: bytes, known: Collection[Name]) -> Any:
+    """Read an answer.
+
+    Parameters
+    ----------
+    known : collection of (module, name)
+        What the answer may bring in beside plain values.
+
+    Raises
+    ------
+    pickle.UnpicklingError
+        When it holds anything else.
+    """
+
+    class Answers(pickle.Unpickler):
+        def find_class(self, module: str, name: str) -> Any:
+            if (module, name) not in known:
+                raise pickle.UnpicklingError(f"{module}.{name} has no place in an answer")
+            return super().find_class(module, name)
+
+    return Answers(io.BytesIO(payload)).load()
+
+
+def environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """Hand on only what Python needs: no password of ours is in reach of a file that breaks its reader."""
+    own = {name: os.environ[name] for name in _PASSED if name in os.environ}
+    path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
+    # One thread a process: the pool is the parallelism, and each arena of a maths library takes address space.
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    return own | dict(extra) | threads | {"PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"}
+
+
+def command(module: str) -> list[str]:
+    """Return how a module of ours is run in a process of its own."""
+    return [sys.executable, "-P", "-m", module]
+
+
+class Worker:
+    """One worker process.
+
+    Parameters
+    ----------
+    module : str
+        What it runs; that module calls `serve`.
+    extra : mapping of str to str
+        Its environment beside what Python needs.
+    """
+
+    def __init__(self, module: str, extra: Mapping[str, str]) -> None:
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            command(module),
+            env=environment(extra),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        self._sink = cast(BinaryIO, self._process.stdin)
+        self._source = cast(BinaryIO, self._process.stdout)
+        self._spent = False
+        payload, _ = self.ask(None, START_LIMIT_S)
+        if payload != _READY:
+            self.close()
+            raise GeoServiceError("工作进程无法启动 / a worker process does not start")
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._process.pid
+
+    def fit(self) -> bool:
+        """Tell whether the process is there and may take another job."""
+        return not self._spent and self._process.poll() is None
+
+    def retire(self) -> None:
+        """Take no further job after this one."""
+        self._spent = True
+
+    def ask(self, payload: bytes | None, limit_s: float) -> tuple[bytes | None, bool]:
+        """Send a job, or nothing, and wait for the next answer; the process is killed after ``limit_s`` seconds.
+
+        Returns
+        -------
+        answer, overran
+            No answer when the process died or was killed.
+        """
+        # Killing it also ends our waiting on the pipe.
+        overran = threading.Event()
+
+        def kill() -> None:
+            overran.set()
+            self._process.kill()
+
+        timer = threading.Timer(limit_s, kill)
+        timer.daemon = True
+        timer.start()
+        answer = None
+        try:
+            if payload is not None:
+                send(self._sink, payload)
+            answer = receive(self._source)
+        except OSError:
+            # A dead process takes nothing; that is told by the missing answer.
+            pass
+        finally:
+            timer.cancel()
+        self._spent = self._spent or answer is None
+        return answer, overran.is_set()
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._sink, self._source):
+            try:
+                pipe.close()
+            except OSError:
+                # What a dead process did not take cannot be flushed to it.
+                continue
+
+
+class Workers:
+    """The idle workers of this process that run one module.
+
+    Parameters
+    ----------
+    module, extra
+        See `Worker`.
+    """
+
+    def __init__(self, module: str, extra: Mapping[str, str]) -> None:
+        self._module = module
+        self._extra = extra
+        self._reset()
+
+    def _reset(self) -> None:
+        self._idle: list[Worker] = []
+        self._lock = threading.Lock()
+        self._slots: dict[Hashable, threading.BoundedSemaphore] = {}
+        self._owner = os.getpid()
+
+    def _slot(self, purpose: Hashable) -> threading.BoundedSemaphore:
+        if self._owner != os.getpid():
+            # After a fork the pipes belong to the parent: two askers on one pipe would get each other's answers.
+            self._reset()
+        with self._lock:
+            return self._slots.setdefault(purpose, threading.BoundedSemaphore(SLOTS))
+
+    @contextmanager
+    def borrowed(self, purpose: Hashable = None) -> Iterator[Worker]:
+        """Lend a worker; waits while all for its purpose are at work.
+
+        It is ended where the caller raises, because nobody knows then what it still has to say.
+
+        Parameters
+        ----------
+        purpose : hashable
+            There are `SLOTS` workers for each, so that those of one purpose keep none of another waiting.
+        """
+        with self._slot(purpose):
+            worker = self._take()
+            try:
+                yield worker
+            except BaseException:
+                worker.close()
+                raise
+            self._give_back(worker)
+
+    def _take(self) -> Worker:
+        with self._lock:
+            while self._idle:
+                worker = self._idle.pop()
+                if worker.fit():
+                    return worker
+                worker.close()
+        return Worker(self._module, self._extra)
+
+    def _give_back(self, worker: Worker) -> None:
+        if worker.fit():
+            with self._lock:
+                if len(self._idle) < SLOTS:
+                    self._idle.append(worker)
+                    return
+        worker.close()
+
+    def idle(self) -> tuple[int, ...]:
+        """Process ids of those that wait for work."""
+        with self._lock:
+            return tuple(worker.pid for worker in self._idle)
+
+    def close(self) -> None:
+        """End all idle workers."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        if self._owner == os.getpid():
+            for worker in idle:
+                worker.close()
+
+
+def limit(memory_bytes: int) -> None:
+    """Bound this process's address space and file size, where the system can."""
+    try:
+        import resource
+    except ImportError:
+        return
+    for what, amount in (
+        (resource.RLIMIT_AS, memory_bytes),
+        (resource.RLIMIT_FSIZE, FILE_BYTES),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        _, hard = resource.getrlimit(what)
+        resource.setrlimit(what, (amount if hard == resource.RLIM_INFINITY else min(amount, hard), hard))
+
+
+def serve(answers: Callable[[Any], Iterable[object]]) -> None:
+    """Answer jobs from standard input on standard output until the other side goes away.
+
+    The pipes are kept to ourselves: whatever a library prints must not get between the answers.
+
+    Parameters
+    ----------
+    answers : callable
+        Gives the answers to a job, sent one by one.
+    """
+    source = os.fdopen(os.dup(0), "rb")
+    sink = os.fdopen(os.dup(1), "wb")
+    quiet = os.open(os.devnull, os.O_RDWR)
+    os.dup2(quiet, 0)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    warnings.simplefilter("ignore")
+    send(sink, _READY)
+    while (payload := receive(source)) is not None:
+        job = pickle.loads(payload)  # noqa: S301 - comes from the parent, which is ourselves
+        for answer in answers(job):
+            send(sink, pickle.dumps(answer, protocol=5))
