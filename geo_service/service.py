@@ -384,12 +384,19 @@ class Service:
             )
             for piece in geojson.pieces(verdict)
         )
-        return MapParcel(body, lon_lat(verdict.geometry, verdict.crs), pieces)
+        code = body["parcel"]["land_use"]
+        return MapParcel(
+            body,
+            lon_lat(verdict.geometry, verdict.crs),
+            pieces,
+            land_use=self.catalogue.named(code, verdict.parcel.land_use_system) if code else None,
+            zone_name=verdict.zone.name if verdict.zone else None,
+        )
 
     def _map_layers(self, snapshot: Snapshot, window: BaseGeometry | None) -> tuple[MapLayer, ...]:
         ground = Ground(snapshot.layers, LON_LAT, self.rulebook.zones_layer)
         return tuple(
-            _map_layer(edition.name, placed, window)
+            _map_layer(edition.name, placed, window, self.catalogue)
             for name, edition in snapshot.layers.editions.items()
             if name != self.rulebook.parcels_layer
             and edition.spec.secrecy not in WITHHELD
@@ -423,6 +430,7 @@ class Service:
             crs_text=_crs_text(crs),
             synthetic=any(edition.data.origin.synthetic for edition in editions),
             links=links,
+            layer_titles={name: spec.title for name, spec in self.catalogue.layers.items()},
         )
 
 
@@ -430,17 +438,23 @@ def _meets(parcel: Parcel, window: BaseGeometry) -> bool:
     return bool(shapely.intersects(shapely.box(*lon_lat(parcel.geometry, parcel.crs).bounds), window))
 
 
-def _map_layer(edition: str, data: Features, window: BaseGeometry | None) -> MapLayer:
+def _map_layer(edition: str, data: Features, window: BaseGeometry | None, catalogue: Catalogue) -> MapLayer:
     """Show the features of a layer; those that name a zone version stand on its boundary."""
+    # A field beside which another says the code system holds a land-use code.
+    systems = {spec.name: f"{spec.name}_system" for spec in data.spec.fields if data.spec.field(f"{spec.name}_system")}
     shown = []
     for row, geometry in enumerate(data.geometries):
         if geometry is None or (window is not None and not shapely.intersects(geometry, window)):
             continue
-        values = {
+        values: dict[str, str | Text] = {
             spec.name: str(value)
             for spec in data.spec.fields
             if not spec.private and (value := data.value(row, spec.name)) is not None
         }
+        for name, system in systems.items():
+            if name in values:
+                declared = values.pop(system, None)
+                values[name] = catalogue.named(str(values[name]), str(declared) if declared else None)
         shown.append((data.ids[row], geometry, values))
     origin = data.origin
     return MapLayer(data.spec, edition, shown, data.extent, origin.synthetic, origin.attribution, origin.licence)

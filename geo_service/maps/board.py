@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from geo_service.maps import labels
-from geo_service.maps.rows import Json, both, pair
+from geo_service.maps.rows import Json, both, joined, pair, square_metres
 from geo_service.maps.scene import MapParcel, Record
 from geo_service.maps.signs import (
     STATUS_SIGN,
@@ -23,7 +23,10 @@ from geo_service.maps.signs import (
 from geo_service.model.text import Text
 from geo_service.model.units import grouped, mu, share_text
 
-Cell = tuple[Sign, Text, Text | None]
+# Sign, words, small print, and the texture that tells outcomes of one sign apart.
+Cell = tuple[Sign, Text, Text | None, str]
+# Where these lie on the map they share their colour with other outcomes of the same weight.
+_TEXTURED = frozenset({"partly_covered", "not_covered", "pending", "expired"})
 _WITH_CONDITION = Text("（附条件）", " (with a condition)")
 VERDICT = "verdict"
 READINESS = "readiness"
@@ -63,7 +66,7 @@ def _named(groups: Iterable[Sequence[Mapping[str, Any]]]) -> list[tuple[str, Tex
 
 
 def _counted(cells: Sequence[Cell | None]) -> Json:
-    kinds = {(sign, words) for sign, words, _ in filter(None, cells)}
+    kinds = {(sign, words, texture) for sign, words, _, texture in filter(None, cells)}
     order = list(Sign)
     legend = sorted(kinds, key=lambda kind: (order.index(kind[0]), kind[1].zh))
     place = {kind: index for index, kind in enumerate(legend)}
@@ -73,14 +76,14 @@ def _counted(cells: Sequence[Cell | None]) -> Json:
         if cell is None:
             written.append(None)
             continue
-        sign, words, small = cell
-        index = place[sign, words]
+        sign, words, small, texture = cell
+        index = place[sign, words, texture]
         counts[index] += 1
         written.append([index, pair(small)] if small else [index])
     return {
         "legend": [
-            {"sign": sign.value, "words": pair(words), "count": count}
-            for (sign, words), count in zip(legend, counts, strict=True)
+            {"sign": sign.value, "words": pair(words), "count": count, "texture": texture}
+            for (sign, words, texture), count in zip(legend, counts, strict=True)
         ],
         "cells": written,
     }
@@ -89,7 +92,8 @@ def _counted(cells: Sequence[Cell | None]) -> Json:
 def _verdict(record: Record) -> Cell:
     status = record["verdict"]["status"]
     until = record["verdict"]["valid_until"]
-    return STATUS_SIGN[status], labels.STATUS[status], Text(f"至 {until}", f"until {until}") if until else None
+    small = Text(f"至 {until}", f"until {until}") if until else None
+    return STATUS_SIGN[status], labels.STATUS[status], small, ""
 
 
 def _of(findings: Sequence[Mapping[str, Any]], code: str) -> Mapping[str, Any] | None:
@@ -103,7 +107,10 @@ def _assessment(code: str, record: Record) -> Cell | None:
     coverage, outcome = finding["coverage"], finding["outcome"]
     small: Text | None = None
     if outcome in ("covered", "partly_covered") and coverage:
-        small = both(share_text(coverage["share"], coverage["uncovered_m2"] + coverage["unsurveyed_m2"]))
+        lacking = coverage["uncovered_m2"] + coverage["unsurveyed_m2"]
+        small = both(share_text(coverage["share"], lacking))
+        if outcome == "partly_covered":
+            small = joined([small, Text("缺 ", "missing ") + square_metres(lacking)])
     elif outcome == "waived" and finding["waiver"]:
         small = both(finding["waiver"]["document"])
     elif outcome == "no_data":
@@ -111,25 +118,25 @@ def _assessment(code: str, record: Record) -> Cell | None:
     sign, words = sign_of(record, finding), assessment_words(finding)
     if outcome == "covered" and sign is Sign.CONDITION:
         words = words + _WITH_CONDITION
-    return sign, words, small
+    return sign, words, small, outcome if outcome in _TEXTURED else ""
 
 
 def _readiness(record: Record) -> Cell:
     readiness = record["readiness"]
     title = readiness["title"]
-    return readiness_sign(record), labels.READINESS[readiness["met"]], Text(title["zh"], title["en"])
+    return readiness_sign(record), labels.READINESS[readiness["met"]], Text(title["zh"], title["en"]), ""
 
 
 def _service(code: str, record: Record) -> Cell | None:
     finding = _of(record["readiness"]["services"], code)
     if finding is None:
         return None
-    return sign_of(record, finding), service_words(finding), reason_words(finding["reason"])
+    return sign_of(record, finding), service_words(finding), reason_words(finding["reason"]), ""
 
 
 def _level(record: Record) -> Cell:
     level = level_of(record)
-    return sign_of(record, level), labels.LEVEL[level["outcome"]], reason_words(level["reason"])
+    return sign_of(record, level), labels.LEVEL[level["outcome"]], reason_words(level["reason"]), ""
 
 
 def entries(parcels: Sequence[MapParcel], places: Callable[[MapParcel], tuple[float, float]]) -> list[Json]:

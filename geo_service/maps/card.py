@@ -5,6 +5,7 @@ A card is plain JSON data. Texts are ``[zh, en]`` pairs; nothing in it is markup
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 
 from geo_service.maps import labels
@@ -33,16 +34,32 @@ from geo_service.model.text import Text
 from geo_service.model.units import grouped, mu
 
 
-def card(record: Record, *, forced: bool = False) -> Json:
+def card(
+    record: Record,
+    *,
+    forced: bool = False,
+    land_use: Text | None = None,
+    zone_name: str | None = None,
+    layer_titles: Mapping[str, Text] | None = None,
+) -> Json:
     """Lay out one record in the order of the panel: head, verdict, eleven sections.
 
-    ``forced`` marks a parcel that is handed over although its verdict refuses the package.
+    Parameters
+    ----------
+    forced : bool
+        Marks a parcel that is handed over although its verdict refuses the package.
+    land_use : Text, optional
+        The land-use code with its name and system.
+    zone_name : str, optional
+        Name of the parcel's zone.
+    layer_titles : mapping of str to Text, optional
+        Titles of the layers that the record names by id.
     """
     parcel = record["parcel"]
     return {
         "id": parcel["id"],
         "as_of": record["as_of"],
-        "head": head(record),
+        "head": head(record, land_use, zone_name),
         "verdict": verdict(record, forced),
         "refused": refused(record),
         "problem": pair(first_problem(record)),
@@ -57,20 +74,17 @@ def card(record: Record, *, forced: bool = False) -> Json:
             constraints(record),
             section("papers", [], note=Text("不在本系统登记，请按清单核对", "not kept here; check against the list")),
             section("determinations", [], count=0),
-            provenance(record),
+            provenance(record, layer_titles or {}),
         ],
     }
 
 
-def head(record: Record) -> Json:
-    """Head the card: number, name, area, land use."""
+def head(record: Record, land_use: Text | None = None, zone_name: str | None = None) -> Json:
+    """Head the card: number, name, area, zone, land use, project type."""
     parcel = record["parcel"]
     area, in_mu = grouped(parcel["area_m2"], 2), grouped(mu(parcel["area_m2"]), 4)
-    uses = [
-        both(parcel["land_use"]) if parcel["land_use"] else None,
-        both(parcel["project_type"]) if parcel["project_type"] else None,
-    ]
-    zone = parcel["zone"]
+    zone = parcel["zone"] and " ".join(filter(None, (zone_name, parcel["zone"])))
+    use = land_use or (both(parcel["land_use"]) if parcel["land_use"] else None)
     lines = [
         joined(
             [
@@ -79,8 +93,10 @@ def head(record: Record) -> Json:
             ]
         ),
     ]
-    if any(uses):
-        lines.append(Text("用途 ", "use ") + joined(uses))
+    if use is not None:
+        lines.append(Text("用途 ", "land use: ") + use)
+    if parcel["project_type"]:
+        lines.append(Text("项目类型 ", "project type: ") + both(parcel["project_type"]))
     if parcel["registered_area_m2"] is not None:
         lines.append(Text("登记面积 ", "registered area ") + square_metres(parcel["registered_area_m2"]))
     return {
@@ -260,13 +276,13 @@ def _outcome_words(finding: Finding) -> Text:
     return constraint_words(finding) if "kind" in finding else assessment_words(finding)
 
 
-def provenance(record: Record) -> Json:
+def provenance(record: Record, layer_titles: Mapping[str, Text]) -> Json:
     """List the editions read, the rules, and the digest to compare with."""
     found = record["provenance"]
     items = [
         item(
             Sign.NOTE,
-            both(layer["id"]),
+            layer_titles.get(layer["id"], both(layer["id"])),
             lines=[
                 joined(
                     [

@@ -14,6 +14,7 @@ from folium.plugins import TreeLayerControl
 from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
+from geo_service.engine.zones import APPLIED
 from geo_service.maps import labels
 from geo_service.maps.rows import Json, pair
 from geo_service.maps.safe import safe_text
@@ -23,10 +24,11 @@ from geo_service.model.catalogue import FieldSpec, FieldType, GeometryKind
 from geo_service.model.text import Text
 
 DEGREES = 7
-ZONES = "zone"
+ZONES, CONTEXT = "zone", "context"
 _INK = "#1B242B"
 # Zones whatever their layer is called, and layers with a sign of their own; the rest is drawn in its catalogue colour.
 _ZONE: Json = {"color": _INK, "weight": 2.2, "dash_array": "14 4 2.5 4", "fill": False}
+_APPLIED: Json = {"color": _INK, "weight": 1.6, "dash_array": "4 4", "fill": False}
 _SIGNS: dict[str, Json] = {
     "farmland": {"color": "#5E6B3F", "weight": 1.4, "fill_color": "url(#h-farmland)", "fill_opacity": 1},
 }
@@ -35,11 +37,15 @@ _EXTENT = {"color": "#7B8790", "weight": 1, "dash_array": "7 4", "fill_color": "
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One entry of the layer tree: a layer, or the part of it that speaks of one assessment."""
+    """One entry of the layer tree: a layer, or the part of it that speaks of one assessment.
+
+    ``applied``: versions of zones that somebody asked for and nobody has approved.
+    """
 
     title: Text
     layer: MapLayer
     rows: tuple[int, ...]
+    applied: bool = False
 
 
 def rounded(geometry: BaseGeometry) -> Json:
@@ -58,10 +64,15 @@ def rounded(geometry: BaseGeometry) -> Json:
 
 
 def label_point(parcel: MapParcel) -> tuple[float, float]:
-    """Point (lon, lat) inside a parcel where its label stands: the centroid where that is inside."""
+    """Point (lon, lat) inside a parcel where its label stands: the centroid, else where there is most room around."""
     centre = parcel.geometry.centroid
-    point = centre if parcel.geometry.contains(centre) else parcel.geometry.representative_point()
-    return point.x, point.y
+    if parcel.geometry.contains(centre):
+        return centre.x, centre.y
+    # Labels are about three times as wide as high, and a degree of longitude is shorter than one of latitude.
+    squeezed = shapely.transform(parcel.geometry, lambda points: points * (0.3, 1.0))
+    west, south, east, north = squeezed.bounds
+    point = shapely.get_point(shapely.maximum_inscribed_circle(squeezed, max(east - west, north - south) / 200), 0)
+    return point.x / 0.3, point.y
 
 
 def bounds(view: MapView, focus: MapParcel | None) -> list[list[float]] | None:
@@ -76,7 +87,10 @@ def bounds(view: MapView, focus: MapParcel | None) -> list[list[float]] | None:
 
 
 def leaves(view: MapView) -> list[Leaf]:
-    """List the entries of the layer tree; a layer of assessments' scopes is one entry an assessment."""
+    """List the entries of the layer tree.
+
+    A layer of assessments' scopes is one entry an assessment; zones applied for stand apart from the approved ones.
+    """
     titles: dict[str, Text] = {}
     for parcel in view.parcels:
         for finding in parcel.record["assessments"]:
@@ -86,6 +100,9 @@ def leaves(view: MapView) -> list[Leaf]:
     for layer in view.layers:
         codes = [properties.get("code") for _, _, properties in layer.features]
         everything = tuple(range(len(layer.features)))
+        if layer.spec.group == ZONES:
+            found += _zone_leaves(layer)
+            continue
         named = {code for code in codes if code}
         if not named or not named <= titles.keys():
             found.append(Leaf(layer.spec.title, layer, everything))
@@ -97,8 +114,24 @@ def leaves(view: MapView) -> list[Leaf]:
     return found
 
 
+def _zone_leaves(layer: MapLayer) -> list[Leaf]:
+    status = layer.spec.field("version_status")
+    word = status.codes.get(APPLIED) if status else None
+    asked_for = {row for row, (_, _, values) in enumerate(layer.features) if values.get("version_status") == APPLIED}
+    rest = tuple(row for row in range(len(layer.features)) if row not in asked_for)
+    found = [Leaf(layer.spec.title, layer, rest)]
+    if asked_for:
+        words = Text(f"（{word.zh}）", f" ({word.en})") if word else Text("", "")
+        found.append(Leaf(layer.spec.title + words, layer, tuple(sorted(asked_for)), applied=True))
+    return found
+
+
 def details(leaf: Leaf) -> Json:
-    """Say what a click on a feature of this entry shows: its id and its public attributes in words."""
+    """Say what a click on a feature of this entry shows: its id and its public attributes in words.
+
+    ``ground`` and ``cased`` ask the script for a paler ground and a white casing; ``credit`` is to be read on the map
+    while the entry is drawn.
+    """
     shown = [spec for spec in leaf.layer.spec.fields if not spec.private]
     features = []
     for row in leaf.rows:
@@ -109,10 +142,21 @@ def details(leaf: Leaf) -> Json:
             if properties.get(spec.name) not in (None, "")
         ]
         features.append({"id": name, "facts": facts})
-    return {"title": pair(leaf.title), "edition": leaf.layer.edition, "features": features}
+    layer, zone = leaf.layer, leaf.layer.spec.group == ZONES
+    return {
+        "title": pair(leaf.title),
+        "edition": layer.edition,
+        "features": features,
+        "outline": _style(leaf).get("fill") is False,
+        "cased": zone,
+        "ground": zone and not leaf.applied,
+        "credit": "" if layer.synthetic else " · ".join(filter(None, (layer.attribution, layer.licence))),
+    }
 
 
 def _value(spec: FieldSpec, value: Any) -> Text:
+    if isinstance(value, Text):
+        return value
     code = spec.codes.get(str(value))
     if code is not None:
         return Text(code.zh, code.en)
@@ -137,12 +181,21 @@ def _collection(features: Iterable[tuple[BaseGeometry, Json]]) -> Json:
     }
 
 
+def _points(leaf: Leaf) -> bool:
+    kinds = {leaf.layer.features[row][1].geom_type for row in leaf.rows}
+    return bool(kinds) and kinds <= {"Point", "MultiPoint"}
+
+
 def _style(leaf: Leaf) -> Json:
     spec = leaf.layer.spec
     if spec.group == ZONES:
-        return _ZONE
+        return _APPLIED if leaf.applied else _ZONE
     if spec.id in _SIGNS:
         return _SIGNS[spec.id]
+    if _points(leaf):
+        return {"color": spec.color, "weight": 1.4, "fill_color": spec.color, "fill_opacity": 0.6}
+    if spec.group == CONTEXT:
+        return {"color": spec.color, "weight": 1.4, "fill": False}
     if spec.geometry is GeometryKind.LINE:
         return {"color": spec.color, "weight": 2, "fill": False}
     return {"color": spec.color, "weight": 1.8, "fill_color": spec.color, "fill_opacity": 0.14}
@@ -161,7 +214,8 @@ def _swatch(leaf: Leaf) -> str:
         shape = f'<path d="M1 7H23" fill="none" {stroke}{dash}/>'
     else:
         fill = f'fill="{style["fill_color"]}" fill-opacity="{style["fill_opacity"]}"'
-        shape = f'<rect x="1" y="1" width="22" height="12" {fill} {stroke}{dash}/>'
+        box = f'<rect x="1" y="1" width="22" height="12" {fill} {stroke}{dash}/>'
+        shape = f'<circle cx="12" cy="7" r="4" {fill} {stroke}/>' if _points(leaf) else box
     return f'<svg class="swatch" width="24" height="14" viewBox="0 0 24 14" aria-hidden="true">{shape}</svg>'
 
 
@@ -190,7 +244,7 @@ def draw(view: MapView, focus: MapParcel | None = None) -> folium.Map:
         zoom_delta=0.5,
     )
     _named(drawing, "main")
-    for name, level in (("areas", 450), ("lines", 460)):
+    for name, level in (("context", 350), ("areas", 450), ("lines", 460)):
         _named(CustomPane(name, z_index=level), name).add_to(drawing)
     parcels = _collection((parcel.geometry, {"i": index}) for index, parcel in enumerate(view.parcels))
     _named(folium.GeoJson(parcels, control=False, smooth_factor=0.5), "parcels").add_to(drawing)
@@ -209,10 +263,12 @@ def _tree(
     for index, leaf in enumerate(found):
         spec = leaf.layer.spec
         style = _style(leaf)
-        node: Json = {"label": f'<span class="leaf">{_swatch(leaf)}{_words(leaf.title)}</span>'}
+        lack = "" if leaf.rows else f'<span class="lack">{_words(Text("此处无要素", "no features here"))}</span>'
+        node: Json = {"label": f'<span class="leaf">{_swatch(leaf)}{_words(leaf.title)}{lack}</span>'}
         if leaf.rows:
             features = [leaf.layer.features[row] for row in leaf.rows]
-            pane = "lines" if style.get("fill") is False else "areas"
+            # What only helps to find one's way never lies over a parcel.
+            pane = CONTEXT if spec.group == CONTEXT else "lines" if style.get("fill") is False else "areas"
             node["layer"] = _geojson(
                 _collection((geometry, {"f": place}) for place, (_, geometry, _) in enumerate(features)),
                 f"layer_{index}",
@@ -220,8 +276,6 @@ def _tree(
                 show=_shown_at_first(leaf),
             )
             node["layer"].add_to(drawing)
-        else:
-            node["label"] += f'<span class="lack">{_words(Text("无要素", "no features"))}</span>'
         groups.setdefault(spec.group, []).append(node)
     if box is not None:
         for index, layer in enumerate(view.layers):

@@ -53,10 +53,12 @@ def page(view: MapView, focus: MapParcel | None, *, single_file: bool, nonce: st
 
 
 def _zones(view: MapView) -> Text:
-    names = sorted({str(zone) for parcel in view.parcels if (zone := parcel.record["parcel"]["zone"])})
+    found = {zone: parcel.zone_name for parcel in view.parcels if (zone := parcel.record["parcel"]["zone"])}
+    names = [" ".join(filter(None, (found[zone], zone))) for zone in sorted(found)]
     if len(names) == 1:
-        return Text(f"开发区 {names[0]}", f"zone {names[0]}")
-    return Text(f"{len(names)} 个开发区", f"{len(names)} zones") if names else Text("", "")
+        return Text(f"开发区 {names[0]}", f"Zone {names[0]}")
+    listed = "、".join(names)
+    return Text(f"{len(names)} 个开发区：{listed}", f"{len(names)} zones: {listed}") if names else Text("", "")
 
 
 def _as_of(text: str) -> tuple[str, Text | None]:
@@ -95,7 +97,7 @@ def _data(view: MapView, focus: MapParcel | None) -> Json:
         "crs": pair(view.crs_text),
         "parcels": entries(view.parcels, label_point),
         "columns": columns([parcel.record if parcel else None for parcel in shown]),
-        "cards": packed([card(parcel.record, forced=forced) if parcel else None for parcel in shown]),
+        "cards": packed([_card(view, parcel, forced) if parcel else None for parcel in shown]),
         "pieces": [[_piece(parcel.record, piece) for piece in parcel.pieces] if parcel else [] for parcel in shown],
         "layers": [details(leaf) for leaf in leaves(view)],
         "sources": [
@@ -108,6 +110,16 @@ def _data(view: MapView, focus: MapParcel | None) -> Json:
             for layer in view.layers
         ],
     }
+
+
+def _card(view: MapView, parcel: MapParcel, forced: bool) -> Json:
+    return card(
+        parcel.record,
+        forced=forced,
+        land_use=parcel.land_use,
+        zone_name=parcel.zone_name,
+        layer_titles=view.layer_titles,
+    )
 
 
 def _piece(record: Record, piece: MapPiece) -> Json:
@@ -123,7 +135,7 @@ def _piece(record: Record, piece: MapPiece) -> Json:
         what = both(piece.cls) if piece.cls else None
     return {
         "code": piece.code,
-        "title": pair(joined([title, what], " ")),
+        "title": pair(joined([title, None if what == title else what], " ")),
         "area": pair(square_metres(piece.area_m2)),
         "geometry": rounded(piece.geometry),
     }

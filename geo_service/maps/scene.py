@@ -28,11 +28,13 @@ class MapPiece:
 
 @dataclass(frozen=True, eq=False)
 class MapParcel:
-    """One parcel: its assessment record and its outline."""
+    """One parcel: its assessment record and its outline; ``land_use`` and ``zone_name`` say what codes stand for."""
 
     record: Record
     geometry: BaseGeometry
     pieces: tuple[MapPiece, ...] = ()
+    land_use: Text | None = None
+    zone_name: str | None = None
 
     @property
     def id(self) -> str:
@@ -42,7 +44,10 @@ class MapParcel:
 
 @dataclass(frozen=True, eq=False)
 class MapLayer:
-    """One edition of a layer: features as ``(id, geometry, properties)``, and the ground it was surveyed on."""
+    """One edition of a layer: features as ``(id, geometry, properties)``, and the ground it was surveyed on.
+
+    A property is a plain value or a ``Text`` that says what a code stands for.
+    """
 
     spec: LayerSpec
     edition: str
@@ -65,6 +70,8 @@ class MapView:
         Beside the parcels themselves; the first lies lowest.
     crs_text : Text
         The CRS in which areas were measured, in words.
+    layer_titles : mapping of str to Text
+        Titles of the layers that records name by id.
     links : bool
         True for served pages (buttons lead to the package routes), False for a file that stands alone.
     """
@@ -77,3 +84,4 @@ class MapView:
     crs_text: Text = field(default=Text("", ""))
     synthetic: bool = False
     links: bool = False
+    layer_titles: Mapping[str, Text] = field(default_factory=dict)

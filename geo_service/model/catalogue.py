@@ -149,20 +149,34 @@ class Catalogue(Frozen):
                 return system
         return None
 
+    def system_of(self, code: str, system_name: str | None) -> CodeSystem | None:
+        """Return the code system a code belongs to, ``None`` when that is unknown or ambiguous.
+
+        A code that carries no system is only understood when its look is unmistakable.
+        """
+        if system_name is not None:
+            return self.system(system_name)
+        found = [
+            system for system in self.code_systems.values() if system.recognised and re.fullmatch(system.pattern, code)
+        ]
+        return found[0] if len(found) == 1 else None
+
+    def named(self, code: str, system_name: str | None) -> Text:
+        """Write a land-use code with its name and its system; what is not known of it is said."""
+        system = self.system_of(code, system_name)
+        if system is None:
+            return Text(f"{code}（代码体系不明）", f"{code} (code system not known)")
+        entry = system.codes.get(code)
+        if entry is None:
+            return Text(f"{code}（{system.title.zh}未收录）", f"{code} (not in the {system.title.en})")
+        return Text(f"{entry.zh} {code} · {system.title.zh}", f"{entry.en} {code} · {system.title.en}")
+
     def meaning(self, code: str, system_name: str | None) -> tuple[str, ...]:
         """Codes of the reference system that a code means; empty when it is unknown or ambiguous.
 
         A code that carries no system is only understood when its look is unmistakable.
         """
-        if system_name is None:
-            found = [
-                system
-                for system in self.code_systems.values()
-                if system.recognised and re.fullmatch(system.pattern, code)
-            ]
-            system = found[0] if len(found) == 1 else None
-        else:
-            system = self.system(system_name)
+        system = self.system_of(code, system_name)
         if system is None:
             return ()
         entry = system.codes.get(code)

@@ -119,7 +119,7 @@ def test_the_map_is_drawn_and_hatched_by_verdict(page, parcels):
     assert shapes(page).count() == len(parcels)
     assert fills(page)[:4] == ["url(#h-condition)", "#7DB9DE", "url(#h-fails)", "url(#h-nodata)"]
     assert page.locator("#counters b").all_inner_texts() == ["5", "2", "2", "3"]
-    assert page.locator(".leaflet-control-scale-line").all_inner_texts() == ["500 m"]
+    assert page.locator(".leaflet-control-scale-line").all_inner_texts() == ["300 m"]
     assert page.locator(".leaflet-control-attribution").count() == 0
 
 
@@ -196,6 +196,30 @@ def test_a_layer_can_be_switched_on_and_clicked(page):
     popup.wait_for()
     assert "中等" in popup.inner_text()
     assert "GH-2" in popup.inner_text()
+
+
+def test_the_table_puts_problems_first_when_its_heads_are_pressed(page):
+    page.locator('#table thead button[data-sort="verdict"]').click()
+    cells = page.locator("#table tbody tr td:nth-child(2) .cell")
+    assert cells.first.inner_text().startswith("不具备条件")
+    assert cells.last.inner_text().startswith("具备条件")
+    assert page.locator('#table thead th[aria-sort="ascending"]').inner_text().startswith("结论")
+
+
+def test_outcomes_of_one_weight_differ_in_texture(page):
+    page.locator('#by input[value="SWC"]').check()
+    legend = page.evaluate(
+        "[...document.querySelectorAll('#legend li')].map((row) => "
+        "[row.querySelector('.zh').textContent.split(' · ')[0], row.querySelector('rect').getAttribute('fill')])"
+    )
+    assert len({fill for _, fill in legend}) == len({words for words, _ in legend})
+    assert dict(legend)["部分覆盖"] == "url(#h-fails-partly_covered)"
+
+
+def test_a_click_inside_a_zone_is_about_the_parcel_not_the_zone(page):
+    shapes(page).nth(1).click()
+    page.locator("#panel h2").wait_for()
+    assert page.locator(".leaflet-popup").count() == 0
 
 
 def test_the_table_says_covered_only_with_its_effect(page):

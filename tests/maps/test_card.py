@@ -11,6 +11,7 @@ from geo_service.maps import labels
 from geo_service.maps.card import card
 from geo_service.maps.signs import Sign, readiness_sign, sign_of
 from geo_service.model import enums
+from geo_service.model.text import Text
 from tests.maps.zone import because, finding
 
 ORDER = [
@@ -184,3 +185,14 @@ def test_words_that_only_the_authorities_may_say_are_nowhere(word, parcels):
     text = "".join(path.read_text(encoding="utf-8") for path in ours)
     assert word not in re.sub(r"[不]合格", "", text)
     assert word not in json.dumps([card(parcel.record) for parcel in parcels], ensure_ascii=False)
+
+
+def test_no_code_stands_without_its_name(spoilt):
+    record = spoilt("CZGX-2024-002")
+    use = Text("二类工业用地 100102 · 用地用海分类", "class II industry 100102 · land and sea use")
+    titles = {layer["id"]: Text("某图层", "Some layer") for layer in record["provenance"]["layers"]}
+    made = card(record, land_use=use, zone_name="示例高新区", layer_titles=titles)
+    lines = [line[0] for line in made["head"]["lines"]]
+    assert "用途 二类工业用地 100102 · 用地用海分类" in lines
+    assert any("示例高新区 CZGX" in line for line in lines)
+    assert {item["name"][0] for item in part(made, "provenance")["items"]} <= {"某图层"}

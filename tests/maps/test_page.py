@@ -7,16 +7,19 @@ import re
 
 import folium
 import pytest
+import shapely
 from folium.plugins import MeasureControl
 from hypothesis import given
 from hypothesis import strategies as st
 
 from geo_service.errors import GeoServiceError, NotFound
 from geo_service.maps.board import columns
+from geo_service.maps.draw import label_point
 from geo_service.maps.offline import STATIC, UnvendoredAsset, render_offline
 from geo_service.maps.pack import packed, script_json
 from geo_service.maps.safe import safe_text
 from geo_service.maps.view import MapParcel, parcel_page, zone_page
+from geo_service.model.catalogue import Code, FieldSpec
 from geo_service.model.text import Text
 from tests.maps.zone import HOSTILE
 
@@ -154,6 +157,41 @@ def test_an_empty_workspace_still_has_a_page(view):
 def test_scopes_stand_in_the_tree_one_assessment_each(view, single):
     titles = [layer["title"][0] for layer in data_of(single)["layers"]]
     assert titles[:5] == ["开发区范围", "环境影响", "洪水影响", "水土保持", "地震安全性"]
+
+
+def with_an_applied_version(view):
+    status = FieldSpec(
+        name="version_status", title=Text("状态", "Status"), codes={"applied": Code(zh="申请中", en="asked")}
+    )
+    zone, *rest = view.layers
+    name, outline, values = zone.features[0]
+    wider = (f"{name}-2", shapely.box(*shapely.buffer(outline, 0.01).bounds), {**values, "version_status": "applied"})
+    spec = zone.spec.model_copy(update={"fields": (*zone.spec.fields, status)})
+    return dataclasses.replace(
+        view, layers=(dataclasses.replace(zone, spec=spec, features=[*zone.features, wider]), *rest)
+    )
+
+
+def test_a_zone_version_applied_for_is_an_entry_of_its_own_and_drawn_unlike_the_approved_one(view):
+    page = zone_page(with_an_applied_version(view), single_file=False)
+    approved, applied = data_of(page)["layers"][:2]
+    assert approved["title"][0] == "开发区范围" and applied["title"][0] == "开发区范围（申请中）"
+    assert (approved["ground"], applied["ground"]) == (True, False)
+    assert [len(entry["features"]) for entry in (approved, applied)] == [1, 1]
+    assert re.findall(r'"dashArray": "([\d. ]+)"', page)[:2] == ["14 4 2.5 4", "4 4"]
+
+
+def test_real_layers_are_credited_on_the_map_and_invented_ones_by_the_badge(view):
+    real = dataclasses.replace(view, layers=(dataclasses.replace(view.layers[0], synthetic=False), *view.layers[1:]))
+    assert data_of(zone_page(real, single_file=False))["layers"][0]["credit"] == "演示 · CC BY 4.0"
+    assert {layer["credit"] for layer in data_of(zone_page(view, single_file=False))["layers"]} == {""}
+
+
+def test_a_label_stands_inside_its_parcel_and_clear_of_a_hole(parcels):
+    ring = shapely.box(0, 0, 10, 10).difference(shapely.box(4, 4, 6, 6))
+    x, y = label_point(dataclasses.replace(parcels[0], geometry=ring))
+    assert ring.contains(shapely.Point(x, y))
+    assert shapely.distance(shapely.Point(x, y), ring.boundary) > 1.5
 
 
 def test_every_parcel_is_counted_once_in_each_legend(parcels):

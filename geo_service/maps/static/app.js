@@ -25,7 +25,7 @@
   const parcelLayer = window.geo_json_parcels;
   const verdicts = data.columns[0];
   const root = document.documentElement;
-  const state = { by: 'verdict', chosen: null, code: null, status: null };
+  const state = { by: 'verdict', chosen: null, code: null, status: null, sort: null };
 
   // ---- Small builders ---------------------------------------------------------------------------------------------
 
@@ -83,8 +83,33 @@
   };
   const OUTLINE = { fillOpacity: 0, color: '#7B8790', weight: 1, dashArray: null, opacity: 1 };
 
-  function swatch(sign) {
-    const paint = PAINT[sign];
+  /* Outcomes of one weight share their colour; a texture of its own tells each from the others. */
+  const GROUND = { fails: ['#C76535', '#FFFFFF', 0.9], condition: ['#F5CD68', '#7A4E00', 0.85], note: ['#FFFFFF', '#1B242B', 0.7] };
+  const TEXTURE = {
+    partly_covered: { size: 14, turn: 45, draw: (ink) => [svg('rect', { width: 7, height: 14, fill: ink })] },
+    not_covered: { size: 9, turn: 45, draw: (ink) => [svg('path', { d: 'M0 0V9M0 0H9', stroke: ink, 'stroke-width': 3.4 })] },
+    expired: { size: 8, turn: 0, draw: (ink) => [svg('path', { d: 'M0 4H8', stroke: ink, 'stroke-width': 2.2 })] },
+    pending: { size: 9, turn: 0, draw: (ink) => [svg('circle', { cx: 4.5, cy: 4.5, r: 2.2, fill: ink })] },
+  };
+
+  function textures() {
+    const defs = document.querySelector('svg.defs defs');
+    for (const [name, { size, turn, draw }] of Object.entries(TEXTURE)) {
+      for (const [sign, [ground, ink, strength]] of Object.entries(GROUND)) {
+        const marks = svg('g', { opacity: strength }, ...draw(ink));
+        defs.append(svg('pattern', { id: 'h-' + sign + '-' + name, patternUnits: 'userSpaceOnUse', width: size, height: size, patternTransform: `rotate(${turn})` },
+          svg('rect', { width: size, height: size, fill: ground }), marks));
+      }
+    }
+  }
+
+  function paintOf(entry) {
+    const plain = PAINT[entry.sign];
+    return entry.texture && GROUND[entry.sign] ? { ...plain, fill: `url(#h-${entry.sign}-${entry.texture})` } : plain;
+  }
+
+  function swatch(entry) {
+    const paint = paintOf(entry);
     const box = svg('rect', { x: 1, y: 1, width: 24, height: 15, fill: paint.fill, stroke: paint.line, 'stroke-width': 1.5 });
     if (paint.dash) box.setAttribute('stroke-dasharray', '4 2.5');
     return svg('svg', { width: 26, height: 17, viewBox: '0 0 26 17', 'aria-hidden': 'true' }, box);
@@ -114,7 +139,7 @@
         shape.setStyle(OUTLINE);
         return;
       }
-      const style = PAINT[found.legend[cell[0]].sign];
+      const style = paintOf(found.legend[cell[0]]);
       shape.setStyle({ fillColor: style.fill, fillOpacity: 1, color: style.line, weight: 1.5, opacity: 1, dashArray: style.dash || null });
     });
     legend(found);
@@ -126,7 +151,7 @@
     const list = el('ul');
     const own = data.kind === 'parcel' ? found.legend[found.cells[data.focus][0]] : null;
     for (const entry of own ? [own] : found.legend) {
-      list.append(el('li', {}, swatch(entry.sign), el('span', {}, say(entry.words)), own ? null : el('b', { text: String(entry.count) })));
+      list.append(el('li', {}, swatch(entry), el('span', {}, say(entry.words)), own ? null : el('b', { text: String(entry.count) })));
     }
     const note = state.by === 'verdict' ? null : el('p', {}, say([
       '颜色表示此项对结论的作用，词是此项结果。上方计数始终为结论。',
@@ -170,21 +195,28 @@
       const english = root.dataset.words === 'en';
       const second = line[english ? 1 : 0];
       const full = chosen || (size.x >= 64 && size.y >= 44 && size.x >= 0.95 * width(second));
-      const head = chosen && parcel.name ? parcel.id + ' ' + parcel.name : parcel.id;
-      const wide = Math.min(Math.max(width(head), full ? width(second) : 0), 220) * (chosen ? 1.15 : 1);
+      const lines = chosen ? named(parcel, size.x) : [parcel.id];
+      const wide = Math.min(Math.max(...lines.map(width), full ? width(second) : 0), 260) * (chosen ? 1.15 : 1);
       const at = map.latLngToLayerPoint(parcel.at);
-      const high = (full ? 34 : 18) / 2;
+      const high = (16 * lines.length + (full ? 18 : 2)) / 2;
       const plate = L.bounds([at.x - wide / 2, at.y - high], [at.x + wide / 2, at.y + high]);
       if (!chosen && width(parcel.id) > size.x + 6) continue;
       if (taken.some((other) => other.intersects(plate))) continue;
       taken.push(plate);
-      const node = el('div', { class: 'marker-label' + (chosen ? ' chosen' : '') }, el('b', { text: head }));
+      const node = el('div', { class: 'marker-label' + (chosen ? ' chosen' : '') }, ...lines.map((text) => el('b', { text })));
       if (full) node.append(el('span', { text: second }));
       node.style.left = at.x + 'px';
       node.style.top = at.y + 'px';
       made.push(node);
     }
     labelPane.replaceChildren(...made);
+  }
+
+  /** Number and name of the chosen parcel, on one line where the parcel is wide enough. */
+  function named(parcel, room) {
+    if (!parcel.name) return [parcel.id];
+    const one = parcel.id + ' ' + parcel.name;
+    return width(one) * 1.15 <= Math.min(0.9 * room, 260) ? [one] : [parcel.id, parcel.name];
   }
 
   /** About how wide a text is at 12 px. */
@@ -196,7 +228,7 @@
 
   // ---- Evidence and the chosen parcel -----------------------------------------------------------------------------
 
-  for (const [name, level] of [['chosen', 470], ['evidence', 480]]) {
+  for (const [name, level] of [['casing', 455], ['chosen', 470], ['evidence', 480]]) {
     map.createPane(name).style.zIndex = level;
     map.getPane(name).style.pointerEvents = 'none';
   }
@@ -212,20 +244,41 @@
     }
   }
 
+  /* A piece of a few square metres is found by the ring around it. */
+  const ringGroup = L.layerGroup().addTo(map);
+  let marks = [];
+
+  function ringed() {
+    ringGroup.clearLayers();
+    for (const piece of marks) {
+      const bounds = L.geoJSON(piece.geometry).getBounds();
+      const size = map.latLngToLayerPoint(bounds.getSouthEast()).subtract(map.latLngToLayerPoint(bounds.getNorthWest()));
+      if (Math.max(size.x, size.y) >= 10) continue;
+      for (const style of [{ color: '#FFFFFF', weight: 5 }, { color: '#7A1F5C', weight: 2.4 }]) {
+        ringGroup.addLayer(L.circleMarker(bounds.getCenter(), { pane: 'evidence', interactive: false, fill: false, radius: 10, ...style }));
+      }
+    }
+  }
+
   function evidence(code, move) {
     evidenceGroup.clearLayers();
+    marks = [];
+    ringed();
     state.code = code;
     for (const row of document.querySelectorAll('.row')) row.classList.toggle('chosen', code !== null && row.dataset.code === code);
     if (code === null || state.chosen === null) return;
     const pieces = data.pieces[state.chosen].filter((piece) => piece.code === code);
     const bounds = L.latLngBounds([]);
+    marks = [];
     for (const piece of pieces) {
       for (const style of [{ color: '#FFFFFF', weight: 5, fill: false }, { color: '#7A1F5C', weight: 1.8, fillColor: 'url(#h-evidence)', fillOpacity: 1 }]) {
         const shape = L.geoJSON(piece.geometry, { pane: 'evidence', interactive: false, ...style });
         evidenceGroup.addLayer(shape);
         bounds.extend(shape.getBounds());
       }
+      marks.push(piece);
     }
+    ringed();
     const largest = pieces[0];
     if (largest) {
       const words = el('div', {}, el('b', { class: 'tight' }, say(largest.title)), el('span', { class: 'tight' }, say(largest.area)));
@@ -233,6 +286,7 @@
       evidenceGroup.addLayer(tip.setLatLng(L.geoJSON(largest.geometry).getBounds().getCenter()).setContent(words));
     }
     if (move && bounds.isValid()) map.fitBounds(bounds.pad(0.6), { animate: false, maxZoom: 19 });
+    remember();
   }
 
   // ---- Panel ------------------------------------------------------------------------------------------------------
@@ -284,8 +338,7 @@
   }
 
   function verdict(found) {
-    const paintOf = PAINT[found.sign];
-    const band = svg('svg', { class: 'band', 'aria-hidden': 'true' }, svg('rect', { width: '100%', height: '100%', fill: paintOf.fill }));
+    const band = svg('svg', { class: 'band', 'aria-hidden': 'true' }, svg('rect', { width: '100%', height: '100%', fill: PAINT[found.sign].fill }));
     const words = el('div', {}, el('strong', {}, say(found.words)));
     if (found.sensitive) words.append(el('span', { class: 'framed' }, say(found.sensitive)));
     if (found.forced) words.append(el('span', { class: 'framed' }, say(found.forced)));
@@ -300,7 +353,7 @@
     else if (part.count === 0) title.append(el('span', { class: 'aside' }, say(['无', 'none'])));
     const box = el('section', { 'data-section': part.key }, title);
     if (part.layout === 'pairs') {
-      box.append(el('div', { class: 'pairs' }, ...part.items.map(pairOf)));
+      box.append(el('div', { class: 'pairs' }, ...part.items.map((item) => pairOf(item, index))));
     } else {
       for (const item of part.items) box.append(row(item, index));
     }
@@ -315,8 +368,21 @@
     return box;
   }
 
-  function pairOf(item) {
-    return el('div', { class: 'pair' }, light(item.sign, item.words, 15), el('span', {}, el('span', {}, say(item.name)), ' ', el('span', { class: 'outcome' }, say(item.words))));
+  function located(item, index) {
+    return Boolean(item.code) && data.pieces[index].some((piece) => piece.code === item.code);
+  }
+
+  /** A click anywhere on a row shows what it rests on; its button does the same for the keyboard. */
+  function shows(node, item, index) {
+    if (!located(item, index)) return node;
+    node.classList.add('shows');
+    node.addEventListener('click', (event) => { if (!event.target.closest('button') && String(getSelection()) === '') evidence(item.code, false); });
+    return node;
+  }
+
+  function pairOf(item, index) {
+    const box = el('div', { class: 'pair row', 'data-code': item.code || '' }, light(item.sign, item.words, 15), el('span', {}, el('span', {}, say(item.name)), ' ', el('span', { class: 'outcome' }, say(item.words))));
+    return shows(box, item, index);
   }
 
   function row(item, index) {
@@ -332,9 +398,8 @@
     if (item.right && item.words && body.querySelector('.outcome .en')) body.querySelector('.outcome .en').prepend(el('span', { class: 'beside', text: item.name[1] + ': ' }));
     for (const line of item.lines || []) body.append(el('div', { class: 'line' }, say(line)));
     if (item.clause) body.append(el('div', { class: 'clause' }, say(item.clause)));
-    const located = item.code && data.pieces[index].some((piece) => piece.code === item.code);
     const actions = el('div', { class: 'actions' });
-    if (located) actions.append(el('button', { type: 'button', class: 'link', on: { click: () => evidence(item.code, true) } }, say(['定位', 'Locate'])));
+    if (located(item, index)) actions.append(el('button', { type: 'button', class: 'link', on: { click: () => evidence(item.code, true) } }, say(['定位', 'Locate'])));
     if (item.clause) actions.append(el('button', { type: 'button', class: 'link', on: { click: (event) => copy(item.clause, event.currentTarget) } }, say(['复制条款', 'Copy clause'])));
     const sign = light(item.sign, item.words || item.name, 16);
     if (item.more) {
@@ -351,7 +416,7 @@
       return details;
     }
     if (actions.childNodes.length) body.append(actions);
-    return el('div', { class: 'row', 'data-code': item.code || '' }, el('div', { class: 'plain' }, sign, body));
+    return shows(el('div', { class: 'row', 'data-code': item.code || '' }, el('div', { class: 'plain' }, sign, body)), item, index);
   }
 
   function foot(card) {
@@ -365,7 +430,8 @@
     ];
     const bottom = el('div', { class: 'foot' });
     if (card.refused) {
-      bottom.append(el('details', { class: 'refused', id: 'refused' }, el('summary', {}, light('fails', null, 16), el('span', {}, say(card.refused.words))),
+      bottom.append(el('details', { class: 'refused', id: 'refused' }, el('summary', {}, light('fails', null, 16), el('span', {}, say(card.refused.words)),
+        el('span', { class: 'why tight' }, say(['看原因', 'why']))),
         el('ul', {}, ...card.refused.reasons.map((reason) => el('li', {}, say(reason))))));
       bottom.firstChild.open = card.refused.reasons.length <= 3;
     }
@@ -422,8 +488,8 @@
   function table() {
     const box = document.getElementById('table');
     if (!box) return;
-    const line = el('tr', {}, el('th', { scope: 'col' }, say(['宗地编号 名称', 'Parcel'])));
-    for (const found of data.columns) line.append(el('th', { scope: 'col', title: found.title.join(' ') }, say(found.short)));
+    const line = el('tr', {}, el('th', { scope: 'col' }, sorter(null, ['宗地编号 名称', 'Parcel'], ['按编号排序', 'sort by number'])));
+    for (const found of data.columns) line.append(el('th', { scope: 'col' }, sorter(found.key, found.short, [found.title[0] + '：问题在前', found.title[1] + ': problems first'])));
     box.querySelector('thead').append(line);
     const scroll = box.querySelector('.scroll');
     scroll.addEventListener('scroll', () => { if (scroll.scrollTop + scroll.clientHeight > scroll.scrollHeight - 200) more(); });
@@ -438,10 +504,25 @@
     rows();
   }
 
+  function sorter(key, words, title) {
+    return el('button', { type: 'button', title: title.join(' '), 'data-sort': key || '', on: { click: () => { state.sort = key; rows(); } } }, say(words));
+  }
+
   function rows() {
     const box = document.getElementById('table');
     if (!box) return;
     waiting = data.parcels.map((_, index) => index).filter(isShown);
+    if (state.sort) {
+      // Legends list what must be seen first.
+      const cells = column(state.sort).cells;
+      const place = (index) => (cells[index] ? cells[index][0] : Infinity);
+      waiting.sort((a, b) => (place(a) === place(b) ? a - b : place(a) - place(b)));
+    }
+    for (const button of box.querySelectorAll('thead button')) {
+      const own = button.dataset.sort === (state.sort || '');
+      button.parentNode.setAttribute('aria-sort', own ? 'ascending' : 'none');
+    }
+    box.querySelector('.scroll').scrollTop = 0;
     box.querySelector('tbody').replaceChildren();
     document.getElementById('shown').replaceChildren(say([`${waiting.length} 宗`, `${waiting.length} parcels`]));
     more();
@@ -464,10 +545,16 @@
         continue;
       }
       const entry = found.legend[cell[0]];
-      const lines = twoLines(entry.words, cell[1]).map((text) => el('div', { class: 'tight', title: text.join(' ') }, say(text)));
-      line.append(el('td', {}, el('div', { class: 'cell' }, light(entry.sign, entry.words, 15), el('div', {}, ...lines))));
+      const lines = twoLines(entry.words, cell[1] || problemOf(found, index)).map((text) => el('div', { class: 'tight', title: text.join(' ') }, say(text)));
+      line.append(el('td', {}, el('div', { class: found === verdicts ? 'cell narrow' : 'cell' }, light(entry.sign, entry.words, 15), el('div', {}, ...lines))));
     }
     return line;
+  }
+
+  /** What stands first against a parcel, where no date can stand below its verdict. */
+  function problemOf(found, index) {
+    const card = data.cards[index];
+    return found === verdicts && card && card.problem[0] !== '—' ? card.problem : undefined;
   }
 
   /** Outcome over effect, the share beside the outcome; without an effect the small print goes below. */
@@ -572,8 +659,18 @@
     return false;
   }
 
-  function hit(geometry, event) {
+  function rings(geometry) {
+    switch (geometry.type) {
+      case 'Polygon': return geometry.coordinates;
+      case 'MultiPolygon': return geometry.coordinates.flat();
+      default: return null;
+    }
+  }
+
+  function hit(geometry, event, outline) {
     const point = event.latlng;
+    // What is drawn as a line alone is meant only where the line is.
+    if (outline && rings(geometry)) return rings(geometry).some((ring) => nearLine(ring, event));
     switch (geometry.type) {
       case 'Polygon': return insideRing(geometry.coordinates[0], point) && !geometry.coordinates.slice(1).some((ring) => insideRing(ring, point));
       case 'MultiPolygon': return geometry.coordinates.some((rings) => hit({ type: 'Polygon', coordinates: rings }, event));
@@ -592,7 +689,7 @@
       const drawn = window['geo_json_layer_' + number];
       if (!drawn || !map.hasLayer(drawn)) return;
       drawn.eachLayer((shape) => {
-        if (hit(shape.feature.geometry, event)) found.push([layer, layer.features[shape.feature.properties.f]]);
+        if (hit(shape.feature.geometry, event, layer.outline)) found.push([layer, layer.features[shape.feature.properties.f]]);
       });
     });
     return found;
@@ -647,13 +744,54 @@
   }
 
   function whole() {
-    if (data.bounds) map.fitBounds(L.latLngBounds(data.bounds).pad(data.kind === 'parcel' ? 0.35 : 0.04), { animate: false, maxZoom: 18 });
+    if (!data.bounds) return;
+    // Steps of zoom would leave a rim of up to a sixth of the map.
+    const snap = map.options.zoomSnap;
+    map.options.zoomSnap = 0;
+    map.fitBounds(L.latLngBounds(data.bounds).pad(data.kind === 'parcel' ? 0.35 : 0), { animate: false, maxZoom: 18, padding: [12, 12] });
+    map.options.zoomSnap = snap;
+  }
+
+  // ---- Layers that need more than a style -------------------------------------------------------------------------
+
+  function companions() {
+    map.createPane('ground').style.zIndex = 300;
+    map.getPane('ground').style.pointerEvents = 'none';
+    const credits = el('p', { class: 'credits', hidden: true });
+    document.querySelector('.map .status').before(credits);
+    function credit() {
+      const on = data.layers.filter((layer, number) => {
+        const drawn = window['geo_json_layer_' + number];
+        return layer.credit && drawn && map.hasLayer(drawn);
+      });
+      credits.replaceChildren(...on.map((layer) => el('span', {}, say(layer.title), ': ' + layer.credit)));
+      credits.hidden = !on.length;
+      map.invalidateSize({ animate: false });
+    }
+    data.layers.forEach((layer, number) => {
+      const drawn = window['geo_json_layer_' + number];
+      if (!drawn) return;
+      const beside = [];
+      if (layer.ground) beside.push(L.geoJSON(drawn.toGeoJSON(), { pane: 'ground', interactive: false, stroke: false, fillColor: '#FAF9F6', fillOpacity: 1 }));
+      if (layer.cased) beside.push(L.geoJSON(drawn.toGeoJSON(), { pane: 'casing', interactive: false, fill: false, color: '#FFFFFF', weight: 5, opacity: 0.9 }));
+      const follow = () => {
+        for (const other of beside) {
+          if (map.hasLayer(drawn)) other.addTo(map);
+          else other.remove();
+        }
+        credit();
+      };
+      if (!beside.length && !layer.credit) return;
+      drawn.on('add remove', () => setTimeout(follow));
+      follow();
+    });
   }
 
   function status() {
     const cursor = document.getElementById('cursor');
     const scale = document.getElementById('scale');
     document.getElementById('crs').append(say(data.crs));
+    document.getElementById('crs').title = data.crs.join(' ');
     map.on('mousemove', (event) => {
       const { lat, lng } = event.latlng.wrap();
       const zh = `${lng < 0 ? '西经' : '东经'} ${Math.abs(lng).toFixed(5)}°  ${lat < 0 ? '南纬' : '北纬'} ${Math.abs(lat).toFixed(5)}°`;
@@ -709,6 +847,7 @@
     const parts = new URLSearchParams();
     if (state.chosen !== null && data.kind === 'zone') parts.set('p', data.parcels[state.chosen].id);
     if (state.by !== 'verdict') parts.set('by', state.by);
+    if (state.code !== null) parts.set('row', state.code);
     if (root.dataset.words !== 'both') parts.set('words', root.dataset.words);
     const wanted = parts.toString();
     if (wanted !== location.hash.slice(1)) history.replaceState(null, '', wanted ? '#' + wanted : location.pathname + location.search);
@@ -724,8 +863,21 @@
 
   // ---- Start ------------------------------------------------------------------------------------------------------
 
+  /** Bring back the row that was open when the address was copied. */
+  function openRow(code) {
+    const same = [...panel.querySelectorAll('.row')].filter((found) => found.dataset.code === code);
+    const shown = same.find((found) => found.tagName === 'DETAILS') || same[0];
+    if (!shown) return;
+    if (shown.tagName === 'DETAILS') shown.open = true;
+    else evidence(code, false);
+    shown.scrollIntoView({ block: 'nearest' });
+  }
+
+  textures();
+  const wantedRow = new URLSearchParams(location.hash.slice(1)).get('row');
   const first = recalled();
   controls();
+  companions();
   if (!data.parcels.length) {
     map.getContainer().parentNode.append(el('div', { class: 'empty' }, el('p', {}, say([
       '还没有导入地块。先导入地块图层，或打开演示数据。', 'No parcels yet. Import a parcel layer or open the demo data.']))));
@@ -739,6 +891,7 @@
   hover();
   paint();
   map.on('zoomend moveend resize', label);
+  map.on('zoomend', ringed);
   map.on('click', clicked);
   document.querySelectorAll('.words button').forEach((button) => button.addEventListener('click', () => { language(button.dataset.words); label(); remember(); }));
   document.addEventListener('keydown', (event) => {
@@ -746,4 +899,5 @@
   });
   if (first >= 0 && first !== null) choose(first, data.kind === 'zone');
   if (data.kind === 'parcel') whole();
+  if (state.chosen !== null && located({ code: wantedRow }, state.chosen)) openRow(wantedRow);
 }());
