@@ -340,7 +340,10 @@ class Judge:
             return constraints.DIFFERENT
         if not is_clear(values.get("status")):
             return constraints.UNCLEAR
-        return constraints.SAME if len(theirs) == 1 and len(ours) == 1 else constraints.AMBIGUOUS
+        # A plan that is narrower than the parcel's use allows only a part of it.
+        if len(theirs) == 1 and len(ours) == 1 and ours[0].startswith(theirs[0]):
+            return constraints.SAME
+        return constraints.AMBIGUOUS
 
     # readiness
 

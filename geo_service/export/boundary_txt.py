@@ -6,6 +6,7 @@ its first point, which keeps its number.
 
 from __future__ import annotations
 
+import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
@@ -13,6 +14,8 @@ from geo_service.model.finding import Verdict
 from geo_service.model.rulebook import BoundaryTxt
 from geo_service.model.units import M2_PER_HA, rounded
 from geo_service.projection import crs_of, project, shift
+
+DECIMALS = 3
 
 
 def _series(crs: str, txt: BoundaryTxt) -> tuple[str, int, str] | None:
@@ -49,10 +52,11 @@ def boundary_points(verdict: Verdict, txt: BoundaryTxt) -> bytes:
     """
     found = _series(verdict.crs, txt)
     crs = verdict.crs if found is None else found[2]
-    rings = _rings(project(verdict.geometry, verdict.crs, crs))
+    written = shapely.transform(project(verdict.geometry, verdict.crs, crs), lambda points: np.round(points, DECIMALS))
+    rings = _rings(written)
     parcel = verdict.parcel
     points = sum(len(ring) + 1 for ring in rings)
-    hectares = rounded(verdict.area_m2 / M2_PER_HA, 4)
+    hectares = rounded(float(written.area) / M2_PER_HA, 4)
     head = [str(points), str(hectares), parcel.id, parcel.name or "", "面", "", "", parcel.land_use or "", "@"]
     lines = [
         "[属性描述]",
@@ -74,7 +78,7 @@ def boundary_points(verdict: Verdict, txt: BoundaryTxt) -> bytes:
         first = number + 1
         for offset, (east, north) in enumerate([*ring, ring[0]]):
             name = first if offset == len(ring) else first + offset
-            lines.append(f"J{name},{ring_number},{rounded(north, 3)},{rounded(east, 3)}")
+            lines.append(f"J{name},{ring_number},{rounded(north, DECIMALS)},{rounded(east, DECIMALS)}")
         number += len(ring)
     return ("\r\n".join(lines) + "\r\n").encode("gb18030")
 
