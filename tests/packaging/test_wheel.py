@@ -19,6 +19,7 @@ PARCEL = {
     },
 }
 
+
 @pytest.fixture(scope="module")
 def members(installation):
     with zipfile.ZipFile(installation.wheel) as archive:
