@@ -593,7 +593,7 @@
         const entry = statusOf(index);
         return el('li', {}, el('button', { type: 'button', on: { click: () => take(index) } },
           light(entry.sign, entry.words, 15), el('b', {}, ...marked(parcel.id, wanted)), el('span', {}, ...marked(parcel.name, wanted)),
-          el('span', { class: 'fill' }), el('span', {}, say(parcel.mu2))));
+          el('span', { class: 'fill' }), el('span', { class: 'figure tight' }, say(parcel.mu2))));
       });
       if (found.length > LIMIT) lines.push(el('li', {}, el('p', {}, say([`共 ${found.length} 条，请再输入几个字`, `${found.length} found, type more`]))));
       if (!found.length) lines.push(el('li', {}, el('p', {}, say([`没有符合“${input.value}”的地块`, `No parcel matches "${input.value}"`]))));
@@ -819,6 +819,10 @@
         const words = el('div', {}, el('b', { text: parcel.id + ' ' + parcel.name }), el('div', {}, say(parcel.mu2)));
         if (entry) words.append(el('div', {}, light(entry.sign, null, 14), ' ', say(entry.words)), el('div', {}, say(data.cards[index].problem)));
         if (cell && state.by !== 'verdict') words.append(el('div', {}, say(found.short), '：', say(found.legend[cell[0]].words)));
+        // Near the upper edge there is no room above.
+        const below = map.latLngToContainerPoint(parcel.at).y < 150;
+        tip.options.direction = below ? 'bottom' : 'top';
+        tip.options.offset = [0, below ? 12 : -4];
         tip.setLatLng(parcel.at).setContent(words).addTo(map);
       }, 150); });
       shape.on('mouseout', () => { clearTimeout(timer); tip.remove(); });

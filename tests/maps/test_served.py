@@ -1,0 +1,243 @@
+"""The demo behind its real server and in a real browser: what a planner opens, seeks, presses and takes away."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from geo_service.api.app import create_app
+from geo_service.cli.demo import seed
+from geo_service.export.package import verify
+from geo_service.service import Service
+from tests.api.serving import Served, running
+from tests.maps.test_browser import ARGS, CHROMIUM
+
+pytestmark = pytest.mark.chromium
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+MANIFEST = tomllib.loads((Path(__file__).parents[2] / "layers/demo/demo.toml").read_text(encoding="utf-8"))
+CASE = MANIFEST["cases"]
+AS_OF: date = MANIFEST["as_of"]
+CONDITIONAL, CROSSING, UNKNOWN = CASE["A"], CASE["B"], CASE["unsurveyed"]
+SMALL, LARGE = (1366, 768), (1920, 1080)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory) -> Iterator[Served]:
+    service = Service(seed(tmp_path_factory.mktemp("served") / "demo"), lambda: AS_OF)
+    with running(create_app(service), service) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser, served):
+    """Open an address; afterwards nothing was blocked, nothing failed and nobody else was asked."""
+
+    @contextmanager
+    def opened(address: str, size: tuple[int, int] = SMALL):
+        page = browser.new_page(viewport={"width": size[0], "height": size[1]}, accept_downloads=True)
+        problems: list[str] = []
+        asked: list[str] = []
+        page.on("console", lambda said: problems.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("requestfailed", lambda request: problems.append(f"failed {request.url}"))
+        page.on("request", lambda request: asked.append(request.url))
+        page.add_init_script(
+            "window.blocked = []; document.addEventListener('securitypolicyviolation', "
+            "(event) => window.blocked.push(event.violatedDirective + ' ' + event.blockedURI));"
+        )
+        page.goto(address if "://" in address else served.base + address, wait_until="load")
+        yield page
+        assert page.evaluate("window.blocked") == []
+        assert problems == []
+        assert [url for url in asked if not url.startswith((served.base, "file://", "data:", "blob:"))] == []
+        page.close()
+
+    return opened
+
+
+def parcels_drawn(page) -> int:
+    return page.locator(".leaflet-overlay-pane path.leaflet-interactive").count()
+
+
+def fills(page) -> set[str]:
+    return set(
+        page.evaluate(
+            "[...document.querySelectorAll('.leaflet-overlay-pane path')].map((path) => path.getAttribute('fill'))"
+        )
+    )
+
+
+def box_of(page, selector: str) -> dict[str, float]:
+    return page.locator(selector).bounding_box()
+
+
+@pytest.mark.parametrize(("words", "size"), [("zh", SMALL), ("both", SMALL), ("en", SMALL), ("both", LARGE)])
+def test_the_zone_is_drawn_large_and_nothing_runs_into_anything(open_page, served, words, size):
+    with open_page(f"/map#words={words}", size) as page:
+        assert parcels_drawn(page) == len(served.service.parcels)
+        assert fills(page) >= {"url(#h-condition)", "#7DB9DE", "url(#h-fails)", "url(#h-nodata)"}
+        high = page.evaluate(
+            "(() => { const boxes = [...document.querySelectorAll('.leaflet-overlay-pane path')]"
+            ".map((path) => path.getBoundingClientRect());"
+            "return Math.max(...boxes.map((box) => box.bottom)) - Math.min(...boxes.map((box) => box.top)); })()"
+        )
+        assert high > 0.88 * box_of(page, "#map_main")["height"]
+        bar = [box_of(page, f".bar > {part}") for part in (".brand", ".dates", ".search", ".demo", ".words")]
+        for left, right in itertools.pairwise(bar):
+            assert left["x"] + left["width"] <= right["x"]
+        assert bar[-1]["x"] + bar[-1]["width"] <= size[0]
+        # Every verdict of the legend is seen without scrolling, and the table shows several parcels.
+        legend, rows = box_of(page, "#legend"), page.locator("#legend li")
+        assert rows.count() == 4
+        assert rows.last.bounding_box()["y"] + 10 < legend["y"] + legend["height"]
+        assert (
+            box_of(page, "#table .scroll")["height"]
+            > 3 * page.locator("#table tbody tr").first.bounding_box()["height"]
+        )
+
+
+def test_the_first_parcel_is_found_by_full_width_digits_with_a_blank_inside(open_page):
+    with open_page("/map") as page:
+        page.locator("#search").fill("ＣＺＧＸ－２０２４ －００１")
+        page.locator("#hits button").first.wait_for()
+        assert page.locator("#hits button").count() == 1
+        page.keyboard.press("Enter")
+        assert page.locator("#panel h2").inner_text().startswith(CONDITIONAL)
+        assert "306.5500亩" in page.locator("#panel .area").inner_text()
+        head = page.locator("#panel .head").inner_text()
+        assert "二类工业用地 100102 · 用地用海分类" in head
+        assert "示例高新区" in head
+
+
+def test_the_map_is_coloured_by_one_assessment_and_tells_outcomes_apart(open_page):
+    shown = {"SWC": ("部分覆盖", "已过有效期"), "HER": ("未覆盖",), "FLD": ("编制/评审中（未批复）",), "SEI": ("免做",)}
+    with open_page("/map#words=zh") as page:
+        before = fills(page)
+        seen: dict[str, str] = {}
+        for code, outcomes in shown.items():
+            page.locator(f'#by input[value="{code}"]').check()
+            found = {
+                row.locator(".zh").inner_text(): row.locator("rect").get_attribute("fill")
+                for row in page.locator("#legend li").all()
+            }
+            seen |= {outcome: found[outcome] for outcome in (*outcomes, "无资料")}
+            seen |= {"已覆盖": fill for words, fill in found.items() if words == "已覆盖 · 承诺/登记备案"}
+        assert len(seen) == 7
+        assert len(set(seen.values())) == 7, seen
+        assert fills(page) != before
+        assert page.locator("#counters b").count() == 4
+
+
+def test_a_zone_applied_for_is_drawn_unlike_the_approved_one(open_page):
+    with open_page("/map") as page:
+        lines = page.locator(".leaflet-lines-pane path").all()
+        assert sorted({line.get_attribute("stroke-dasharray") for line in lines}) == ["14 4 2.5 4", "4 4"]
+
+
+def test_layers_of_others_are_credited_while_they_are_on(open_page):
+    with open_page("/map#words=zh") as page:
+        assert page.locator(".credits").is_hidden()
+        page.get_by_label("河流").first.check()
+        page.locator(".credits").wait_for()
+        assert "Natural Earth" in page.locator(".credits").inner_text()
+        page.get_by_label("河流").first.uncheck()
+        page.locator(".credits").wait_for(state="hidden")
+
+
+@pytest.mark.parametrize("case", ["A", "B", "G", "unsurveyed"])
+def test_the_page_of_a_parcel_opens_with_its_verdict(open_page, served, case):
+    number = CASE[case]
+    status = served.service.record(number)["verdict"]["status"]
+    with open_page(f"/parcels/{number}/map") as page:
+        assert page.locator("#panel h2").inner_text().startswith(number)
+        assert page.locator(f"#panel .verdict.{status}").count() == 1
+        assert parcels_drawn(page) > 1
+        assert "演示数据" in page.locator(".bar .demo").inner_text()
+
+
+def test_the_uncovered_piece_beyond_the_boundary_is_shown_when_its_row_is_chosen(open_page):
+    with open_page(f"/parcels/{CROSSING}/map") as page:
+        assert page.locator(".leaflet-evidence-pane path").count() == 0
+        page.locator('section[data-section="assessments"] details[data-code="SWC"] summary').click()
+        page.locator(".callout").wait_for()
+        assert "38\u2009000.00㎡" in page.locator(".callout").inner_text()
+        piece = page.locator('.leaflet-evidence-pane path[fill="url(#h-evidence)"]').bounding_box()
+        whole = page.locator(".leaflet-chosen-pane path").last.bounding_box()
+        assert piece["width"] / whole["width"] == pytest.approx(0.38, abs=0.03)
+        assert piece["x"] + piece["width"] == pytest.approx(whole["x"] + whole["width"], abs=6)
+        page.locator('section[data-section="constraints"] .row[data-code="ZONE"]').click()
+        assert "开发区范围" in page.locator(".callout").last.inner_text()
+
+
+def test_twelve_square_metres_are_ringed_where_they_lie(open_page):
+    with open_page(f"/parcels/{CASE['D']}/map#row=FARM") as page:
+        page.locator(".callout").wait_for()
+        assert "12.00㎡" in page.locator(".callout").inner_text()
+        rings = page.locator('.leaflet-evidence-pane path[fill="none"]').evaluate_all(
+            "paths => paths.map((path) => path.getBoundingClientRect().width)"
+        )
+        assert max(rings) > 18
+
+
+def test_what_is_downloaded_for_a_conditional_parcel_verifies(open_page, tmp_path):
+    with open_page(f"/parcels/{CONDITIONAL}/map") as page:
+        for words, suffix in (("成果包", ".zip"), ("GeoJSON", ".geojson")):
+            with page.expect_download() as started:
+                page.locator("#panel .foot a[download]", has_text=words).first.click()
+            path = tmp_path / f"taken{suffix}"
+            started.value.save_as(path)
+        assert verify((tmp_path / "taken.zip").read_bytes()).intact
+        collection = json.loads((tmp_path / "taken.geojson").read_text(encoding="utf-8"))
+        assert collection["features"][0]["properties"]["parcel_id"] == CONDITIONAL
+
+
+@pytest.mark.parametrize(("number", "why"), [(CROSSING, "38\u2009000.00㎡位于范围外"), (UNKNOWN, "超出资料覆盖范围")])
+def test_a_refused_package_cannot_be_pressed_and_says_why(open_page, number, why):
+    with open_page(f"/map#p={number}") as page:
+        buttons = page.locator("#panel .foot button:disabled")
+        assert buttons.count() == 3
+        assert page.locator("#panel .foot a[download]").count() == 0
+        assert "不能生成成果包" in buttons.first.get_attribute("title")
+        refused = page.locator("#refused")
+        if refused.get_attribute("open") is None:
+            refused.locator("summary").click()
+        assert why in refused.inner_text()
+
+
+def test_the_documentation_opens(open_page):
+    with open_page("/docs") as page:
+        page.locator(".opblock").first.wait_for()
+        assert page.locator(".opblock").count() > 20
+
+
+def test_one_file_holds_the_whole_map_and_opens_from_disk(open_page, served, tmp_path):
+    path = tmp_path / "地图 map.html"
+    path.write_text(served.service.zone_map(None, single_file=True), encoding="utf-8")
+    assert path.stat().st_size < 5_000_000
+    with open_page(path.as_uri()) as page:
+        assert parcels_drawn(page) == len(served.service.parcels)
+        page.locator("#search").fill(CROSSING)
+        page.keyboard.press("Enter")
+        assert page.locator("#panel .verdict.not_ready").count() == 1
+        assert page.locator("#panel .foot").count() == 0
+
+
+def test_a_page_asked_for_again_comes_at_once(served):
+    served.get("/map").raise_for_status()
+    assert served.get("/map").elapsed.total_seconds() < 2
