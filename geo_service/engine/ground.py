@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from shapely import GEOSException
 from shapely.geometry.base import BaseGeometry
 
+from geo_service import constraints
 from geo_service.errors import CrsMismatch
 from geo_service.model.catalogue import Extent
 from geo_service.model.enums import NoDataReason
 from geo_service.model.layer import Features, Grid, LayerSet, Value
-from geo_service.model.validity import stale_on
+from geo_service.model.validity import is_clear, stale_on
 from geo_service.projection import project_features
 
 # Features are immutable, so their projections may be kept as long as they live.
@@ -95,8 +96,21 @@ class Ground:
         edition = self._layers.editions.get(layer)
         return edition is not None and edition.spec.surveyed_extent is Extent.ZONES
 
-    def surveyed(self, layer: str, window: BaseGeometry) -> BaseGeometry | None:
-        """Return where a layer was surveyed within a window; ``None`` is everywhere."""
+    def surveys(self, layer: str, window: BaseGeometry, as_of: date) -> tuple[int, ...]:
+        """Return the rows that say where a layer was surveyed, of those in force on a date."""
+        features = self.features(layer)
+        if features is None or not (features.spec.class_field and features.spec.surveyed_class):
+            return ()
+        column = features.attributes.get(features.spec.class_field, (None,) * len(features))
+        rows = [int(row) for row in features.tree.query(window) if column[row] == features.spec.surveyed_class]
+        return tuple(
+            row
+            for row in sorted(rows, key=lambda row: (features.ids[row], row))
+            if constraints.stands(values := row_values(features, row), as_of) and is_clear(values.get("status"))
+        )
+
+    def surveyed(self, layer: str, window: BaseGeometry, surveys: tuple[int, ...]) -> BaseGeometry | None:
+        """Return where a layer was surveyed within a window, given its surveys in force; ``None`` is everywhere."""
         features = self.features(layer)
         if features is None:
             return shapely.Polygon()
@@ -109,12 +123,7 @@ class Ground:
             zones = self.features(self._zones_layer)
             return shapely.Polygon() if zones is None else _clipped(zones, zones.tree.query(window), window)
         if spec.surveyed_extent is Extent.FEATURES and spec.class_field and spec.surveyed_class:
-            rows = [
-                row
-                for row in features.tree.query(window)
-                if features.value(row, spec.class_field) == spec.surveyed_class
-            ]
-            return _clipped(features, rows, window)
+            return _clipped(features, surveys, window)
         return shapely.Polygon()
 
     def _place(self, features: Features) -> Features:

@@ -156,20 +156,20 @@ class Judge:
         classes: list[str | None] = [standing.value for standing in standings]
         in_force, waiver = assessments.Standing.IN_FORCE.value, assessments.Standing.WAIVER.value
         bare = assessments.Standing.UNDOCUMENTED_WAIVER.value
-        by_reports = self._site.coverage(layer, rows, classes, (in_force,))
+        by_reports = self._site.coverage(layer, rows, classes, (in_force,), as_of)
         by_waivers: Coverage | None = None
         if waiver in classes:
-            by_waivers = self._site.coverage(layer, rows, classes, (waiver,))
+            by_waivers = self._site.coverage(layer, rows, classes, (waiver,), as_of)
         by_waivers_said: Coverage | None = None
         if bare in classes:
-            by_waivers_said = self._site.coverage(layer, rows, classes, (waiver, bare))
+            by_waivers_said = self._site.coverage(layer, rows, classes, (waiver, bare), as_of)
         by_lasting: Coverage | None = None
         lasting = [scope.covers_sale(as_of, window_days) for scope in scopes]
         if any(cls == in_force and not lasts for cls, lasts in zip(classes, lasting, strict=True)):
             longer = [
                 "lasting" if cls == in_force and lasts else None for cls, lasts in zip(classes, lasting, strict=True)
             ]
-            by_lasting = self._site.coverage(layer, rows, longer, ("lasting",))
+            by_lasting = self._site.coverage(layer, rows, longer, ("lasting",), as_of)
         return assessments.Measured(by_reports, by_lasting, by_waivers, by_waivers_said)
 
     # constraints
@@ -226,9 +226,16 @@ class Judge:
             rows = tuple(row for row in rows if zones.zone_id(features, row) == zone.id)
         for row in rows:
             self.turning.update(constraints.turning_days(row_values(features, row)))
+        # The ground of a survey that is no longer in force is not known by it.
+        surveys = self._site.surveys(rule.layer, as_of)
+        rows = tuple(row for row in rows if row in surveys or not self._is_survey(rule.layer, row))
         if rule.kind is Kind.MATCH:
             coverage = self._site.coverage(
-                rule.layer, rows, [self._match_class(rule.layer, row, as_of) for row in rows], (constraints.SAME,)
+                rule.layer,
+                rows,
+                [self._match_class(rule.layer, row, as_of) for row in rows],
+                (constraints.SAME,),
+                as_of,
             )
             return constraints.Measured(coverage)
         if rule.kind is Kind.CONTAIN:
@@ -241,7 +248,9 @@ class Judge:
         ]
         covering = {cls for cls in classes if cls is not None and cls != constraints.WITHHELD}
         if outer is None or outer.layer is None:
-            return constraints.Measured(self._site.coverage(rule.layer, rows, classes, covering, hard=version.hard))
+            return constraints.Measured(
+                self._site.coverage(rule.layer, rows, classes, covering, as_of, hard=version.hard)
+            )
         return self._outside_only(rule.layer, outer, version, rows, classes, covering, as_of)
 
     def _is_survey(self, layer: str, row: int) -> bool:
@@ -271,17 +280,18 @@ class Judge:
         rest: BaseGeometry = shapely.MultiPolygon()
         if any(constraints.beyond_noise(bands[AS_GIVEN]) for bands in (inside.uncovered, inside.unsurveyed)):
             rest = self._site.without(inside.of(constraints.INSIDE))
-        whole = self._site.coverage(layer, rows, classes, covering, hard=version.hard)
+        whole = self._site.coverage(layer, rows, classes, covering, as_of, hard=version.hard)
         converted_m2 = 0.0
         if inside.covered_m2 > 0:
             converted_m2 = fsum(area.area_m2 for area in whole.classes if area.cls != constraints.WITHHELD)
         if rest.is_empty:
             nothing: BaseGeometry = shapely.MultiPolygon()
             return constraints.Measured(
-                self._site.coverage(layer, (), (), (), hard=version.hard, of=nothing), converted_m2=converted_m2
+                self._site.coverage(layer, (), (), (), as_of, hard=version.hard, of=nothing), converted_m2=converted_m2
             )
         return constraints.Measured(
-            self._site.coverage(layer, rows, classes, covering, hard=version.hard, of=rest), converted_m2=converted_m2
+            self._site.coverage(layer, rows, classes, covering, as_of, hard=version.hard, of=rest),
+            converted_m2=converted_m2,
         )
 
     def _contain_classes(
@@ -289,14 +299,16 @@ class Judge:
     ) -> list[str | None]:
         features = self._site.ground.features(layer)
         return [
-            None if features is None else constraints.contain_class(version, row_values(features, row), as_of)
+            None
+            if features is None or self._is_survey(layer, row)
+            else constraints.contain_class(version, row_values(features, row), as_of)
             for row in rows
         ]
 
     def _inside(self, layer: str, version: ConstraintVersion, rows: tuple[int, ...], as_of: date) -> Coverage:
         """Measure what lies inside a contain-layer; what is only applied for does not count."""
         classes = self._contain_classes(layer, version, rows, as_of)
-        return self._site.coverage(layer, rows, classes, (constraints.INSIDE,), hard=version.hard)
+        return self._site.coverage(layer, rows, classes, (constraints.INSIDE,), as_of, hard=version.hard)
 
     def _contained(
         self, layer: str, version: ConstraintVersion, rows: tuple[int, ...], as_of: date
@@ -306,7 +318,9 @@ class Judge:
         classes = self._contain_classes(layer, version, rows, as_of)
         beyond: Coverage | None = None
         if constraints.PENDING in classes and not coverage.uncovered_geometry.is_empty:
-            beyond = self._site.coverage(layer, rows, classes, (constraints.PENDING,), of=coverage.uncovered_geometry)
+            beyond = self._site.coverage(
+                layer, rows, classes, (constraints.PENDING,), as_of, of=coverage.uncovered_geometry
+            )
         return constraints.Measured(coverage, beyond)
 
     def _distance(self, layer: str, version: ConstraintVersion, as_of: date) -> constraints.Measured:
@@ -319,7 +333,7 @@ class Judge:
             if constraints.avoid_class(version, values, as_of) is not None and not self._is_survey(layer, row):
                 rows.append(row)
         return constraints.Measured(
-            nearest=self._site.nearest(layer, rows, limit), surveyed=self._site.is_surveyed(layer, limit)
+            nearest=self._site.nearest(layer, rows, limit), surveyed=self._site.is_surveyed(layer, as_of, limit)
         )
 
     def _match_class(self, layer: str, row: int, as_of: date) -> str | None:
@@ -328,7 +342,7 @@ class Judge:
         if features is None:
             return None
         values = row_values(features, row)
-        if not constraints.stands(values, as_of):
+        if not constraints.stands(values, as_of) or self._is_survey(layer, row):
             return None
         if values.get("status") == constraints.WITHHELD:
             return constraints.WITHHELD
@@ -400,7 +414,7 @@ class Judge:
                 found = self._site.nearest(rule.layer, enough, version.limit_m)
             found = found or self._site.nearest(rule.layer, rows, version.search_m)
             if found is None:
-                if self._site.is_surveyed(rule.layer):
+                if self._site.is_surveyed(rule.layer, as_of):
                     return readiness.NetworkRead(Network.NONE)
                 return readiness.NetworkRead(Network.NO_DATA, reason=NoDataReason.OUTSIDE_SURVEYED_EXTENT)
         except MeasureFailed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from typing import NoReturn
 
 import shapely
@@ -42,7 +43,8 @@ class Site:
         self.ground = ground
         self._rulebook = rulebook
         self._coverages: dict[Key, Coverage | MeasureFailed] = {}
-        self._surveyed: dict[str, BaseGeometry | None] = {}
+        self._surveys: dict[tuple[str, date], tuple[int, ...]] = {}
+        self._surveyed: dict[tuple[str, tuple[int, ...]], BaseGeometry | None] = {}
         self._rows: dict[tuple[str, float], tuple[int, ...]] = {}
         self._levels: dict[Key, Levels | MeasureFailed] = {}
 
@@ -61,13 +63,19 @@ class Site:
             self._rows[key] = tuple(sorted((int(row) for row in found), key=lambda row: (ids[row], row)))
         return self._rows[key]
 
-    def surveyed(self, layer: str) -> BaseGeometry | None:
-        """Return the surveyed part of the parcel; ``None`` is all of it without further question."""
-        if layer not in self._surveyed:
-            self._surveyed[layer] = self.ground.surveyed(layer, self.geometry)
-        return self._surveyed[layer]
+    def surveys(self, layer: str, as_of: date) -> tuple[int, ...]:
+        """Return the rows that say where a layer was surveyed, of those in force on a date."""
+        if (layer, as_of) not in self._surveys:
+            self._surveys[layer, as_of] = self.ground.surveys(layer, self.geometry, as_of)
+        return self._surveys[layer, as_of]
 
-    def is_surveyed(self, layer: str, within_m: float = 0.0) -> bool:
+    def surveyed(self, layer: str, surveys: tuple[int, ...]) -> BaseGeometry | None:
+        """Return the surveyed part of the parcel; ``None`` is all of it without further question."""
+        if (layer, surveys) not in self._surveyed:
+            self._surveyed[layer, surveys] = self.ground.surveyed(layer, self.geometry, surveys)
+        return self._surveyed[layer, surveys]
+
+    def is_surveyed(self, layer: str, as_of: date, within_m: float = 0.0) -> bool:
         """Tell whether a layer was surveyed all over the parcel, and so far around it, within noise.
 
         Raises
@@ -77,7 +85,7 @@ class Site:
         """
         with _measuring():
             window = shapely.buffer(self.geometry, within_m) if within_m else self.geometry
-            extent = self.ground.surveyed(layer, window) if within_m else self.surveyed(layer)
+            extent = self.ground.surveyed(layer, window, self.ground.surveys(layer, window, as_of))
             if extent is None:
                 return True
             rule = self.noise(self._features(layer), hard=False)
@@ -123,11 +131,12 @@ class Site:
         rows: Sequence[int],
         classes: Sequence[str | None],
         covering: Collection[str],
+        as_of: date,
         *,
         hard: bool = False,
         of: BaseGeometry | None = None,
     ) -> Coverage:
-        """Measure coverage of the parcel, or of a part of it, by some features of a layer.
+        """Measure coverage of the parcel, or of a part of it, by some features of a layer as surveyed on a date.
 
         Raises
         ------
@@ -135,7 +144,9 @@ class Site:
             When GEOS cannot answer.
         """
         whole = self.geometry if of is None else of
-        key = (layer, tuple(rows), tuple(classes), tuple(sorted(covering)), hard, None if of is None else of.wkb)
+        surveys = self.surveys(layer, as_of)
+        part = None if of is None else of.wkb
+        key = (layer, tuple(rows), tuple(classes), tuple(sorted(covering)), surveys, hard, part)
         if key not in self._coverages:
             features = self._features(layer)
             try:
@@ -147,7 +158,7 @@ class Site:
                         rows,
                         classes,
                         covering,
-                        self.surveyed(layer),
+                        self.surveyed(layer, surveys),
                         self.noise(features, hard=hard),
                     )
             except MeasureFailed as error:
