@@ -118,7 +118,7 @@ def verdict(record: Record, forced: bool) -> Json:
     fails, unknown, conditions = (len(_with(record, effect)) for effect in ("not_ready", "undetermined", "condition"))
     counts = Text(
         f"公告前必办 {fails} 项，资料不足 {unknown} 项，条件 {conditions} 项",
-        f"{fails} to do before notice, {unknown} without data, {conditions} conditions",
+        f"{fails} to do before notice, {unknown} without data, {conditions} condition{'' if conditions == 1 else 's'}",
     )
     until = found["valid_until"]
     valid = (
