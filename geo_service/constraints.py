@@ -228,7 +228,6 @@ def _avoid(
         severity = _severity(version, worst.cls)
         own = _words(version, worst.cls)
         outcome = Outcome.REVIEW if _is_review(version, worst.cls) else Outcome.AFFECTED
-        values |= {"features": "、".join(feature.id for feature in worst.features)}
     elif doubt is not None and not open_to_worse:
         outcome, severity = Outcome.REVIEW, doubt
     elif withheld:
@@ -386,7 +385,7 @@ def _distance(
     reason: NoDataReason | None = None
     if near is not None and near.distance_m <= limit:
         outcome = Outcome.AFFECTED
-        values |= {"distance": distance_text(near.distance_m), "features": near.id}
+        values |= {"distance": distance_text(near.distance_m)}
     elif not measured.surveyed:
         outcome, reason = Outcome.NO_DATA, NoDataReason.OUTSIDE_SURVEYED_EXTENT
     else:

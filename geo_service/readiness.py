@@ -224,7 +224,6 @@ def _service_values(
         "limit": distance_text(version.limit_m),
         "search": distance_text(version.search_m),
         "distance": distance_text(near.distance_m) if near else Text("搜索范围内无", "none within the search distance"),
-        "features": near.id if near else "—",
         "unit": version.capacity_unit or "—",
         "demand": grouped(demand, 0) if demand is not None else "—",
         "capacity": grouped(capacity, 0) if capacity is not None else Text("未登记", "not recorded"),

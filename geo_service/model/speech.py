@@ -12,9 +12,10 @@ from geo_service.model.text import Text
 from geo_service.model.units import area_text, share_text
 
 DASH = Text("—", "—")
+# No feature's id among them: texts go to bidders as they are, whatever the secrecy of the layer that was read.
 PLACEHOLDERS = frozenset(
     (
-        "title code share covered uncovered unsurveyed touched touched_share noise noise_width classes features reason "
+        "title code share covered uncovered unsurveyed touched touched_share noise noise_width classes reason "
         "report_no approved_by valid_to window_end days_left types project_type document distance limit search claim "
         "permanent_on due_on handover_on capacity demand unit value standard comparator cut fill level_share tolerance "
         "slope design land_use found use"
