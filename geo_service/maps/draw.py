@@ -132,7 +132,7 @@ def details(leaf: Leaf) -> Json:
     ``ground`` and ``cased`` ask the script for a paler ground and a white casing; ``credit`` is to be read on the map
     while the entry is drawn.
     """
-    shown = [spec for spec in leaf.layer.spec.fields if not spec.private]
+    shown = [spec for spec in leaf.layer.spec.fields if not spec.private and spec.name != "id"]
     features = []
     for row in leaf.rows:
         name, _, properties = leaf.layer.features[row]

@@ -710,7 +710,7 @@
         facts.append(el('dt', {}, say(['数据版次', 'edition'])), el('dd', { text: layer.edition }));
         box.append(el('h3', {}, say(layer.title)), facts);
       }
-      L.popup({ maxWidth: 340 }).setLatLng(event.latlng).setContent(box).openOn(map);
+      L.popup({ minWidth: 260, maxWidth: 340 }).setLatLng(event.latlng).setContent(box).openOn(map);
     }
   }
 
