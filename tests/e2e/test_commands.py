@@ -15,7 +15,7 @@ import pytest
 from geo_service.export.record import record_bytes
 from geo_service.service import Service
 from geo_service.store.workspace import Workspace
-from tests.e2e.commands import ROOT, Ran, run, run_each
+from tests.e2e.commands import ROOT, Ran, run_each
 from tests.e2e.test_bad_input import X, Y, collection, square, state
 
 BOUNDARY = ROOT / "layers/demo/boundary.txt"
@@ -108,17 +108,6 @@ def test_assess_writes_bytes_to_stdout_and_words_to_stderr(
     ]
     assert {json.loads(line)["as_of"] for line in later.out.splitlines()} == {"2027-02-01"}
     assert zone.json["parcel"]["id"] == elsewhere
-
-
-def test_a_damaged_edition_gives_no_answer(demo: Path, tmp_path: Path) -> None:
-    own = shutil.copytree(demo, tmp_path / "own")
-    [edition] = (own / "editions").glob("assessment_scopes@*.parquet")
-    content = edition.read_bytes()
-    edition.chmod(0o644)
-    edition.write_bytes(content[: len(content) // 2])
-    ran = run("assess", "--parcel", "CZGX-2024-001", "--workspace", own, cwd=tmp_path)
-    assert (ran.code, ran.out) == (2, b"")
-    assert "assessment_scopes@" in ran.err and "Traceback" not in ran.err
 
 
 class Tried:
