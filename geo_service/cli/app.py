@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, datetime
 from enum import StrEnum
+from io import BytesIO
 from pathlib import Path
 from typing import Annotated, cast
 from zoneinfo import ZoneInfo
@@ -201,7 +202,7 @@ def register_template(
 ) -> None:
     """写出台账填报模板 / Write the spreadsheet to fill in."""
     content = template(Workspace.open(workspace).rulebook)
-    file.write_bytes(content)
+    _write(file, content)
     say.note(f"模板已写出 / template written: {file}")
 
 
@@ -263,11 +264,13 @@ def assess(
 
 def _write_verdicts(out: Path, done: list[tuple[Verdict, Record]]) -> None:
     if out.suffix == ".jsonl":
-        out.write_bytes(b"".join(record_bytes(body) + b"\n" for _, body in done))
+        _write(out, b"".join(record_bytes(body) + b"\n" for _, body in done))
     elif out.suffix == ".geojson":
-        out.write_bytes(geojson.verdicts(done))
+        _write(out, geojson.verdicts(done))
     elif out.suffix == ".parquet":
-        pq.write_table(verdict_table(done), out)
+        table = BytesIO()
+        pq.write_table(verdict_table(done), table)
+        _write(out, table.getvalue())
     else:
         raise InputError(
             Fault(
@@ -316,11 +319,11 @@ def check(
         verdicts = examine(parcels, LayerSet(), catalogue, rulebook, asked)
         found = list(zip([row for row, _ in boundaries.parcels], verdicts, strict=True))
     records = [record(verdict) for _, verdict in found]
+    for line in say.report_lines(boundaries.report, None):
+        say.note(line)
     if as_json:
         say.out_bytes(geojson.compact(checked(records, boundaries.rejected)))
     else:
-        for line in say.report_lines(boundaries.report, None):
-            say.note(line)
         for (_, verdict), body in zip(found, records, strict=True):
             for line in say.verdict_lines(verdict, body):
                 say.out(line)
@@ -341,7 +344,7 @@ def map_(
     service = _service(workspace)
     for _ in say.progress(service.verdicts(None, _day(as_of, "--as-of")), len(service.parcels), "核查 assessing"):
         pass
-    out.write_text(service.zone_map(_day(as_of, "--as-of"), single_file=True), encoding="utf-8")
+    _write(out, service.zone_map(_day(as_of, "--as-of"), single_file=True).encode())
     say.note(f"地图已写出 / map written: {out}")
 
 
@@ -357,7 +360,7 @@ def export(
     """生成出让前核查成果包 / Make a tender package."""
     service = _service(workspace)
     _, content = service.package(parcels, _day(as_of, "--as-of"), profile, forced=force)
-    out.write_bytes(content)
+    _write(out, content)
     say.note(f"成果包已写出 / package written: {out}（{len(content)} B）")
 
 
@@ -469,6 +472,22 @@ def _run(service: Service, host: str, port: int) -> None:
 
 def _typed(parcel: Parcel, project_type: str | None) -> Parcel:
     return parcel if project_type is None else replace(parcel, project_type=project_type)
+
+
+def _write(out: Path, content: bytes) -> None:
+    try:
+        out.write_bytes(content)
+    except OSError as error:
+        raise InputError(
+            Fault(
+                "file_unwritable",
+                "文件无法写出",
+                "the file cannot be written",
+                next_zh="请核对目录是否存在、是否可写、是否有空间",
+                next_en="see that the folder is there, may be written to and has room",
+                where=str(out),
+            )
+        ) from error
 
 
 def _read(file: Path) -> bytes:
