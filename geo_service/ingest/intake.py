@@ -30,6 +30,8 @@ from geo_service.projection import coincide, crs_of, project
 
 #: A TXT whose area differs from its head line by more than this contradicts itself.
 AREA_CONFLICT_M2, AREA_CONFLICT_SHARE = 1.0, 0.001
+#: Half a unit in the fourth decimal of a hectare, to which head lines are rounded.
+AREA_ROUNDING_M2 = 0.5 + 1e-6
 _WHOLE_FILE = frozenset(
     {"axes_swapped", "wrong_zone", "metres_as_degrees", "degrees_as_metres", "outside_jurisdiction"}
 )
@@ -342,27 +344,31 @@ def _compare_area(table: RawTable, rows: _Rows, position: int, shape: BaseGeomet
         return
     stated_ha, found_ha = stated / M2_PER_HA, shape.area / M2_PER_HA
     difference = shape.area - stated
+    zh = f"面积与表头相差{abs(found_ha - stated_ha):.4f}公顷（表头{stated_ha:.4f}，坐标{found_ha:.4f}）"
+    en = f"the head line says {stated_ha:.4f} ha, the points make {found_ha:.4f} ha"
     if abs(difference) > max(AREA_CONFLICT_M2, AREA_CONFLICT_SHARE * shape.area):
         rows.blame(
             position,
             Fault(
                 "area_conflict",
-                f"面积与表头相差{abs(found_ha - stated_ha):.4f}公顷（表头{stated_ha:.4f}，坐标{found_ha:.4f}）",
-                f"the head line says {stated_ha:.4f} ha, the points make {found_ha:.4f} ha",
+                zh,
+                en,
                 "请核对界址点或表头面积",
                 "check the points or the area of the head line",
                 row=row,
             ),
         )
+    elif abs(difference) > AREA_ROUNDING_M2:
+        table.warnings.append(f"第{row}行{zh}，以坐标为准 / row {row}: {en}; the points hold")
+    else:
+        table.areas_agreed.append(row)
 
 
 def _note_areas(table: RawTable, stored: list[int]) -> None:
-    """Say for how many rows the area that the file states is the one its points make."""
-    stated = [row for row in stored if row in table.areas_declared_m2]
-    if stated:
-        table.notes.append(
-            f"{len(stated)}个地块面积与表头一致 / the areas of {len(stated)} parcels agree with their head lines"
-        )
+    """Say for how many rows the area that the file states is the one its points make, to its last digit."""
+    agreed = len(set(table.areas_agreed) & set(stored))
+    if agreed:
+        table.notes.append(f"{agreed}个地块面积与表头一致 / the areas of {agreed} parcels agree with their head lines")
 
 
 def _ids(job: Job, table: RawTable, mapping: dict[str, str], rows: _Rows) -> dict[int, str]:

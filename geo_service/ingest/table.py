@@ -65,6 +65,7 @@ class RawTable:
     notes: list[str] = field(default_factory=list)
     point_names: dict[int, tuple[str, ...]] = field(default_factory=dict)
     areas_declared_m2: dict[int, float] = field(default_factory=dict)
+    areas_agreed: list[int] = field(default_factory=list)
     truncated_names: bool = False
 
 

@@ -52,6 +52,7 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ran]:
     (folder / "swapped.txt").write_bytes(_gbk(re.sub(r"(?m)^(J\d+,\d+),([\d.]+),([\d.]+)$", r"\1,\3,\2", EXAMPLE)))
     (folder / "distinct.txt").write_bytes(_gbk(EXAMPLE.replace("10,20.4367", "8,20.4367")))
     (folder / "wrong_area.txt").write_bytes(_gbk(EXAMPLE.replace("10,20.4367", "10,22.0437")))
+    (folder / "other_area.txt").write_bytes(_gbk(EXAMPLE.replace("10,20.4367", "10,20.4379")))
     files = {"as written": BOUNDARY, **{file.stem: file for file in sorted(folder.glob("*.txt"))}}
     commands = [["check", file] for file in files.values()] + [["check", BOUNDARY, "--json"]]
     return dict(zip([*files, "json"], run_each(*commands, cwd=folder), strict=True))
@@ -107,3 +108,8 @@ def test_a_count_of_distinct_points_is_a_warning(checked: dict[str, Ran]) -> Non
 def test_what_nothing_is_known_of_is_no_pass(checked: dict[str, Ran]) -> None:
     assert checked["as written"].code == 1
     assert "undetermined" in checked["as written"].text
+
+
+def test_a_head_line_that_differs_within_the_tolerance_is_read_and_said(checked: dict[str, Ran]) -> None:
+    assert "面积与表头相差0.0012公顷（表头20.4379，坐标20.4367），以坐标为准" in checked["other_area"].err
+    assert "1个地块面积与表头一致" in checked["other_area"].err
