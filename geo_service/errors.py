@@ -69,6 +69,19 @@ class Fault:
         return f"{where}{row}{name}{self.zh} / {self.en}{value} [{self.code}]{step}"
 
 
+def too_complex(row: int | None, value: str | None = None) -> Fault:
+    """Say that a geometry would take too long to check."""
+    return Fault(
+        "geometry_too_complex",
+        "图形过于复杂，无法在限定时间内检查",
+        "the geometry is too complex to be checked in time",
+        "请简化图形或拆分后再提交",
+        "simplify the geometry or split it",
+        row=row,
+        value=value,
+    )
+
+
 class GeoServiceError(Exception):
     """Root of the tree."""
 

@@ -5,8 +5,10 @@ The command line and the API both stand on this, so that they give the same byte
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -16,10 +18,10 @@ from typing import TypeVar
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from geo_service import ingest
+from geo_service import checking, ingest
 from geo_service.engine import examine
 from geo_service.engine.ground import Ground
-from geo_service.errors import Fault, InputError
+from geo_service.errors import GeoServiceError
 from geo_service.export import geojson, package
 from geo_service.export.profile import Profile, public_record
 from geo_service.export.record import Record, record, record_bytes
@@ -40,6 +42,9 @@ KEPT_VERDICTS = 20_000
 KEPT_BODIES = 2_000
 Key = tuple[str, date, str | None]
 Kept = TypeVar("Kept", Verdict, Record, bytes)
+#: Of an answer that nobody reads.
+_ANY_DAY = date(2100, 1, 1)
+_LOG = logging.getLogger("geo_service.service")
 WITHHELD = (Secrecy.CONFIDENTIAL, Secrecy.SECRET)
 
 
@@ -215,39 +220,46 @@ class Service:
         chosen: date | None,
         project_type: str | None = None,
         zone: str | None = None,
-    ) -> list[tuple[int, Verdict]]:
-        """Examine boundaries from outside; nothing is stored.
+    ) -> checking.Measured:
+        """Examine boundaries from outside in a process that can be killed; nothing is stored.
+
+        Returns
+        -------
+        Measured
+            Records, and all rows that were rejected, when they were read or when they were measured.
 
         Raises
         ------
         InputError
             When ``zone`` is no zone of the workspace.
         """
-        snapshot = self.snapshot()
-        if zone is not None:
-            self._check_zone(zone, snapshot.layers)
-        rows = [row for row, _ in boundaries.parcels]
-        parcels = [parcel for _, parcel in boundaries.parcels]
-        found = snapshot.examine(parcels, self.as_of(chosen), project_type, zone)
-        return list(zip(rows, found, strict=True))
+        found = checking.measure(
+            self.workspace.directory,
+            self.rulebook.sha256,
+            boundaries.parcels,
+            self.as_of(chosen),
+            project_type=project_type,
+            zone=zone,
+        )
+        return found.with_unread(boundaries.rejected)
 
-    def _check_zone(self, zone: str, layers: LayerSet) -> None:
-        features = layers.features(self.rulebook.zones_layer)
-        known: set[str] = set()
-        if features is not None:
-            known = set(features.ids) | {str(value) for value in features.attributes.get("zone", ()) if value}
-        if zone not in known:
-            listed = "、".join(sorted(known)) or "—"
-            raise InputError(
-                Fault(
-                    "zone_unknown",
-                    f"没有该开发区；已有：{listed}",
-                    f"no such zone; there are: {listed}",
-                    next_zh=f"核对开发区编号，或先导入 {self.rulebook.zones_layer} 图层",
-                    next_en=f"look at the zone's id, or import the layer {self.rulebook.zones_layer} first",
-                    value=zone[:200],
-                )
+    def warm_up(self) -> None:
+        """Read what is published, and check one parcel, so that the first who asks does not wait for what starts."""
+        with ThreadPoolExecutor(2) as pool:
+            starting = (
+                pool.submit(ingest.warm_up),
+                pool.submit(checking.warm_up, self.workspace.directory, self.rulebook.sha256),
             )
+            try:
+                first = next(iter(self.parcels.values()), None)
+                for one in starting:
+                    one.result()
+                if first is not None:
+                    body = shapely.to_geojson(lon_lat(first.geometry, first.crs)).encode()
+                    self.check(self.read_geojson(body, None), _ANY_DAY)
+            except GeoServiceError:
+                # Whoever asks is told, in words that are meant for them.
+                _LOG.exception("the service could not be warmed up")
 
     def edition(self, name: str) -> EditionRow:
         """Return an imported edition with its import report, published or not.

@@ -275,19 +275,29 @@ class Workers:
                 worker.close()
 
 
-def limit(memory_bytes: int) -> None:
-    """Bound this process's address space and file size, where the system can."""
+def limit(memory_bytes: int | None) -> None:
+    """Bound this process's address space (``None``: no longer) and file size, where the system can."""
     try:
         import resource
     except ImportError:
         return
     for what, amount in (
-        (resource.RLIMIT_AS, memory_bytes),
+        (resource.RLIMIT_AS, resource.RLIM_INFINITY if memory_bytes is None else memory_bytes),
         (resource.RLIMIT_FSIZE, FILE_BYTES),
         (resource.RLIMIT_CORE, 0),
     ):
         _, hard = resource.getrlimit(what)
-        resource.setrlimit(what, (amount if hard == resource.RLIM_INFINITY else min(amount, hard), hard))
+        known = [bound for bound in (amount, hard) if bound != resource.RLIM_INFINITY]
+        resource.setrlimit(what, (min(known, default=resource.RLIM_INFINITY), hard))
+
+
+def address_space() -> int | None:
+    """Bytes of address space that this process takes; ``None`` where the system does not tell."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return None
 
 
 def serve(answers: Callable[[Any], Iterable[object]]) -> None:

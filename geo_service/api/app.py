@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -10,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
-from geo_service import __version__, ingest
+from geo_service import __version__
 from geo_service.api import errors
 from geo_service.api.collections import Shelf
 from geo_service.api.guard import JSON_BYTES, UPLOAD_BYTES, Guard
@@ -33,8 +34,9 @@ GZIP_FROM_BYTES = 1000
 
 
 @asynccontextmanager
-async def _life(_: FastAPI) -> AsyncIterator[None]:
-    await run_in_threadpool(ingest.warm_up)
+async def _life(app: FastAPI) -> AsyncIterator[None]:
+    app.state.checks = asyncio.Semaphore(check.CHECKS)
+    await run_in_threadpool(app.state.service.warm_up)
     yield
 
 

@@ -37,12 +37,13 @@ STATUS: dict[type[GeoServiceError], int] = {
     WorkspaceError: 503,
 }
 
-#: Faults that are no matter of meaning but of form.
+#: Faults that are no matter of meaning but of form, or ours.
 STATUS_OF_FAULT = {
     "bad_json": 400,
     "duplicate_key": 400,
     "empty_file": 400,
     "encoding": 400,
+    "measuring_failed": 503,
     "too_deep": 400,
     "dwg_unsupported": 415,
     "unsupported_format": 415,

@@ -80,7 +80,7 @@ _SCHEMAS: dict[str, Any] = {
     },
     "Checked": {
         "type": "object",
-        "required": ["records", "rejected"],
+        "required": ["records", "rejected", "report"],
         "properties": {
             "records": {"type": "array", "items": {"$ref": f"#/components/schemas/{RECORD}"}},
             "rejected": {
@@ -98,10 +98,48 @@ _SCHEMAS: dict[str, Any] = {
                     },
                 },
             },
+            "report": {"$ref": "#/components/schemas/ReadingReport"},
+        },
+    },
+    "ReadingReport": {
+        "type": "object",
+        "description": "文件如何读取、修复了什么 / how the file was read and what was mended in it",
+        "required": [
+            "driver",
+            "crs",
+            "crs_how",
+            "encoding",
+            "encoding_how",
+            "read",
+            "stored",
+            "repairs",
+            "warnings",
+            "notes",
+        ],
+        "properties": {
+            **{name: {"type": "string"} for name in ("driver", "crs", "crs_how", "encoding", "encoding_how")},
+            **{name: {"type": "integer"} for name in ("read", "stored")},
+            "repairs": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["row", "id", "rule", "zh", "en", "area_change_m2"],
+                    "properties": {
+                        "row": {"type": "integer", "nullable": True},
+                        "id": {"type": "string", "nullable": True},
+                        **{name: {"type": "string"} for name in ("rule", "zh", "en")},
+                        "area_change_m2": {"type": "number"},
+                    },
+                },
+            },
+            **{name: {"type": "array", "items": {"type": "string"}} for name in ("warnings", "notes")},
         },
     },
     "RecordOrChecked": {
-        "description": "Geometry 或 Feature：一条记录；其余：records 与 rejected / one record, or records and rejected",
+        "description": (
+            "Geometry 或 Feature：一条记录；其余：records、rejected 与 report"
+            " / one record, or records, rejected and report"
+        ),
         "oneOf": [{"$ref": f"#/components/schemas/{RECORD}"}, {"$ref": "#/components/schemas/Checked"}],
     },
     "GeoJSON": {

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import sys
 import traceback
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import date, datetime
 from enum import StrEnum
 from io import BytesIO
 from pathlib import Path
+from threading import Thread
 from typing import Annotated, cast
 from zoneinfo import ZoneInfo
 
@@ -18,11 +20,10 @@ import pyarrow.parquet as pq
 import typer
 import uvicorn
 
-from geo_service import ingest
+from geo_service import checking, ingest
 from geo_service.api.app import create_app
 from geo_service.cli import say
 from geo_service.cli.demo import seed
-from geo_service.engine import examine
 from geo_service.errors import (
     Fault,
     GeoServiceError,
@@ -34,11 +35,10 @@ from geo_service.errors import (
 from geo_service.export import geojson, package
 from geo_service.export.checked import checked
 from geo_service.export.profile import Profile
-from geo_service.export.record import Record, record, record_bytes
+from geo_service.export.record import Record, record_bytes
 from geo_service.export.table import verdict_table
 from geo_service.model.finding import Verdict
-from geo_service.model.layer import LayerSet
-from geo_service.model.parcel import AsOf, Parcel
+from geo_service.model.parcel import AsOf
 from geo_service.model.rulebook import Rulebook
 from geo_service.service import Service
 from geo_service.store.definitions import bundled, load_catalogue, load_rulebook
@@ -299,11 +299,15 @@ def check(
     place = workspace or DEFAULT_WORKSPACE
     if workspace is not None or (place / FILE).exists():
         service = _service(place)
+        warming = _meanwhile(lambda: checking.warm_up(place, service.rulebook.sha256))
         boundaries = service.read_boundaries(file, file.name, crs)
+        warming.join()
         found = service.check(boundaries, chosen, project_type, zone)
     else:
         say.note("没有工作区：未导入任何图层 / no workspace: no layer is imported")
         catalogue, rulebook = load_catalogue(bundled()[0]), load_rulebook(bundled()[1])
+        asked = AsOf(chosen, _civil_today(rulebook))
+        warming = _meanwhile(lambda: checking.warm_up(None, rulebook.sha256))
         boundaries = ingest.read_boundaries(
             file,
             file.name,
@@ -314,24 +318,24 @@ def check(
         )
         if zone is not None:
             raise NotFound(f"没有工作区，也就没有开发区 {zone} / no workspace, hence no zone {zone}")
-        asked = AsOf(chosen, _civil_today(rulebook))
-        parcels = [_typed(parcel, project_type) for _, parcel in boundaries.parcels]
-        verdicts = examine(parcels, LayerSet(), catalogue, rulebook, asked)
-        found = list(zip([row for row, _ in boundaries.parcels], verdicts, strict=True))
-    records = [record(verdict) for _, verdict in found]
+        warming.join()
+        measured = checking.measure(None, rulebook.sha256, boundaries.parcels, asked, project_type=project_type)
+        found = measured.with_unread(boundaries.rejected)
     for line in say.report_lines(boundaries.report, None):
         say.note(line)
+    records = [json.loads(content) for _, content in found.records]
     if as_json:
-        say.out_bytes(geojson.compact(checked(records, boundaries.rejected)))
+        say.out_bytes(checked([content for _, content in found.records], found.rejected, boundaries.report))
     else:
-        for (_, verdict), body in zip(found, records, strict=True):
-            for line in say.verdict_lines(verdict, body):
+        parcels = dict(boundaries.parcels)
+        for (row, _), body in zip(found.records, records, strict=True):
+            for line in say.verdict_lines(body, parcels[row].repairs):
                 say.out(line)
-    say.fault_lines(boundaries.rejected)
+    say.fault_lines(found.rejected)
     if not records:
         raise typer.Exit(2)
     positive = all(body["verdict"]["status"] in ("ready", "conditional") for body in records)
-    raise typer.Exit(0 if positive and not boundaries.rejected else 1)
+    raise typer.Exit(0 if positive and not found.rejected else 1)
 
 
 @app.command("map")
@@ -470,8 +474,16 @@ def _run(service: Service, host: str, port: int) -> None:
     uvicorn.run(create_app(service), host=host, port=port, log_level="warning")
 
 
-def _typed(parcel: Parcel, project_type: str | None) -> Parcel:
-    return parcel if project_type is None else replace(parcel, project_type=project_type)
+def _meanwhile(start: Callable[[], None]) -> Thread:
+    """Start something that will be needed; what is wrong with it comes up when it is needed."""
+
+    def run() -> None:
+        with suppress(GeoServiceError):
+            start()
+
+    thread = Thread(target=run, daemon=True)
+    thread.start()
+    return thread
 
 
 def _write(out: Path, content: bytes) -> None:

@@ -11,9 +11,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from geo_service.errors import Fault
 from geo_service.export.record import Record
-from geo_service.model.finding import Verdict
+from geo_service.model.parcel import Repair
 from geo_service.model.report import ImportReport
-from geo_service.model.units import M2_PER_HA, area_text, grouped, mu
+from geo_service.model.units import M2_PER_HA, area_text, grouped
 from geo_service.projection import central_meridian
 
 STATUS = {
@@ -65,17 +65,17 @@ def progress(items: Iterable[T], total: int, title: str) -> Iterator[T]:
         yield from bar.track(items, total=total, description=title)
 
 
-def verdict_lines(verdict: Verdict, body: Record) -> Iterator[str]:
+def verdict_lines(body: Record, repairs: Iterable[Repair]) -> Iterator[str]:
     """Write a verdict for a terminal."""
     parcel = body["parcel"]
     name = f" {parcel['name']}" if parcel["name"] else ""
     yield f"{parcel['id']}{name} · {STATUS[body['verdict']['status']]}"
     yield (
-        f"  面积 area {area_text(verdict.area_m2)} = {grouped(verdict.area_m2 / M2_PER_HA, 4)}公顷 ha"
-        f" = {grouped(mu(verdict.area_m2), 4)}亩 mu；椭球面积 ellipsoidal {area_text(verdict.ellipsoidal_area_m2)}"
+        f"  面积 area {area_text(parcel['area_m2'])} = {grouped(parcel['area_m2'] / M2_PER_HA, 4)}公顷 ha"
+        f" = {grouped(parcel['area_mu'], 4)}亩 mu；椭球面积 ellipsoidal {area_text(parcel['ellipsoidal_area_m2'])}"
     )
-    yield f"  坐标系 CRS {parcel['crs']}{_meridian(verdict.crs)} · 核查基准日 as of {body['as_of']}"
-    for repair in verdict.parcel.repairs:
+    yield f"  坐标系 CRS {parcel['crs']}{_meridian(parcel['crs'])} · 核查基准日 as of {body['as_of']}"
+    for repair in repairs:
         yield f"  修复 repaired: {repair.zh} / {repair.en}"
     until = body["verdict"]["valid_until"]
     if until:

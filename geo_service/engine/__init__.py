@@ -4,6 +4,6 @@
 law conclude (`judging`), and looks ahead to the day on which the status changes (`outlook`).
 """
 
-from geo_service.engine.examining import examine
+from geo_service.engine.examining import examine, prepare
 
-__all__ = ["examine"]
+__all__ = ["examine", "prepare"]

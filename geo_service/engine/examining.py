@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
+
+import shapely
 
 from geo_service import __version__
 from geo_service.engine import zones
 from geo_service.engine.ground import Ground
 from geo_service.engine.judging import Findings, Judge
 from geo_service.engine.site import Site
-from geo_service.errors import Fault, InputError, MeasureFailed
+from geo_service.errors import Fault, InputError, MeasureFailed, TooComplex, too_complex
 from geo_service.model.catalogue import Catalogue
 from geo_service.model.enums import Status
 from geo_service.model.evidence import DOUBLED, HALVED
@@ -21,6 +24,8 @@ from geo_service.model.parcel import AsOf, Parcel
 from geo_service.model.rulebook import Rule, Rulebook
 from geo_service.projection import ellipsoidal_area_m2, lon_lat, project, working_crs
 
+#: Validity looks years ahead, and the calendar of dates ends with the year 9999.
+LAST_DAY = date(9000, 1, 1)
 ENGINE = f"geo-service {__version__}"
 
 
@@ -32,6 +37,7 @@ def examine(
     as_of: AsOf,
     *,
     zone: str | None = None,
+    max_crossings: int | None = None,
 ) -> Iterator[Verdict]:
     """Examine parcels against layers and rules.
 
@@ -45,6 +51,8 @@ def examine(
         The date asked about; moves law and validity, not knowledge.
     zone : str, optional
         Zone by which all are judged, whatever they declare.
+    max_crossings : int, optional
+        How often a parcel's boundary may cross the features that it meets; for boundaries from outside.
 
     Yields
     ------
@@ -54,11 +62,32 @@ def examine(
     Raises
     ------
     InputError
-        When no rule was in force on the date, or a zone asks for something the rulebook does not know.
+        When no rule was in force on the date, it is too late, or a zone asks for what the rulebook does not know.
+    TooComplex
+        When a boundary crosses features more often than allowed.
     """
     grounds: dict[str, Ground] = {}
     for parcel in parcels:
-        yield _examine(parcel, layers, catalogue, rulebook, as_of.of(parcel), zone, grounds)
+        yield _examine(parcel, layers, catalogue, rulebook, as_of.of(parcel), zone, max_crossings, grounds)
+
+
+def prepare(
+    parcels: Iterable[Parcel], layers: LayerSet, rulebook: Rulebook, as_of: AsOf, *, zone: str | None = None
+) -> None:
+    """Bring the layers to where parcels will be measured, which takes longer the first time than measuring them.
+
+    Only the boxes around the parcels are looked at, so that no boundary can make this slow.
+    """
+    grounds: dict[str, Ground] = {}
+    for parcel in parcels:
+        box = replace(parcel, geometry=shapely.box(*parcel.geometry.bounds))
+        crs = _working_crs(box, layers, rulebook, as_of.of(parcel), zone, grounds)
+        ground = grounds.setdefault(crs, Ground(layers, crs, rulebook.zones_layer))
+        for layer in layers.editions:
+            features = ground.features(layer)
+            if features is not None:
+                # An index is made when it is first asked for.
+                features.tree  # noqa: B018
 
 
 def _examine(
@@ -68,13 +97,19 @@ def _examine(
     rulebook: Rulebook,
     as_of: date,
     zone: str | None,
+    max_crossings: int | None,
     grounds: dict[str, Ground],
 ) -> Verdict:
     _check_date(rulebook, as_of)
     crs = _working_crs(parcel, layers, rulebook, as_of, zone, grounds)
     ground = grounds.setdefault(crs, Ground(layers, crs, rulebook.zones_layer))
     geometry = project(parcel.geometry, parcel.crs, crs)
-    judge = Judge(Site(parcel, geometry, ground, rulebook), layers, catalogue, rulebook, zone)
+    site = Site(parcel, geometry, ground, rulebook)
+    if max_crossings is not None:
+        names = [name for name in layers.editions if name != rulebook.parcels_layer]
+        if site.crossings(names, max_crossings) > max_crossings:
+            raise TooComplex(too_complex(None, f"> {max_crossings} crossings"))
+    judge = Judge(site, layers, catalogue, rulebook, zone)
     findings = judge.judge(as_of)
     read = _read(judge, layers, parcel, rulebook)
     status = findings.decision.status
@@ -104,6 +139,17 @@ def _examine(
 
 
 def _check_date(rulebook: Rulebook, as_of: date) -> None:
+    if as_of > LAST_DAY:
+        raise InputError(
+            Fault(
+                "date_too_late",
+                f"核查基准日不能晚于 {LAST_DAY.isoformat()}",
+                f"the date asked about cannot be later than {LAST_DAY.isoformat()}",
+                next_zh="请核对年份",
+                next_en="look at the year",
+                value=as_of.isoformat(),
+            )
+        )
     if all(rule.on(as_of) is None for rule in rulebook.assessments.values()):
         raise InputError(
             Fault(

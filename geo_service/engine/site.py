@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from typing import NoReturn
@@ -62,6 +62,16 @@ class Site:
             ids = () if features is None else features.ids
             self._rows[key] = tuple(sorted((int(row) for row in found), key=lambda row: (ids[row], row)))
         return self._rows[key]
+
+    def crossings(self, layers: Iterable[str], most: int) -> int:
+        """Count how often the boundary crosses features, up to where there are more than ``most``."""
+        met = [
+            geometry
+            for layer in layers
+            if (features := self.ground.features(layer)) is not None
+            for geometry in features.geometries[list(self.rows(layer))]
+        ]
+        return overlay.crossings_between(self.geometry, met, most) if met else 0
 
     def surveys(self, layer: str, as_of: date) -> tuple[int, ...]:
         """Return the rows that say where a layer was surveyed, of those in force on a date."""

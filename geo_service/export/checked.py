@@ -1,4 +1,4 @@
-"""The answer to a check of boundaries from outside: records and rejected rows, in the order of the file."""
+"""The answer to a check of boundaries from outside: records and rejected rows in order, and how they were read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from geo_service.errors import Fault
-from geo_service.export.record import Record
+from geo_service.export.geojson import compact
+from geo_service.model.report import ImportReport
 
 
 def fault_json(fault: Fault) -> dict[str, Any]:
@@ -22,6 +23,36 @@ def fault_json(fault: Fault) -> dict[str, Any]:
     }
 
 
-def checked(records: Sequence[Record], rejected: Sequence[Fault]) -> dict[str, Any]:
-    """Put records and rejected rows side by side."""
-    return {"records": list(records), "rejected": [fault_json(fault) for fault in rejected]}
+def report_json(report: ImportReport) -> dict[str, Any]:
+    """Write how a file was read: what it was taken for, and what was mended in it."""
+    return {
+        "driver": report.driver,
+        "crs": report.crs,
+        "crs_how": report.crs_how,
+        "encoding": report.encoding,
+        "encoding_how": report.encoding_how,
+        "read": report.read,
+        "stored": report.stored,
+        "repairs": [
+            {
+                "row": repair.row,
+                "id": repair.id,
+                "rule": repair.rule,
+                "zh": repair.zh,
+                "en": repair.en,
+                "area_change_m2": repair.area_change_m2,
+            }
+            for repair in report.repairs
+        ],
+        "warnings": list(report.warnings),
+        "notes": list(report.notes),
+    }
+
+
+def checked(records: Sequence[bytes], rejected: Sequence[Fault], report: ImportReport) -> bytes:
+    """Put records, as their canonical bytes, and rejected rows side by side, with how they were read."""
+    return b'{"records":[%b],"rejected":%b,"report":%b}' % (
+        b",".join(records),
+        compact([fault_json(fault) for fault in rejected]),
+        compact(report_json(report)),
+    )

@@ -5,8 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator
 
-from geo_service.errors import Fault, GeoServiceError, InputError, TooComplex
-from geo_service.ingest.gate import too_complex
+from geo_service.errors import Fault, GeoServiceError, InputError, TooComplex, too_complex
 from geo_service.ingest.intake import run
 from geo_service.ingest.job import GridResult, Job, VectorResult
 from geo_service.worker import limit, serve

@@ -16,10 +16,11 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from geo_service.errors import Fault
+from geo_service.errors import Fault, too_complex
 from geo_service.model.catalogue import GeometryKind
 from geo_service.model.parcel import Repair
 from geo_service.model.rulebook import Jurisdiction
+from geo_service.overlay import crossing
 from geo_service.projection import LON_LAT, crs_of, transformer, working_crs
 
 MAX_VERTICES = 100_000
@@ -47,10 +48,6 @@ class Crossings:
     first: tuple[int, int] | None
 
 
-def _turn(a: Points, b: Points, c: Points) -> NDArray[np.float64]:
-    return np.asarray((b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0]))
-
-
 def crossings(geometry: BaseGeometry) -> Crossings:
     """Count proper crossings and collinear overlaps of the edges of a geometry, and stop early.
 
@@ -75,16 +72,7 @@ def crossings(geometry: BaseGeometry) -> Crossings:
         asked, other = tree.query(shapely.linestrings(np.stack([start[part], end[part]], axis=1)))
         one = part[asked]
         one, other = one[one < other], other[one < other]
-        a, b, c, d = start[one], end[one], start[other], end[other]
-        abc, abd, cda, cdb = _turn(a, b, c), _turn(a, b, d), _turn(c, d, a), _turn(c, d, b)
-        proper = (abc * abd < 0) & (cda * cdb < 0)
-        flat = (abc == 0) & (abd == 0)
-        if flat.any():
-            along = b - a
-            length = (along**2).sum(axis=1)
-            reach = np.sort(np.stack([((c - a) * along).sum(axis=1), ((d - a) * along).sum(axis=1)]), axis=0)
-            flat &= (np.minimum(reach[1], length) - np.maximum(reach[0], 0)) > 0
-        hits = proper | flat
+        hits = crossing(start[one], end[one], start[other], end[other])
         count += int(hits.sum())
         if first is None and hits.any():
             hit = int(np.argmax(hits))
@@ -125,19 +113,6 @@ def areas_m2(geometries: Sequence[BaseGeometry], crs: str, jurisdiction: Jurisdi
 
 def _fault(code: str, zh: str, en: str, row: int, value: str | None = None) -> Fault:
     return Fault(code, zh, en, "请勘测单位修正后重新提交", "ask the surveyor to correct it", row=row, value=value)
-
-
-def too_complex(row: int | None, value: str | None = None) -> Fault:
-    """A geometry that would take too long to check."""
-    return Fault(
-        "geometry_too_complex",
-        "图形过于复杂，无法在限定时间内检查",
-        "the geometry is too complex to be checked in time",
-        "请简化图形或拆分后再提交",
-        "simplify the geometry or split it",
-        row=row,
-        value=value,
-    )
 
 
 def refused(geometry: BaseGeometry | None, kind: GeometryKind, row: int) -> Fault | None:

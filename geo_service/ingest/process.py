@@ -9,9 +9,8 @@ import pickle
 import subprocess
 from functools import cache
 
-from geo_service.errors import Fault, GeoServiceError, InputError, TooComplex
+from geo_service.errors import Fault, GeoServiceError, InputError, TooComplex, too_complex
 from geo_service.ingest.drivers import ENVIRONMENT
-from geo_service.ingest.gate import too_complex
 from geo_service.ingest.job import GridResult, Job, Purpose, VectorResult
 from geo_service.worker import ERRORS, START_LIMIT_S, Workers, command, environment, opened
 

@@ -11,8 +11,20 @@ what a boundary drawn twice leaves behind; ``noise`` tells thin pieces that coun
 """
 
 from geo_service.overlay.coverage import coverage, shared_m2
+from geo_service.overlay.crossings import crossing, crossings_between
 from geo_service.overlay.levels import design_from_grid, levels
 from geo_service.overlay.nearest import nearest
 from geo_service.overlay.noise import NoiseRule, bands, pieces
 
-__all__ = ["NoiseRule", "bands", "coverage", "design_from_grid", "levels", "nearest", "pieces", "shared_m2"]
+__all__ = [
+    "NoiseRule",
+    "bands",
+    "coverage",
+    "crossing",
+    "crossings_between",
+    "design_from_grid",
+    "levels",
+    "nearest",
+    "pieces",
+    "shared_m2",
+]

@@ -166,3 +166,9 @@ def test_a_found_parcel_links_to_its_record(served):
 
 def test_an_odd_id_is_answered_like_any_other(served):
     assert served.get(path_of(ODD)).json()["parcel"]["name"] == "<script>alert(1)</script>"
+
+
+def test_a_date_at_the_end_of_the_calendar_is_refused_and_not_a_failure(served):
+    answer = served.get("/parcels/P/assessment", params={"as_of": "9999-12-31"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "date_too_late")
+    assert served.get("/parcels/P/assessment", params={"as_of": "8999-12-31"}).status_code == 200

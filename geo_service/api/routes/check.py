@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, BinaryIO
 
 from fastapi import APIRouter, Depends, Query, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from geo_service.api.answers import json_answer
 from geo_service.api.errors import Problem, problem_of
 from geo_service.api.guard import MULTIPART
 from geo_service.api.links import JSON
@@ -22,12 +24,17 @@ from geo_service.api.openapi import answers
 from geo_service.api.parameters import AsOfDay, OnlyKnown, ProjectType, Services
 from geo_service.errors import Fault, InputError
 from geo_service.export.checked import checked, fault_json
-from geo_service.export.record import record, record_bytes
+from geo_service.ingest import Boundaries
 from geo_service.model.text import Text
 from geo_service.service import Service
+from geo_service.worker import SLOTS
 
 router = APIRouter(tags=["核查 / check"], dependencies=[OnlyKnown], default_response_class=Response)
 FIELD = "file"
+#: Checks at once; more wait here, where they take no thread from the other routes.
+CHECKS = 2 * SLOTS
+WAIT_S = 20.0
+RETRY_S = 5
 JSON_KINDS = ("application/json", "application/geo+json", "application/vnd.geo+json")
 
 
@@ -101,10 +108,11 @@ def _plain_name(name: str) -> str:
 @router.post(
     "/check",
     summary="核查界址 / check boundaries",
-    responses=answers({JSON: "RecordOrChecked"}, 408, 413, 415, 422),
+    responses=answers({JSON: "RecordOrChecked"}, 408, 413, 415, 422, 503),
     openapi_extra={"requestBody": BODY},
 )
-def check(
+async def check(
+    request: Request,
     service: Services,
     posted: Annotated[Posted, Depends(_posted)],
     as_of: AsOfDay = None,
@@ -122,26 +130,43 @@ def check(
 ) -> Response:
     """核查一个或多个界址，不入库.
 
-    Geometry 或 Feature 返回一条记录；FeatureCollection 或上传文件返回 records 与 rejected。
+    Geometry 或 Feature 返回一条记录；FeatureCollection 或上传文件返回 records、rejected 与 report（读取与修复情况）。
 
     Check boundaries, storing nothing. A Geometry or Feature gives one record; a FeatureCollection or an upload gives
-    ``records`` and ``rejected``, in the order of the file.
+    ``records`` and ``rejected``, in the order of the file, and ``report``: how it was read and what was mended.
     """
+
+    def answer() -> Response:
+        return _answer(service, posted, as_of, project_type, zone, crs)
+
+    places: asyncio.Semaphore = request.app.state.checks
+    try:
+        await asyncio.wait_for(places.acquire(), WAIT_S)
+    except TimeoutError:
+        raise _busy() from None
+    try:
+        return await run_in_threadpool(answer)
+    finally:
+        places.release()
+
+
+def _answer(
+    service: Service, posted: Posted, as_of: date | None, project_type: str | None, zone: str | None, crs: str | None
+) -> Response:
     if posted.file is None:
         boundaries = service.read_geojson(posted.body, crs)
         single = json.loads(posted.body.removeprefix(b"\xef\xbb\xbf"))["type"] != "FeatureCollection"
     else:
         boundaries = _read_file(service, posted.file, posted.name, crs)
         single = False
-    records = [record(found) for _, found in service.check(boundaries, as_of, project_type, zone)]
+    found = service.check(boundaries, as_of, project_type, zone)
+    records = [content for _, content in found.records]
     if not records:
-        raise _nothing(boundaries.rejected)
-    if single:
-        return Response(record_bytes(records[0]), media_type=JSON)
-    return json_answer(checked(records, boundaries.rejected))
+        raise _nothing(found.rejected)
+    return Response(records[0] if single else checked(records, found.rejected, boundaries.report), media_type=JSON)
 
 
-def _read_file(service: Service, file: BinaryIO, name: str, crs: str | None) -> Any:
+def _read_file(service: Service, file: BinaryIO, name: str, crs: str | None) -> Boundaries:
     """Read an upload from a file of its own, so that a large one is never held in memory here."""
     with tempfile.TemporaryDirectory(prefix="geo-service-") as folder:
         path = Path(folder) / "upload"
@@ -150,10 +175,21 @@ def _read_file(service: Service, file: BinaryIO, name: str, crs: str | None) -> 
         return service.read_boundaries(path, name, crs)
 
 
+def _busy() -> Problem:
+    return Problem(
+        503,
+        "busy",
+        Text(f"服务忙，请{RETRY_S}秒后重试", f"other checks are at work; try again in {RETRY_S} seconds"),
+        step=Text(f"请{RETRY_S}秒后重试", f"try again in {RETRY_S} seconds"),
+        headers={"Retry-After": str(RETRY_S)},
+    )
+
+
 def _nothing(rejected: tuple[Fault, ...]) -> Problem:
     if len(rejected) == 1:
         found = problem_of(InputError(rejected[0]))
-        return Problem(422, found.code, found.detail, step=found.step, value=found.value, items=found.items)
+        status = max(found.status, 422)
+        return Problem(status, found.code, found.detail, step=found.step, value=found.value, items=found.items)
     return Problem(
         422,
         "nothing-to-check",

@@ -1,0 +1,144 @@
+"""The measuring process: first whether the ground is open, then one answer for each boundary; it may be killed."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from geo_service.checking.job import Ground, Job
+from geo_service.engine import examine, prepare
+from geo_service.errors import Fault, GeoServiceError, InputError, TooComplex, WorkspaceError, too_complex
+from geo_service.export.record import record, record_bytes
+from geo_service.model.catalogue import Catalogue
+from geo_service.model.finding import Verdict
+from geo_service.model.layer import LayerSet
+from geo_service.model.parcel import Parcel
+from geo_service.model.rulebook import Rulebook
+from geo_service.store.definitions import bundled, load_catalogue, load_rulebook
+from geo_service.store.workspace import Workspace
+from geo_service.worker import address_space, limit, serve
+
+#: Address space beyond what the layers take. A refused allocation is an answer; a machine without memory is none.
+HEADROOM_BYTES = 2 << 30
+#: Beyond this a boundary and the features it meets take seconds to lay over each other.
+MAX_CROSSINGS = 20_000
+
+Answer = bytes | GeoServiceError | None
+
+
+class _Open:
+    """The ground that was asked for last, kept open."""
+
+    def __init__(self, directory: Path | None) -> None:
+        self.directory = directory
+        self.layers = LayerSet()
+        self._workspace = None if directory is None else Workspace.open(directory)
+        self._published: Mapping[str, str] | None = None
+        self.catalogue: Catalogue
+        self.rulebook: Rulebook
+        if self._workspace is None:
+            self.catalogue, self.rulebook = load_catalogue(bundled()[0]), load_rulebook(bundled()[1])
+        else:
+            self.catalogue, self.rulebook = self._workspace.catalogue, self._workspace.rulebook
+
+    def refresh(self) -> None:
+        """Read what was published since."""
+        if self._workspace is None:
+            return
+        # Asked before anything is read: a change in between makes this old, and the next job reads again.
+        published = self._workspace.register.published()
+        if published != self._published:
+            self.layers, self._published = self._workspace.layer_set(), published
+
+    def examine(self, parcels: Iterable[Parcel], job: Job) -> Iterator[Verdict]:
+        """Examine boundaries; ends with the first that cannot be."""
+        return examine(
+            parcels,
+            self.layers,
+            self.catalogue,
+            self.rulebook,
+            job.as_of,
+            zone=job.zone,
+            max_crossings=MAX_CROSSINGS,
+        )
+
+
+class Examiner:
+    """Answers jobs, one ground at a time."""
+
+    def __init__(self) -> None:
+        self._open: _Open | None = None
+
+    def answers(self, job: Job) -> Iterator[tuple[Answer, str]]:
+        """Yield whether the ground is open, then the record of each boundary or what is wrong with it.
+
+        Beside each stands the trace of an error that nobody foresaw, for the log.
+        """
+        # What is ours may take what it takes; what is theirs, so much more.
+        limit(None)
+        try:
+            ground = self._opened(job.ground)
+            if job.zone is not None:
+                _check_zone(job.zone, ground.layers, ground.rulebook)
+            prepare(job.parcels, ground.layers, ground.rulebook, job.as_of, zone=job.zone)
+        except GeoServiceError as error:
+            yield error, ""
+            return
+        taken = address_space()
+        limit(None if taken is None else taken + HEADROOM_BYTES)
+        yield None, ""
+        left = iter(job.parcels)
+        verdicts = ground.examine(left, job)
+        for _ in job.parcels:
+            found = _record_of(verdicts)
+            if not isinstance(found[0], bytes):
+                # What raised is at its end; another goes on with the boundaries that are left.
+                verdicts = ground.examine(left, job)
+            yield found
+
+    def _opened(self, asked: Ground) -> _Open:
+        if self._open is None or self._open.directory != asked.directory:
+            self._open = None
+            self._open = _Open(asked.directory)
+        if self._open.rulebook.sha256 != asked.rulebook_sha256:
+            self._open = None
+            raise WorkspaceError(
+                "核查规则在服务启动后已变化，请重启服务 / the rules changed since the service started; restart it"
+            )
+        self._open.refresh()
+        return self._open
+
+
+def _record_of(verdicts: Iterator[Verdict]) -> tuple[Answer, str]:
+    try:
+        return record_bytes(record(next(verdicts))), ""
+    except InputError as error:
+        return error, ""
+    except (MemoryError, RecursionError):
+        return TooComplex(too_complex(None)), traceback.format_exc()
+    except Exception as error:  # noqa: BLE001 - whatever a hostile boundary provokes is an answer to that row alone
+        return GeoServiceError(type(error).__name__), traceback.format_exc()
+
+
+def _check_zone(zone: str, layers: LayerSet, rulebook: Rulebook) -> None:
+    features = layers.features(rulebook.zones_layer)
+    known: set[str] = set()
+    if features is not None:
+        known = set(features.ids) | {str(value) for value in features.attributes.get("zone", ()) if value}
+    if zone not in known:
+        listed = "、".join(sorted(known)) or "—"
+        raise InputError(
+            Fault(
+                "zone_unknown",
+                f"没有该开发区；已有：{listed}",
+                f"no such zone; there are: {listed}",
+                next_zh=f"核对开发区编号，或先导入 {rulebook.zones_layer} 图层",
+                next_en=f"look at the zone's id, or import the layer {rulebook.zones_layer} first",
+                value=zone[:200],
+            )
+        )
+
+
+if __name__ == "__main__":
+    serve(Examiner().answers)

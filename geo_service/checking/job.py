@@ -1,0 +1,34 @@
+"""What is handed to the process that measures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from geo_service.model.parcel import AsOf, Parcel
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What boundaries are held against.
+
+    Attributes
+    ----------
+    directory : Path or None
+        The workspace's folder; ``None`` for the bundled catalogue and rulebook, and no layers.
+    rulebook_sha256 : str
+        The rules that the asker has read; an answer by other rules is none.
+    """
+
+    directory: Path | None
+    rulebook_sha256: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """Boundaries to be measured, one answer each; see `geo_service.engine.examine`."""
+
+    ground: Ground
+    parcels: tuple[Parcel, ...]
+    as_of: AsOf
+    zone: str | None

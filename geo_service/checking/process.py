@@ -1,0 +1,210 @@
+"""The measuring processes of this program, and boundaries handed to them one row at a time."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import pickle
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+from geo_service.checking.job import Ground, Job
+from geo_service.errors import Fault, GeoServiceError, InputError, too_complex
+from geo_service.model.parcel import AsOf, Parcel
+from geo_service.worker import ERRORS, Worker, Workers, opened
+
+#: A workspace is read once by each process, and again when something is published.
+OPEN_LIMIT_S = 300.0
+ROW_LIMIT_S = 10.0
+CHECK_LIMIT_S = 10.0
+CHECK_LIMIT_S_PER_ROW = 1.0
+
+KNOWN = ERRORS | {("geo_service.errors", "GeoServiceError")}
+
+_log = logging.getLogger("geo_service.checking")
+
+Row = tuple[int, Parcel]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What became of boundaries from outside.
+
+    Attributes
+    ----------
+    records : tuple of (row, canonical bytes of the record)
+        In the order in which they were given.
+    rejected : tuple of Fault
+        One for each row that could not be measured.
+    """
+
+    records: tuple[tuple[int, bytes], ...]
+    rejected: tuple[Fault, ...]
+
+    def with_unread(self, faults: Sequence[Fault]) -> Measured:
+        """Return the same with the rows that could not be read either, in the order of rows."""
+        return replace(self, rejected=tuple(sorted((*faults, *self.rejected), key=lambda fault: fault.row or 0)))
+
+
+class Examiners(Workers):
+    """The idle measuring processes of this process."""
+
+    def __init__(self) -> None:
+        # One PROJ with no way to the network, whatever this machine's settings say.
+        super().__init__("geo_service.checking.child", {"PROJ_NETWORK": "OFF"})
+
+    def warm_up(self, ground: Ground) -> None:
+        """Start a process that has the ground open, ahead of the first check.
+
+        Raises
+        ------
+        GeoServiceError
+            When the ground cannot be opened.
+        """
+        with self.borrowed() as examiner:
+            error = _begun(examiner, Job(ground, (), AsOf(None, date.min), None))
+        if error is not None:
+            raise error
+
+    def measure(self, ground: Ground, rows: Sequence[Row], as_of: AsOf, zone: str | None) -> Measured:
+        """Measure boundaries; a row that hangs or breaks its process is rejected, and the others go on in a new one.
+
+        Raises
+        ------
+        GeoServiceError
+            When the ground cannot be opened, or ``zone`` is no zone.
+        """
+        records: list[tuple[int, bytes]] = []
+        rejected: list[Fault] = []
+        left = list(rows)
+        deadline = time.monotonic() + CHECK_LIMIT_S + CHECK_LIMIT_S_PER_ROW * len(left)
+        deaths = 0
+        while left:
+            with self.borrowed() as examiner:
+                error = _begun(examiner, Job(ground, tuple(parcel for _, parcel in left), as_of, zone))
+                if error is None:
+                    self._ask(examiner, left, records, rejected, deadline)
+                alive = examiner.fit()
+            if error is not None:
+                # One that died before it looked at any row did so for no fault of theirs: once more with another.
+                deaths += 1
+                if alive or deaths > 1:
+                    raise error
+        return Measured(tuple(records), tuple(rejected))
+
+    def _ask(
+        self,
+        examiner: Worker,
+        left: list[Row],
+        records: list[tuple[int, bytes]],
+        rejected: list[Fault],
+        deadline: float,
+    ) -> None:
+        """Take the answers of one process, until there are no more rows or it is gone."""
+        while left:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                examiner.retire()
+                rejected.extend(_told(_too_late(), row, parcel) for row, parcel in left)
+                left.clear()
+                return
+            reply, overran = examiner.ask(None, min(ROW_LIMIT_S, remaining))
+            row, parcel = left.pop(0)
+            if reply is None:
+                if not overran:
+                    _log.error("the measuring process died on row %d", row)
+                rejected.append(_told(too_complex(None, f"> {ROW_LIMIT_S:g} s") if overran else _failed(), row, parcel))
+                return
+            found, trace = opened(reply, KNOWN)
+            if trace:
+                _log.error("measuring row %d failed\n%s", row, trace)
+            if isinstance(found, bytes):
+                records.append((row, found))
+            else:
+                fault = found.faults[0] if isinstance(found, InputError) else _failed()
+                rejected.append(_told(fault, row, parcel))
+
+
+def _begun(examiner: Worker, job: Job) -> GeoServiceError | None:
+    """Hand over a job; return why it cannot begin, if it cannot."""
+    reply, _ = examiner.ask(pickle.dumps(job, protocol=5), OPEN_LIMIT_S)
+    if reply is None:
+        return GeoServiceError("测量进程无法打开工作区 / the measuring process cannot open the workspace")
+    found, _ = opened(reply, KNOWN)
+    assert found is None or isinstance(found, GeoServiceError)
+    return found
+
+
+def _told(fault: Fault, row: int, parcel: Parcel) -> Fault:
+    return replace(fault, row=row, id=parcel.id)
+
+
+def _failed() -> Fault:
+    return Fault(
+        "measuring_failed",
+        "量算异常终止，本行未得出结论",
+        "measuring broke off; nothing was concluded of this row",
+        "请重试；若再次出现，请简化图形并告知管理员",
+        "try again; if it happens again, simplify the geometry and tell the administrator",
+    )
+
+
+def _too_late() -> Fault:
+    return Fault(
+        "not_measured",
+        "前面各行用尽了限定时间，本行未核查",
+        "the rows before took all the time there is; this one was not looked at",
+        "请将其余各行单独提交",
+        "check the rows that are left by themselves",
+    )
+
+
+EXAMINERS = Examiners()
+atexit.register(EXAMINERS.close)
+
+
+def measure(
+    directory: Path | None,
+    rulebook_sha256: str,
+    rows: Sequence[Row],
+    as_of: AsOf,
+    *,
+    project_type: str | None = None,
+    zone: str | None = None,
+) -> Measured:
+    """Measure boundaries from outside.
+
+    Parameters
+    ----------
+    directory : Path or None
+        The workspace's folder; ``None`` to measure by the bundled rules, without any layer.
+    rulebook_sha256 : str
+        The rules that the caller goes by.
+    rows : sequence of (row, Parcel)
+    project_type : str, optional
+        Instead of what the parcels say.
+    zone : str, optional
+        Zone by which all are judged, whatever they declare.
+
+    Raises
+    ------
+    InputError
+        When ``zone`` is no zone.
+    WorkspaceError
+        When the workspace cannot be opened.
+    """
+    if project_type is not None:
+        rows = [(row, replace(parcel, project_type=project_type)) for row, parcel in rows]
+    return EXAMINERS.measure(_ground(directory, rulebook_sha256), rows, as_of, zone)
+
+
+def warm_up(directory: Path | None, rulebook_sha256: str) -> None:
+    """Start a measuring process ahead of the first check; see `measure`."""
+    EXAMINERS.warm_up(_ground(directory, rulebook_sha256))
+
+
+def _ground(directory: Path | None, rulebook_sha256: str) -> Ground:
+    return Ground(None if directory is None else directory.resolve(), rulebook_sha256)

@@ -1,0 +1,246 @@
+"""Measuring boundaries from outside: what hangs or breaks is one row, and everything else is answered as ever."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import signal
+import statistics
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+import shapely
+
+from geo_service import checking, worker
+from geo_service.api.app import create_app
+from geo_service.api.routes import check
+from geo_service.checking import process
+from geo_service.errors import GeoServiceError, InputError, WorkspaceError
+from geo_service.export.record import record, record_bytes
+from geo_service.model.parcel import AsOf, Parcel
+from geo_service.store.workspace import Workspace
+from tests import world
+from tests.api.serving import AS_OF, report_of, running
+from tests.checking.combs import comb
+
+ASKED = AsOf(None, AS_OF)
+
+
+def parcel(number: int, geometry=None) -> Parcel:
+    west = 100.0 + 5 * number
+    return Parcel(f"check-{number}", geometry or world.box(west, 100, west + 120, 300), world.CRS)
+
+
+def rows(count: int) -> list[tuple[int, Parcel]]:
+    return [(number, parcel(number)) for number in range(1, count + 1)]
+
+
+def in_metres(geometry) -> dict:
+    return json.loads(shapely.to_geojson(geometry))
+
+
+def test_the_bytes_are_those_of_measuring_here(service, workspace, examiners):
+    asked = [(number, one) for number, one in enumerate(service.parcels.values(), start=1)]
+    found = checking.measure(workspace.directory, workspace.rulebook.sha256, asked, ASKED)
+    here = [record_bytes(record(one)) for one in service.snapshot().examine([p for _, p in asked], ASKED, None, None)]
+    assert [row for row, _ in found.records] == [row for row, _ in asked]
+    assert [content for _, content in found.records] == here
+    assert found.rejected == ()
+
+
+def test_without_a_workspace_the_bundled_rules_hold(examiners):
+    found = checking.measure(None, world.rulebook().sha256, rows(1), ASKED, project_type="食品")
+    body = json.loads(found.records[0][1])
+    assert body["verdict"]["status"] == "undetermined"
+    assert body["parcel"]["project_type"] == "食品"
+    assert {entry["reason"] for entry in body["assessments"]} == {"layer_missing"}
+
+
+def test_a_row_that_crosses_a_layer_too_often_is_refused_and_the_others_are_answered(service, examiners):
+    asked = [(1, parcel(1)), (2, parcel(2, comb(upright=True))), (3, parcel(3))]
+    began = time.monotonic()
+    found = checking.measure(service.workspace.directory, service.rulebook.sha256, asked, ASKED)
+    assert time.monotonic() - began < process.ROW_LIMIT_S
+    assert [row for row, _ in found.records] == [1, 3]
+    assert [(fault.row, fault.id, fault.code) for fault in found.rejected] == [(2, "check-2", "geometry_too_complex")]
+
+
+def test_a_row_that_overruns_ends_its_process_and_the_others_are_answered(service, examiners, monkeypatch):
+    monkeypatch.setattr(process, "ROW_LIMIT_S", 1.0)
+    examiners.warm_up(process._ground(service.workspace.directory, service.rulebook.sha256))
+    (pid,) = examiners.idle()
+    real = process._begun
+
+    def begun(examiner, job):
+        found = real(examiner, job)
+        if examiner.pid == pid:
+            os.kill(pid, signal.SIGSTOP)
+        return found
+
+    monkeypatch.setattr(process, "_begun", begun)
+    # So many that they do not all fit into the pipe before the process stops.
+    found = checking.measure(service.workspace.directory, service.rulebook.sha256, rows(12), ASKED)
+    assert len(found.rejected) == 1
+    assert found.rejected[0].code == "geometry_too_complex"
+    assert sorted([row for row, _ in found.records] + [found.rejected[0].row]) == list(range(1, 13))
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_rows_that_were_not_looked_at_in_time_say_so(service, examiners, monkeypatch):
+    monkeypatch.setattr(process, "CHECK_LIMIT_S", 0.0)
+    monkeypatch.setattr(process, "CHECK_LIMIT_S_PER_ROW", 0.0)
+    found = checking.measure(service.workspace.directory, service.rulebook.sha256, rows(2), ASKED)
+    assert found.records == ()
+    assert [(fault.row, fault.code) for fault in found.rejected] == [(1, "not_measured"), (2, "not_measured")]
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV])
+def test_a_process_that_died_while_idle_is_replaced(service, examiners, how):
+    ground = process._ground(service.workspace.directory, service.rulebook.sha256)
+    examiners.warm_up(ground)
+    (pid,) = examiners.idle()
+    os.kill(pid, how)
+    assert len(examiners.measure(ground, rows(1), ASKED, None).records) == 1
+    assert examiners.idle() != (pid,)
+
+
+def test_what_is_published_is_seen_by_the_next_check(tmp_path, examiners):
+    workspace = Workspace.create(tmp_path / "ws", as_of=AS_OF)
+    sha256 = workspace.rulebook.sha256
+
+    def outcome() -> tuple[str, str | None]:
+        found = checking.measure(workspace.directory, sha256, rows(1), ASKED)
+        entry = world.found(json.loads(found.records[0][1]), "FARM")
+        return entry["outcome"], entry["reason"]
+
+    assert outcome() == ("no_data", "layer_missing")
+    data = replace(world.ready_editions()["farmland"].data, spec=workspace.catalogue.layers["farmland"])
+    workspace.publish(data, report_of(data))
+    assert outcome() == ("clear", None)
+    workspace.withdraw("farmland")
+    assert outcome() == ("no_data", "layer_missing")
+    assert len(examiners.idle()) == 1
+
+
+def test_one_process_changes_from_one_ground_to_another(service, examiners):
+    sha256 = service.rulebook.sha256
+    for directory in (None, service.workspace.directory, None):
+        found = checking.measure(directory, sha256, rows(1), ASKED)
+        assert bool(json.loads(found.records[0][1])["provenance"]["layers"]) is (directory is not None)
+    assert len(examiners.idle()) == 1
+
+
+def test_other_rules_than_the_callers_give_no_answer(service, examiners):
+    with pytest.raises(WorkspaceError):
+        checking.measure(service.workspace.directory, "0" * 64, rows(1), ASKED)
+
+
+def test_a_folder_that_is_no_workspace_is_said(tmp_path, examiners):
+    with pytest.raises(WorkspaceError):
+        checking.measure(tmp_path / "none", "0" * 64, rows(1), ASKED)
+
+
+def test_a_date_without_rules_and_an_unknown_zone(service, examiners):
+    old = AsOf(AS_OF.replace(year=1900), AS_OF)
+    found = checking.measure(service.workspace.directory, service.rulebook.sha256, rows(2), old)
+    assert [(fault.row, fault.code) for fault in found.rejected] == [(1, "no_rules_on_date"), (2, "no_rules_on_date")]
+    with pytest.raises(InputError) as caught:
+        checking.measure(service.workspace.directory, service.rulebook.sha256, rows(1), ASKED, zone="Y")
+    assert caught.value.faults[0].code == "zone_unknown"
+
+
+def test_an_answer_can_bring_no_code_with_it():
+    with pytest.raises(pickle.UnpicklingError):
+        worker.opened(pickle.dumps(Path("x")), process.KNOWN)
+    assert isinstance(worker.opened(pickle.dumps(GeoServiceError("x")), process.KNOWN), GeoServiceError)
+
+
+# Served
+
+
+@pytest.fixture
+def served(service, examiners):
+    with running(create_app(service), service) as found:
+        yield found
+
+
+def test_a_comb_over_a_comb_is_refused_while_others_are_served(served):
+    served.get("/parcels/P/assessment")
+    posted = [{"type": "Feature", "id": "comb", "properties": {}, "geometry": in_metres(comb(upright=True))}]
+    answers = []
+    thread = threading.Thread(
+        target=lambda: answers.append(
+            served.client.post(
+                "/check", params={"crs": world.CRS}, json={"type": "FeatureCollection", "features": posted}
+            )
+        )
+    )
+    with httpx.Client(base_url=served.base, trust_env=False) as other:
+        thread.start()
+        waits = []
+        while thread.is_alive():
+            began = time.perf_counter()
+            assert other.get("/parcels/P/assessment").status_code == 200
+            waits.append(time.perf_counter() - began)
+        thread.join()
+    assert (answers[0].status_code, answers[0].json()["code"]) == (422, "geometry_too_complex")
+    assert answers[0].json()["items"][0]["id"] == "comb"
+    assert statistics.median(waits) < 0.5
+
+
+def test_a_process_that_breaks_in_the_middle_is_a_clear_answer_and_the_next_check_works(served, examiners, monkeypatch):
+    (pid,) = examiners.idle()
+    real = process._begun
+
+    def broken(examiner, job):
+        found = real(examiner, job)
+        if examiner.pid == pid:
+            os.kill(pid, signal.SIGSEGV)
+        return found
+
+    monkeypatch.setattr(process, "_begun", broken)
+    body = in_metres(world.box(*world.PARCEL))
+    # So many that they do not all fit into the pipe before the process breaks.
+    posted = [{"type": "Feature", "properties": {}, "geometry": body}] * 12
+    answer = served.client.post(
+        "/check", json={"type": "FeatureCollection", "features": posted}, params={"crs": world.CRS}
+    ).json()
+    assert [entry["code"] for entry in answer["rejected"]] == ["measuring_failed"]
+    assert len(answer["records"]) == 11
+    assert answer["rejected"][0]["reason"]["zh"] and answer["rejected"][0]["next"]["en"]
+    after = served.client.post("/check", json=body, params={"crs": world.CRS})
+    assert after.status_code == 200
+    assert pid not in examiners.idle()
+
+
+def test_a_warm_check_of_one_parcel_is_quick(served):
+    body = in_metres(world.box(*world.PARCEL))
+    times = []
+    for _ in range(9):
+        began = time.perf_counter()
+        assert served.client.post("/check", json=body, params={"crs": world.CRS}).status_code == 200
+        times.append(time.perf_counter() - began)
+    assert min(times) < 0.2
+
+
+def test_a_single_boundary_that_breaks_its_process_is_no_answer_of_ours(served, monkeypatch):
+    monkeypatch.setattr(process, "_begun", lambda examiner, job: os.kill(examiner.pid, signal.SIGKILL))
+    answer = served.client.post("/check", json=in_metres(world.box(*world.PARCEL)), params={"crs": world.CRS})
+    assert (answer.status_code, answer.json()["code"]) == (503, "measuring_failed")
+    assert answer.json()["detail"] and answer.json()["next"]["zh"]
+
+
+def test_a_check_waits_its_turn_and_then_says_that_others_are_at_work(service, examiners, monkeypatch):
+    app = create_app(service)
+    monkeypatch.setattr(check, "WAIT_S", 0.1)
+    monkeypatch.setattr(check, "CHECKS", 0)
+    with running(app, service) as found:
+        answer = found.client.post("/check", json=in_metres(world.box(*world.PARCEL)), params={"crs": world.CRS})
+        assert found.get("/parcels/P/assessment").status_code == 200
+    assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "busy", "5")
