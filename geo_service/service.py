@@ -26,6 +26,7 @@ from geo_service.export import geojson, package
 from geo_service.export.profile import Profile, public_record
 from geo_service.export.record import Record, record, record_bytes
 from geo_service.maps import labels
+from geo_service.maps.scene import RuleNames
 from geo_service.maps.view import MapLayer, MapParcel, MapPiece, MapView, parcel_page, zone_page
 from geo_service.model.catalogue import Catalogue, Secrecy
 from geo_service.model.finding import Verdict
@@ -443,7 +444,15 @@ class Service:
             synthetic=any(edition.data.origin.synthetic for edition in editions),
             links=links,
             layer_titles={name: spec.title for name, spec in self.catalogue.layers.items()},
+            names=_rule_names(self.rulebook),
         )
+
+
+def _rule_names(rulebook: Rulebook) -> RuleNames:
+    return RuleNames(
+        {code: rule.short for code, rule in rulebook.assessments.items() if rule.short is not None},
+        tuple((line.code, line.title) for line in rulebook.preconditions),
+    )
 
 
 def _meets(parcel: Parcel, window: BaseGeometry) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from geo_service.maps import labels
 from geo_service.maps.rows import Json, both, joined, pair, square_metres
-from geo_service.maps.scene import MapParcel, Record
+from geo_service.maps.scene import MapParcel, Record, RuleNames
 from geo_service.maps.signs import (
     STATUS_SIGN,
     Sign,
@@ -32,7 +32,7 @@ VERDICT = "verdict"
 READINESS = "readiness"
 
 
-def columns(records: Sequence[Record | None]) -> list[Json]:
+def columns(records: Sequence[Record | None], names: RuleNames) -> list[Json]:
     """Lay out the columns: verdict, each assessment in catalogue order, readiness, each service asked for, levelling.
 
     Each has one cell a parcel, ``[index into legend, small print]`` or ``None`` where the record is missing or has no
@@ -42,7 +42,7 @@ def columns(records: Sequence[Record | None]) -> list[Json]:
 
     def column(key: str, title: Text, cell: Callable[[Record], Cell | None], *, colour: bool = False) -> Json:
         cells = [cell(record) if record is not None else None for record in records]
-        short = labels.ASSESSMENT_SHORT.get(key, title)
+        short = names.short.get(key, title)
         return {"key": key, "title": pair(title), "short": pair(short), "colour": colour} | _counted(cells)
 
     found = [column(VERDICT, Text("结论", "Verdict"), _verdict, colour=True)]

@@ -18,7 +18,7 @@ from geo_service.maps.findings import (
     unsurveyed,
 )
 from geo_service.maps.rows import DASH, Finding, Json, both, item, joined, pair, said, section, square_metres
-from geo_service.maps.scene import Record
+from geo_service.maps.scene import Record, RuleNames
 from geo_service.maps.signs import (
     STATUS_SIGN,
     Sign,
@@ -33,6 +33,8 @@ from geo_service.maps.signs import (
 from geo_service.model.text import Text
 from geo_service.model.units import grouped, mu
 
+NO_NAMES = RuleNames()
+
 
 def card(
     record: Record,
@@ -41,6 +43,7 @@ def card(
     land_use: Text | None = None,
     zone_name: str | None = None,
     layer_titles: Mapping[str, Text] | None = None,
+    names: RuleNames = NO_NAMES,
 ) -> Json:
     """Lay out one record in the order of the panel: head, verdict, eleven sections.
 
@@ -54,20 +57,22 @@ def card(
         Name of the parcel's zone.
     layer_titles : mapping of str to Text, optional
         Titles of the layers that the record names by id.
+    names : RuleNames, optional
+        Short names and the list of preconditions.
     """
     parcel = record["parcel"]
     return {
         "id": parcel["id"],
         "as_of": record["as_of"],
         "head": head(record, land_use, zone_name),
-        "verdict": verdict(record, forced),
+        "verdict": verdict(record, forced, names),
         "refused": refused(record),
         "problem": pair(first_problem(record)),
         "sections": [
             todo(record),
             conditions(record),
             missing(record),
-            preconditions(record),
+            preconditions(record, names),
             assessments(record),
             readiness(record),
             indicators(record),
@@ -112,7 +117,7 @@ def _with(record: Record, effect: str) -> list[Finding]:
     return [reason for reason in record["verdict"]["reasons"] if reason["effect"] == effect]
 
 
-def verdict(record: Record, forced: bool) -> Json:
+def verdict(record: Record, forced: bool, names: RuleNames) -> Json:
     """Say the status, one sentence, and until when it holds."""
     found = record["verdict"]
     fails, unknown, conditions = (len(_with(record, effect)) for effect in ("not_ready", "undetermined", "condition"))
@@ -126,7 +131,7 @@ def verdict(record: Record, forced: bool) -> Json:
         if until
         else Text("有效至 —", "Valid until —")
     )
-    first = _first_to_expire(record) if until else None
+    first = _first_to_expire(record, names) if until else None
     if first is not None:
         valid = valid + Text(f"（{first.zh}最先到期）", f" ({first.en} ends first)")
     if until:
@@ -152,11 +157,11 @@ def verdict(record: Record, forced: bool) -> Json:
     return shown
 
 
-def _first_to_expire(record: Record) -> Text | None:
+def _first_to_expire(record: Record, names: RuleNames) -> Text | None:
     until = record["verdict"]["valid_until"]
     for finding in record["assessments"]:
         if any(report["in_force"] and report["valid_to"] == until for report in finding["reports"]):
-            return labels.ASSESSMENT_SHORT.get(finding["code"]) or title_of(finding, {})
+            return names.short.get(finding["code"]) or title_of(finding, {})
     return None
 
 

@@ -95,7 +95,7 @@ def leaves(view: MapView) -> list[Leaf]:
     for parcel in view.parcels:
         for finding in parcel.record["assessments"]:
             code = finding["code"]
-            titles.setdefault(code, labels.ASSESSMENT_SHORT.get(code) or title_of(finding, {}))
+            titles.setdefault(code, view.names.short.get(code) or title_of(finding, {}))
     found = []
     for layer in view.layers:
         codes = [properties.get("code") for _, _, properties in layer.features]

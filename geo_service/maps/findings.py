@@ -7,7 +7,7 @@ from datetime import date
 
 from geo_service.maps import labels
 from geo_service.maps.rows import DASH, Finding, Json, both, item, joined, pair, said, section, square_metres
-from geo_service.maps.scene import Record
+from geo_service.maps.scene import Record, RuleNames
 from geo_service.maps.signs import (
     Sign,
     assessment_words,
@@ -34,16 +34,11 @@ def unsurveyed(finding: Finding) -> Text | None:
     return Text("超出资料覆盖范围 ", "outside the surveyed extent ") + square_metres(area)
 
 
-def preconditions(record: Record) -> Json:
-    """List the nine lines a planner reads first; two of them are on paper only.
-
-    Rules that know none of these constraints know nothing of the papers either.
-    """
+def preconditions(record: Record, names: RuleNames) -> Json:
+    """List the lines a planner reads first; some of them are on paper only."""
     found = {finding["code"]: finding for finding in record["constraints"]}
     items: list[Json] = []
-    if not any(code in found for code, _ in labels.PRECONDITIONS):
-        return section("preconditions", items, layout="pairs")
-    for code, name in labels.PRECONDITIONS:
+    for code, name in names.preconditions:
         if code is None:
             items.append(item(Sign.NOTE, name, labels.ON_PAPER))
         elif code in found:

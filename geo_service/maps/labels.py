@@ -114,18 +114,6 @@ SERVICE_NAME = {
     "INTERNET": Text("宽带", "Broadband"),
     "LEVEL": Text("场地平整", "Levelling"),
 }
-ASSESSMENT_SHORT = {
-    "EIA": Text("环境影响", "Environment"),
-    "FLD": Text("洪水影响", "Flood"),
-    "GEO": Text("地质灾害", "Geohazard"),
-    "MIN": Text("压覆矿产", "Minerals"),
-    "SWC": Text("水土保持", "Soil & water"),
-    "SEI": Text("地震安全性", "Seismic"),
-    "HER": Text("文物保护", "Heritage"),
-    "ENE": Text("节能", "Energy"),
-    "WRA": Text("水资源论证", "Water use"),
-    "CLI": Text("气候可行性", "Climate"),
-}
 READINESS = {
     True: Text("各项均已具备", "All in place"),
     False: Text("未全部具备", "Not all in place"),
@@ -133,17 +121,6 @@ READINESS = {
 }
 
 # What a planner reads first: constraint code and its name in the list of preconditions. ``None`` is on paper only.
-PRECONDITIONS: tuple[tuple[str | None, Text], ...] = (
-    ("ZONE", Text("开发区范围", "Zone boundary")),
-    ("LANDAPPROVAL", Text("征转批复", "Land approval")),
-    (None, Text("规划条件", "Planning conditions")),
-    ("PLAN", Text("规划用途", "Planned use")),
-    ("FARM", Text("永久基本农田", "Basic farmland")),
-    ("ECO", Text("生态保护红线", "Ecological red line")),
-    ("URBAN", Text("城镇开发边界", "Urban boundary")),
-    ("RIGHTS", Text("权属与查封", "Rights and seizure")),
-    (None, Text("净地", "Cleared site")),
-)
 ON_PAPER = Text("人工核对", "check on paper")
 
 SECTION = {

@@ -96,7 +96,7 @@ def _data(view: MapView, focus: MapParcel | None) -> Json:
         "links": view.links,
         "crs": pair(view.crs_text),
         "parcels": entries(view.parcels, label_point),
-        "columns": columns([parcel.record if parcel else None for parcel in shown]),
+        "columns": columns([parcel.record if parcel else None for parcel in shown], view.names),
         "cards": packed([_card(view, parcel, forced) if parcel else None for parcel in shown]),
         "pieces": [[_piece(parcel.record, piece) for piece in parcel.pieces] if parcel else [] for parcel in shown],
         "layers": [details(leaf) for leaf in leaves(view)],
@@ -119,6 +119,7 @@ def _card(view: MapView, parcel: MapParcel, forced: bool) -> Json:
         land_use=parcel.land_use,
         zone_name=parcel.zone_name,
         layer_titles=view.layer_titles,
+        names=view.names,
     )
 
 

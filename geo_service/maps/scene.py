@@ -59,6 +59,14 @@ class MapLayer:
 
 
 @dataclass(frozen=True, eq=False)
+class RuleNames:
+    """What the rulebook calls things in lists: short names by code, and the preconditions (code or none, name)."""
+
+    short: Mapping[str, Text] = field(default_factory=dict)
+    preconditions: tuple[tuple[str | None, Text], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
 class MapView:
     """Everything on one page.
 
@@ -85,3 +93,4 @@ class MapView:
     synthetic: bool = False
     links: bool = False
     layer_titles: Mapping[str, Text] = field(default_factory=dict)
+    names: RuleNames = field(default=RuleNames())

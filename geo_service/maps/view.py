@@ -5,7 +5,7 @@ from __future__ import annotations
 from geo_service.errors import NotFound
 from geo_service.maps.offline import STATIC, UnvendoredAsset
 from geo_service.maps.page import page
-from geo_service.maps.scene import MapLayer, MapParcel, MapPiece, MapView
+from geo_service.maps.scene import MapLayer, MapParcel, MapPiece, MapView, RuleNames
 
 
 def zone_page(view: MapView, *, single_file: bool, nonce: str | None = None) -> str:
@@ -51,6 +51,7 @@ __all__ = [
     "MapParcel",
     "MapPiece",
     "MapView",
+    "RuleNames",
     "UnvendoredAsset",
     "parcel_page",
     "zone_page",

@@ -108,9 +108,13 @@ class Rule(Frozen, Generic[V]):
 
 
 class AssessmentRule(Rule[AssessmentVersion]):
-    """One regional assessment. ``zone_wide`` results are shown as 适用 rather than 覆盖."""
+    """One regional assessment.
+
+    ``zone_wide`` results are shown as 适用 rather than 覆盖; ``short`` names it in lists.
+    """
 
     layer: str
+    short: Text | None = None
     group: Literal["core", "local"] = "core"
     zone_wide: bool = False
 
@@ -152,15 +156,13 @@ class ConstraintVersion(Version):
 class ConstraintRule(Rule[ConstraintVersion]):
     """One thing that forbids or conditions the sale. ``layer`` is empty for a rule about the parcel itself.
 
-    ``outside_only_of`` names a contain-constraint: only ground outside that one's layer is read. ``short`` is the name
-    in the list of preconditions.
+    ``outside_only_of`` names a contain-constraint: only ground outside that one's layer is read.
     """
 
     kind: Kind
     layer: str | None = None
     assessment: str | None = None
     outside_only_of: str | None = None
-    short: Text | None = None
 
 
 class ServiceVersion(Version):
@@ -278,6 +280,13 @@ class Order(Frozen):
     indicators: tuple[str, ...]
 
 
+class Precondition(Frozen):
+    """One line of the list that a planner reads first; without ``code`` it is checked on paper only."""
+
+    code: str | None = None
+    title: Text
+
+
 class Defaults(Frozen):
     """What holds where a zone says nothing."""
 
@@ -304,6 +313,7 @@ class Rulebook(Frozen):
     tolerances: Tolerances
     decision: dict[Outcome, dict[Severity, Cell]]
     standards: dict[str, Standard]
+    preconditions: tuple[Precondition, ...] = ()
     words: dict[str, dict[str, Words]]
     zones_layer: str
     parcels_layer: str

@@ -2,17 +2,20 @@
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 import geo_service.maps
 from geo_service.maps import labels
-from geo_service.maps.card import card
+from geo_service.maps.card import card as card_of
 from geo_service.maps.signs import Sign, readiness_sign, sign_of
 from geo_service.model import enums
 from geo_service.model.text import Text
-from tests.maps.zone import because, finding
+from tests.maps.zone import NAMES, because, finding
+
+card = partial(card_of, names=NAMES)
 
 ORDER = [
     "todo", "conditions", "missing", "preconditions", "assessments", "readiness", "indicators", "constraints", "papers",

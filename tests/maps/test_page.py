@@ -21,7 +21,7 @@ from geo_service.maps.safe import safe_text
 from geo_service.maps.view import MapParcel, parcel_page, zone_page
 from geo_service.model.catalogue import Code, FieldSpec
 from geo_service.model.text import Text
-from tests.maps.zone import HOSTILE
+from tests.maps.zone import HOSTILE, NAMES
 
 OUTSIDE = re.compile(
     r"https?://(?!www\.w3\.org/|leafletjs\.com)[\w.-]*(cdn|unpkg|netdna|jquery|jsdelivr|cloudflare|googleapis|openstreetmap)"
@@ -195,9 +195,9 @@ def test_a_label_stands_inside_its_parcel_and_clear_of_a_hole(parcels):
 
 
 def test_every_parcel_is_counted_once_in_each_legend(parcels):
-    for column in columns([parcel.record for parcel in parcels]):
+    for column in columns([parcel.record for parcel in parcels], NAMES):
         assert sum(entry["count"] for entry in column["legend"]) == len(parcels)
-    verdict = columns([parcel.record for parcel in parcels])[0]
+    verdict = columns([parcel.record for parcel in parcels], NAMES)[0]
     assert [(entry["words"][0], entry["count"]) for entry in verdict["legend"]] == [
         ("不具备条件", 5),
         ("资料不足", 2),

@@ -7,9 +7,10 @@ import shapely
 from shapely.affinity import rotate
 from shapely.geometry import LineString, Polygon, box
 
-from geo_service.maps.view import MapLayer, MapParcel, MapPiece, MapView
+from geo_service.maps.view import MapLayer, MapParcel, MapPiece, MapView, RuleNames
 from geo_service.model.catalogue import Code, FieldSpec, GeometryKind, LayerSpec
 from geo_service.model.text import Text
+from geo_service.store.definitions import bundled, load_rulebook
 
 LON, LAT = 113.05, 36.23
 AS_OF = "2026-12-01"
@@ -680,6 +681,13 @@ def map_parcels():
     )
 
 
+RULES = load_rulebook(bundled()[1])
+NAMES = RuleNames(
+    {code: rule.short for code, rule in RULES.assessments.items() if rule.short},
+    tuple((line.code, line.title) for line in RULES.preconditions),
+)
+
+
 def map_view(parcels):
     return MapView(
         title=Text("长治高新区（演示）", "Changzhi high-tech zone (demo)"),
@@ -690,4 +698,5 @@ def map_view(parcels):
         crs_text=Text("CGCS2000 3度带 中央子午线114°", "CGCS2000 3-degree, CM 114°E"),
         synthetic=True,
         links=True,
+        names=NAMES,
     )
