@@ -249,8 +249,7 @@ def verify(data: bytes) -> Verified:
     # The manifest carries no hash of itself; but all it says follows from the records and the files.
     profile = Profile.INTERNAL if any(name.endswith(EVIDENCE) for name in intact) else Profile.PUBLIC
     if not faults and (
-        set(order) != set(bodies)
-        or manifest != _manifest([bodies[id_] for id_ in order], profile, intact)
+        set(order) != set(bodies) or manifest != _manifest([bodies[id_] for id_ in order], profile, intact)
     ):
         faults.append(_CHANGED + MANIFEST)
     return Verified(manifest, tuple(faults))
