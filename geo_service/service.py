@@ -6,25 +6,22 @@ The command line and the API both stand on this, so that they give the same byte
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from threading import Lock
-from typing import TypeVar
 
 import shapely
 from shapely.geometry.base import BaseGeometry
 
 from geo_service import checking, ingest
-from geo_service.engine import examine
 from geo_service.engine.ground import Ground
 from geo_service.errors import GeoServiceError
 from geo_service.export import geojson, package
 from geo_service.export.profile import Profile, public_record
-from geo_service.export.record import Record, record, record_bytes
+from geo_service.export.record import Record
 from geo_service.maps import labels
 from geo_service.maps.scene import RuleNames
 from geo_service.maps.view import MapLayer, MapParcel, MapPiece, MapView, parcel_page, zone_page
@@ -35,110 +32,14 @@ from geo_service.model.parcel import AsOf, Parcel
 from geo_service.model.rulebook import Rulebook
 from geo_service.model.text import Text
 from geo_service.projection import LON_LAT, central_meridian, crs_of, lon_lat
-from geo_service.store import parcels as stored
+from geo_service.snapshot import Snapshot
 from geo_service.store.register import EditionRow
 from geo_service.store.workspace import Workspace
 
-KEPT_VERDICTS = 20_000
-KEPT_BODIES = 2_000
-Key = tuple[str, date, str | None]
-Kept = TypeVar("Kept", Verdict, Record, bytes)
 #: Of an answer that nobody reads.
 _ANY_DAY = date(2100, 1, 1)
 _LOG = logging.getLogger("geo_service.service")
 WITHHELD = (Secrecy.CONFIDENTIAL, Secrecy.SECRET)
-
-
-class Snapshot:
-    """What is published at one moment, with what has been concluded from it so far.
-
-    An answer that reads one snapshot never mixes two editions of a layer, and nothing that was concluded from old
-    editions outlives them.
-    """
-
-    def __init__(self, workspace: Workspace, revision: int) -> None:
-        self.revision = revision
-        self.layers: LayerSet = workspace.layer_set()
-        self.parcels: dict[str, Parcel] = {parcel.id: parcel for parcel in stored.parcels(workspace, self.layers)}
-        self._workspace = workspace
-        # Held while a verdict is computed: callers who ask for the same parcels at once then share the work.
-        self._lock = Lock()
-        self._verdicts: OrderedDict[Key, Verdict] = OrderedDict()
-        self._records: OrderedDict[Key, Record] = OrderedDict()
-        self._bodies: OrderedDict[Key, bytes] = OrderedDict()
-
-    def verdict(self, parcel_id: str, asked: AsOf, project_type: str | None = None) -> Verdict:
-        """Examine one parcel; what was concluded is kept.
-
-        Raises
-        ------
-        NotFound
-            When no parcel has that id.
-        """
-        found = self.parcels.get(parcel_id) or stored.parcel(self._workspace, parcel_id, self.layers)
-        key = (parcel_id, asked.of(found), project_type)
-        known = self._verdicts.get(key)
-        if known is not None:
-            return known
-        with self._lock:
-            known = self._verdicts.get(key)
-            if known is None:
-                known = next(self.examine([found], asked, project_type, None))
-                _keep(self._verdicts, key, known, KEPT_VERDICTS)
-        return known
-
-    def record(self, parcel_id: str, asked: AsOf, project_type: str | None = None) -> Record:
-        """Return the assessment record of one parcel.
-
-        Raises
-        ------
-        NotFound
-            When no parcel has that id.
-        """
-        verdict = self.verdict(parcel_id, asked, project_type)
-        key = (parcel_id, verdict.as_of, project_type)
-        known = self._records.get(key)
-        if known is None:
-            known = record(verdict)
-            with self._lock:
-                _keep(self._records, key, known, KEPT_VERDICTS)
-        return known
-
-    def body(self, parcel_id: str, asked: AsOf, project_type: str | None = None) -> tuple[bytes, str]:
-        """Return the canonical bytes of a record and its digest; those asked for lately are kept.
-
-        Raises
-        ------
-        NotFound
-            When no parcel has that id.
-        """
-        found = self.record(parcel_id, asked, project_type)
-        key = (parcel_id, self.verdict(parcel_id, asked, project_type).as_of, project_type)
-        content = self._bodies.get(key)
-        if content is None:
-            content = record_bytes(found)
-            with self._lock:
-                _keep(self._bodies, key, content, KEPT_BODIES)
-        return content, found["provenance"]["digest"]
-
-    def verdicts(self, ids: Iterable[str] | None, asked: AsOf) -> Iterator[Verdict]:
-        """Examine several parcels, or all, in the order of ids."""
-        for parcel_id in self.parcels if ids is None else ids:
-            yield self.verdict(parcel_id, asked)
-
-    def examine(
-        self, parcels: Iterable[Parcel], asked: AsOf, project_type: str | None, zone: str | None
-    ) -> Iterator[Verdict]:
-        """Examine any parcels; nothing is kept."""
-        workspace = self._workspace
-        typed = (parcel if project_type is None else replace(parcel, project_type=project_type) for parcel in parcels)
-        return examine(typed, self.layers, workspace.catalogue, workspace.rulebook, asked, zone=zone)
-
-
-def _keep(kept: OrderedDict[Key, Kept], key: Key, value: Kept, most: int) -> None:
-    kept[key] = value
-    while len(kept) > most:
-        kept.popitem(last=False)
 
 
 class Service:
@@ -360,10 +261,7 @@ class Service:
     def zone_map(self, chosen: date | None, *, single_file: bool, nonce: str | None = None) -> str:
         """Draw the page of all parcels."""
         snapshot, asked = self.snapshot(), self.as_of(chosen)
-        parcels = tuple(
-            self._map_parcel(verdict, snapshot.record(verdict.parcel.id, asked))
-            for verdict in snapshot.verdicts(None, asked)
-        )
+        parcels = tuple(self._map_parcel(*snapshot.conclusion(parcel_id, asked)) for parcel_id in snapshot.parcels)
         view = self._view(snapshot, parcels, self._map_layers(snapshot, None), chosen, links=not single_file)
         return zone_page(view, single_file=single_file, nonce=nonce)
 
@@ -373,9 +271,7 @@ class Service:
         verdict = snapshot.verdict(parcel_id, asked)
         window = lon_lat(shapely.box(*shapely.buffer(verdict.geometry, 1500.0).bounds), verdict.crs)
         near = [other.id for other in snapshot.parcels.values() if _meets(other, window)]
-        parcels = tuple(
-            self._map_parcel(other, snapshot.record(other.parcel.id, asked)) for other in snapshot.verdicts(near, asked)
-        )
+        parcels = tuple(self._map_parcel(*snapshot.conclusion(other, asked)) for other in near)
         view = self._view(snapshot, parcels, self._map_layers(snapshot, window), chosen, links=not single_file)
         return parcel_page(view, parcel_id, single_file=single_file, nonce=nonce)
 

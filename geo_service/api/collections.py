@@ -17,14 +17,15 @@ from shapely.geometry.base import BaseGeometry
 
 from geo_service.api.parameters import Box
 from geo_service.errors import NotFound
-from geo_service.export.geojson import LON_LAT_DECIMALS, parcel_properties, rounded_geometry
+from geo_service.export.geojson import LON_LAT_DECIMALS, rounded_geometry
 from geo_service.model.catalogue import FieldSpec, FieldType
 from geo_service.model.layer import Edition, Features, Value
 from geo_service.model.parcel import AsOf
 from geo_service.model.rulebook import Rulebook
 from geo_service.model.text import Text
 from geo_service.projection import lon_lat
-from geo_service.service import WITHHELD, Service, Snapshot
+from geo_service.service import WITHHELD, Service
+from geo_service.snapshot import Snapshot, Summary
 
 VERDICTS = "verdicts"
 PLACED_EDITIONS = 200
@@ -142,16 +143,15 @@ class VerdictItems:
 
     def geometry(self, row: int) -> BaseGeometry | None:
         """Return the parcel as it was measured."""
-        verdict = self._snapshot.verdict(self.ids[row], self._asked)
-        return lon_lat(verdict.geometry, verdict.crs)
+        return self._snapshot.place(self.ids[row], self._asked)
 
-    def record(self, row: int) -> Mapping[str, Any]:
-        """Return the assessment record of one parcel."""
-        return self._snapshot.record(self.ids[row], self._asked)
+    def summary(self, row: int) -> Summary:
+        """Return what was concluded of one parcel, in short."""
+        return self._snapshot.summary(self.ids[row], self._asked)
 
     def properties(self, row: int) -> Mapping[str, Value]:
         """Return the flat properties of the record."""
-        return parcel_properties(dict(self.record(row)))
+        return self.summary(row).properties
 
 
 def shown_fields(data: Features) -> list[FieldSpec]:

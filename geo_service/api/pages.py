@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from threading import Lock
 
 from starlette.responses import HTMLResponse, Response
 
-KEPT_PAGES = 32
+from geo_service.kept import Kept
+
+KEPT_BYTES = 128_000_000
 
 
 def page_policy(nonce: str) -> str:
@@ -20,7 +21,7 @@ def page_policy(nonce: str) -> str:
     )
 
 
-def page(html: str, nonce: str) -> Response:
+def page(html: str | bytes, nonce: str) -> Response:
     """Send a page."""
     return HTMLResponse(html, headers={"Content-Security-Policy": page_policy(nonce)})
 
@@ -35,7 +36,7 @@ class Pages:
     def __init__(self) -> None:
         self._mark = secrets.token_urlsafe(32)
         self._lock = Lock()
-        self._kept: OrderedDict[Hashable, str] = OrderedDict()
+        self._kept: Kept[Hashable, bytes] = Kept(KEPT_BYTES)
 
     def answer(self, key: Hashable, draw: Callable[[str], str]) -> Response:
         """Send the page of a key.
@@ -50,8 +51,7 @@ class Pages:
             with self._lock:
                 html = self._kept.get(key)
                 if html is None:
-                    html = self._kept[key] = draw(self._mark)
-                    while len(self._kept) > KEPT_PAGES:
-                        self._kept.popitem(last=False)
+                    html = draw(self._mark).encode()
+                    self._kept.put(key, html, len(html))
         nonce = secrets.token_urlsafe(16)
-        return page(html.replace(self._mark, nonce), nonce)
+        return page(html.replace(self._mark.encode(), nonce.encode()), nonce)

@@ -33,7 +33,7 @@ from geo_service.errors import NotFound
 from geo_service.model.catalogue import FieldType
 from geo_service.model.parcel import AsOf
 from geo_service.model.text import Text
-from geo_service.service import Snapshot
+from geo_service.snapshot import Snapshot
 
 router = APIRouter(tags=["OGC API – Features"], default_response_class=Response)
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"

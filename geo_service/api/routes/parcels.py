@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -30,6 +29,7 @@ from geo_service.api.parameters import (
 from geo_service.api.routes.features import paging, shelf
 from geo_service.model.enums import Outcome
 from geo_service.model.text import Text
+from geo_service.snapshot import Summary
 
 router = APIRouter(tags=["地块 / parcels"], dependencies=[OnlyKnown], default_response_class=Response)
 
@@ -81,7 +81,7 @@ def search(
         near = range(len(parcels.ids)) if bbox is None else within(parcels, bbox)
         rows = list(near)
         if verdicts or codes or zone is not None or min_area_mu is not None:
-            rows = [row for row in near if _fits(parcels.record(row), verdicts, codes, zone, min_area_mu)]
+            rows = [row for row in near if _fits(parcels.summary(row), verdicts, codes, zone, min_area_mu)]
     limit = min(limit, MAX_LIMIT)
     shown = rows[offset : offset + limit]
     return json_answer(
@@ -98,7 +98,7 @@ def search(
 
 def _feature(request: Request, parcels: VerdictItems, row: int) -> dict[str, Any]:
     own = f"/parcels/{segment(parcels.ids[row])}"
-    when = {"as_of": parcels.record(row)["as_of"]}
+    when = {"as_of": str(parcels.properties(row)["as_of"])}
     return {
         **feature(parcels, row),
         "links": [
@@ -123,28 +123,19 @@ def _among(given: list[str], known: list[str], name: str) -> frozenset[str]:
     return frozenset(given)
 
 
-def _findings(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    readiness = body["readiness"]
-    yield from body["assessments"]
-    yield from body["constraints"]
-    yield from readiness["services"]
-    yield readiness["level"]
-    yield from body["indicators"]
-
-
 def _fits(
-    body: Mapping[str, Any],
+    summary: Summary,
     verdicts: frozenset[str],
     codes: frozenset[str],
     zone: str | None,
     min_area_mu: float | None,
 ) -> bool:
-    parcel = body["parcel"]
+    found, outcomes = summary.properties, summary.outcomes
     return (
-        (not verdicts or body["verdict"]["status"] in verdicts)
-        and (zone is None or parcel["zone"] == zone)
-        and (min_area_mu is None or parcel["area_mu"] >= min_area_mu)
-        and (not codes or any(found["code"] in codes and found["outcome"] not in PASSED for found in _findings(body)))
+        (not verdicts or found["verdict"] in verdicts)
+        and (zone is None or found["zone"] == zone)
+        and (min_area_mu is None or float(str(found["area_mu"])) >= min_area_mu)
+        and (not codes or any(outcomes[code] not in PASSED for code in codes & outcomes.keys()))
     )
 
 
