@@ -37,6 +37,8 @@ GZIP_FROM_BYTES = 1000
 async def _life(app: FastAPI) -> AsyncIterator[None]:
     app.state.checks = asyncio.Semaphore(check.CHECKS)
     await run_in_threadpool(app.state.service.warm_up)
+    if app.state.draw_first:
+        await run_in_threadpool(maps.draw_zone_map, app.state.service, app.state.pages)
     yield
 
 
@@ -44,6 +46,7 @@ def create_app(
     service: Service,
     *,
     ready: Callable[[], bool] = lambda: True,
+    draw_first: bool = False,
     json_bytes: int = JSON_BYTES,
     upload_bytes: int = UPLOAD_BYTES,
 ) -> FastAPI:
@@ -55,6 +58,8 @@ def create_app(
         What is asked; no route writes to its register.
     ready : callable
         Whether the data are there; until then ``/healthz`` answers 503.
+    draw_first : bool
+        Whether all parcels are assessed and their map is drawn before anybody is answered.
     json_bytes, upload_bytes : int
         The largest body of JSON and the largest uploaded file, in bytes.
     """
@@ -66,6 +71,7 @@ def create_app(
     app.state.shelf = Shelf(service)
     app.state.pages = Pages()
     app.state.ready = ready
+    app.state.draw_first = draw_first
     errors.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=GZIP_FROM_BYTES)
     app.add_middleware(Guard, json_bytes=json_bytes, upload_bytes=upload_bytes)

@@ -46,6 +46,11 @@ class Pages:
         draw : callable
             Draws the page with a nonce; called once a key while the page is kept.
         """
+        nonce = secrets.token_urlsafe(16)
+        return page(self.drawn(key, draw).replace(self._mark.encode(), nonce.encode()), nonce)
+
+    def drawn(self, key: Hashable, draw: Callable[[str], str]) -> bytes:
+        """Return the page of a key with the mark in it, see `answer`; drawn now unless it is kept."""
         html = self._kept.get(key)
         if html is None:
             with self._lock:
@@ -53,5 +58,4 @@ class Pages:
                 if html is None:
                     html = draw(self._mark).encode()
                     self._kept.put(key, html, len(html))
-        nonce = secrets.token_urlsafe(16)
-        return page(html.replace(self._mark.encode(), nonce.encode()), nonce)
+        return html

@@ -431,7 +431,7 @@ def demo(
     if prepare_only:
         say.note(f"演示工作区 / demo workspace: {directory}")
         return
-    _run(service, "127.0.0.1", port)
+    _run(service, "127.0.0.1", port, draw_first=True)
 
 
 def _check_host(host: str, allow_anonymous: bool) -> None:
@@ -467,11 +467,26 @@ def _check_port(host: str, port: int) -> None:
             ) from error
 
 
-def _run(service: Service, host: str, port: int) -> None:
+class _Server(uvicorn.Server):
+    """Says where it is once it answers."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            address = f"http://{self.config.host}:{self.config.port}"
+            say.note(f"地图 / map: {address}/map")
+            say.note(f"接口 / API: {address}/  · 停止 / stop: Ctrl-C")
+
+
+def _run(service: Service, host: str, port: int, *, draw_first: bool = False) -> None:
     _check_port(host, port)
-    say.note(f"地图 / map: http://{host}:{port}/map")
-    say.note(f"接口 / API: http://{host}:{port}/  · 停止 / stop: Ctrl-C")
-    uvicorn.run(create_app(service), host=host, port=port, log_level="warning")
+    server = _Server(
+        uvicorn.Config(create_app(service, draw_first=draw_first), host=host, port=port, log_level="warning")
+    )
+    with suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        raise typer.Exit(3)
 
 
 def _meanwhile(start: Callable[[], None]) -> Thread:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
+from datetime import date
+
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -9,6 +12,7 @@ from geo_service.api.links import HTML
 from geo_service.api.openapi import answers
 from geo_service.api.pages import Pages
 from geo_service.api.parameters import AsOfDay, OnlyKnown, ParcelId, Services
+from geo_service.service import Service
 
 router = APIRouter(tags=["地图 / maps"], dependencies=[OnlyKnown], default_response_class=Response)
 
@@ -22,8 +26,17 @@ def pages(request: Request) -> Pages:
 @router.get("/map", summary="工作台地图 / map of all parcels", responses=answers({HTML: "Page"}, 422))
 def zone_map(request: Request, service: Services, as_of: AsOfDay = None) -> Response:
     """全部地块的地图、图层树、一览表和查询 / map, layer tree, table and search of all parcels."""
+    return pages(request).answer(*_zone_map(service, as_of))
+
+
+def draw_zone_map(service: Service, kept: Pages) -> None:
+    """Draw the map of all parcels ahead of the first who asks for it."""
+    kept.drawn(*_zone_map(service, None))
+
+
+def _zone_map(service: Service, as_of: date | None) -> tuple[Hashable, Callable[[str], str]]:
     key = (service.snapshot().revision, service.as_of(as_of))
-    return pages(request).answer(key, lambda nonce: service.zone_map(as_of, single_file=False, nonce=nonce))
+    return key, lambda nonce: service.zone_map(as_of, single_file=False, nonce=nonce)
 
 
 @router.get(
