@@ -17,6 +17,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from geo_service import checking, ingest
+from geo_service.engine.examining import LAST_DAY
 from geo_service.engine.ground import Ground
 from geo_service.errors import GeoServiceError
 from geo_service.export import geojson, package
@@ -36,8 +37,6 @@ from geo_service.snapshot import Snapshot
 from geo_service.store.register import EditionRow
 from geo_service.store.workspace import Workspace
 
-#: Of an answer that nobody reads.
-_ANY_DAY = date(2100, 1, 1)
 _LOG = logging.getLogger("geo_service.service")
 WITHHELD = (Secrecy.CONFIDENTIAL, Secrecy.SECRET)
 
@@ -158,7 +157,7 @@ class Service:
                     one.result()
                 if first is not None:
                     body = shapely.to_geojson(lon_lat(first.geometry, first.crs)).encode()
-                    self.check(self.read_geojson(body, None), _ANY_DAY)
+                    self.check(self.read_geojson(body, None), LAST_DAY)
             except GeoServiceError:
                 # Whoever asks is told, in words that are meant for them.
                 _LOG.exception("the service could not be warmed up")

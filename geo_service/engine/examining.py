@@ -24,8 +24,8 @@ from geo_service.model.parcel import AsOf, Parcel
 from geo_service.model.rulebook import Rule, Rulebook
 from geo_service.projection import ellipsoidal_area_m2, lon_lat, project, working_crs
 
-#: Validity looks years ahead, and the calendar of dates ends with the year 9999.
-LAST_DAY = date(9000, 1, 1)
+#: Validity looks years ahead, and the calendar of dates has an end.
+LAST_DAY = date.max - timedelta(days=36_500)
 ENGINE = f"geo-service {__version__}"
 
 
