@@ -40,7 +40,7 @@ REGISTRIES = re.compile(
     r"pypi\.|pythonhosted|anaconda\.org|conda-forge|npmjs|jsdelivr|unpkg|cdnjs|docker\.io|ghcr\.io|quay\.io|mirrors?\.",
     re.IGNORECASE,
 )
-MACHINE = re.compile(r"(?:^|[\s\"'=:(])/(?:work|home|root|Users|tmp|var|opt|usr|mnt|srv)(?:/|$)|[A-Za-z]:\\\\")
+MACHINE = re.compile(r"(?:^|[\s\"'=:(])/(?:home|root|[a-z]*work|Users|tmp|var|opt|usr|mnt|srv)(?:/|$)|[A-Za-z]:\\\\")
 URL = re.compile(r"https?://[^\s\"'<>{}]*")
 #: Names, not places to go to: a namespace is never fetched.
 NAMESPACES = re.compile(r"https?://(?:www\.)?(?:opengis\.net|json-schema\.org|ogc\.org|w3\.org)/")
@@ -169,7 +169,7 @@ def test_facts_of_one_place_are_data_not_code(file: Path) -> None:
         'basis = "防洪法第二十二条"',
         'host = "https://pypi.org/simple"',
         'tiles = "https://tile.example/{z}/{x}/{y}.png"',
-        'folder = "/work/main/layers"',
+        'folder = "/home/planner/layers"',
         "value = eval(text)",
         'rows = frame.query("area > 3")',
         "def changzhi_zone(): pass",
