@@ -390,6 +390,7 @@ def _of_verdicts(rules: Rulebook) -> Collection:
     titles = {
         **{code: rules.assessments[code].title for code in (*rules.order.core, *rules.order.local)},
         **{code: rules.services[code].title for code in rules.order.services},
+        rules.level.code: rules.level.title,
     }
     flat = [Queryable(name, title, _TYPES.get(name, FieldType.TEXT)) for name, title in _TITLES.items()]
     for code, title in titles.items():

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from geo_service.checking.job import Ground, Job
-from geo_service.engine import examine, prepare
-from geo_service.errors import Fault, GeoServiceError, InputError, TooComplex, WorkspaceError, too_complex
+from geo_service.engine import examine, prepare, require_zone
+from geo_service.errors import GeoServiceError, InputError, TooComplex, WorkspaceError, too_complex
 from geo_service.export.record import record, record_bytes
 from geo_service.model.catalogue import Catalogue
 from geo_service.model.finding import Verdict
@@ -80,7 +80,7 @@ class Examiner:
         try:
             ground = self._opened(job.ground)
             if job.zone is not None:
-                _check_zone(job.zone, ground.layers, ground.rulebook)
+                require_zone(job.zone, ground.layers, ground.rulebook)
             prepare(job.parcels, ground.layers, ground.rulebook, job.as_of, zone=job.zone)
         except GeoServiceError as error:
             yield error, ""
@@ -119,25 +119,6 @@ def _record_of(verdicts: Iterator[Verdict]) -> tuple[Answer, str]:
         return TooComplex(too_complex(None)), traceback.format_exc()
     except Exception as error:  # noqa: BLE001 - whatever a hostile boundary provokes is an answer to that row alone
         return GeoServiceError(type(error).__name__), traceback.format_exc()
-
-
-def _check_zone(zone: str, layers: LayerSet, rulebook: Rulebook) -> None:
-    features = layers.features(rulebook.zones_layer)
-    known: set[str] = set()
-    if features is not None:
-        known = set(features.ids) | {str(value) for value in features.attributes.get("zone", ()) if value}
-    if zone not in known:
-        listed = "、".join(sorted(known)) or "—"
-        raise InputError(
-            Fault(
-                "zone_unknown",
-                f"没有该开发区；已有：{listed}",
-                f"no such zone; there are: {listed}",
-                next_zh=f"核对开发区编号，或先导入 {rulebook.zones_layer} 图层",
-                next_en=f"look at the zone's id, or import the layer {rulebook.zones_layer} first",
-                value=zone[:200],
-            )
-        )
 
 
 if __name__ == "__main__":

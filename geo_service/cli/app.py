@@ -24,6 +24,7 @@ from geo_service import checking, ingest
 from geo_service.api.app import create_app
 from geo_service.cli import say
 from geo_service.cli.demo import seed
+from geo_service.engine import require_zone
 from geo_service.errors import (
     Fault,
     GeoServiceError,
@@ -237,6 +238,8 @@ def assess(
     del engine
     service = _service(workspace)
     chosen = _day(as_of, "--as-of")
+    if zone is not None:
+        require_zone(zone, service.layers, service.rulebook)
     ids = parcel or list(service.parcels)
     done: list[tuple[Verdict, Record]] = []
     for parcel_id in say.progress(ids, len(ids), "核查 assessing"):

@@ -5,5 +5,6 @@ law conclude (`judging`), and looks ahead to the day on which the status changes
 """
 
 from geo_service.engine.examining import examine, prepare
+from geo_service.engine.zones import require_zone
 
-__all__ = ["examine", "prepare"]
+__all__ = ["examine", "prepare", "require_zone"]

@@ -10,7 +10,7 @@ from geo_service import assessments, constraints, indicators, overlay
 from geo_service.engine.ground import row_values
 from geo_service.errors import Fault, InputError
 from geo_service.model.finding import ZoneRead
-from geo_service.model.layer import Features, Value
+from geo_service.model.layer import Features, LayerSet, Value
 from geo_service.model.rulebook import Rulebook
 
 APPROVED, APPLIED = "approved", "applied"
@@ -25,6 +25,32 @@ def working_crs_declared(features: Features, row: int) -> str | None:
     """Return the working CRS that a zone declares."""
     declared = features.value(row, "working_crs")
     return str(declared) if declared else None
+
+
+def require_zone(zone: str, layers: LayerSet, rulebook: Rulebook) -> None:
+    """Refuse a zone id that no boundary in the workspace has.
+
+    Raises
+    ------
+    InputError
+        When neither a zone nor a version of one is called so.
+    """
+    features = layers.features(rulebook.zones_layer)
+    known: set[str] = set()
+    if features is not None:
+        known = set(features.ids) | {str(value) for value in features.attributes.get("zone", ()) if value}
+    if zone not in known:
+        listed = "、".join(sorted(known)) or "—"
+        raise InputError(
+            Fault(
+                "zone_unknown",
+                f"没有该开发区；已有：{listed}",
+                f"no such zone; there are: {listed}",
+                next_zh=f"核对开发区编号，或先导入 {rulebook.zones_layer} 图层",
+                next_en=f"look at the zone's id, or import the layer {rulebook.zones_layer} first",
+                value=zone[:200],
+            )
+        )
 
 
 def find(features: Features, geometry: BaseGeometry, declared: str | None, as_of: date) -> int | None:

@@ -34,7 +34,7 @@ def rounded_geometry(geometry: BaseGeometry, decimals: int) -> dict[str, Any]:
 
 
 def parcel_properties(body: Record) -> dict[str, Any]:
-    """Return the flat properties of a parcel: verdict, validity, outcome of each assessment and service."""
+    """Return the flat properties of a parcel: verdict, validity, outcome of each assessment, service and levelling."""
     parcel, verdict, readiness = body["parcel"], body["verdict"], body["readiness"]
     properties: dict[str, Any] = {
         "parcel_id": parcel["id"],
@@ -56,7 +56,7 @@ def parcel_properties(body: Record) -> dict[str, Any]:
         properties[f"{code}_outcome"] = entry["outcome"]
         properties[f"{code}_share"] = None if coverage is None else coverage["share"]
         properties[f"{code}_valid_to"] = min(ends, default=None)
-    for entry in readiness["services"]:
+    for entry in (*readiness["services"], readiness["level"]):
         ends = [claim["valid_to"] for claim in entry["claims"] if claim["valid_to"]]
         properties[f"{entry['code']}_outcome"] = entry["outcome"]
         properties[f"{entry['code']}_share"] = None

@@ -368,7 +368,7 @@ def _note_areas(table: RawTable, stored: list[int]) -> None:
     """Say for how many rows the area that the file states is the one its points make, to its last digit."""
     agreed = len(set(table.areas_agreed) & set(stored))
     if agreed:
-        table.notes.append(f"{agreed}个地块面积与表头一致 / the areas of {agreed} parcels agree with their head lines")
+        table.notes.append(f"{agreed}个地块的面积与表头一致 / areas that agree with their head lines: {agreed}")
 
 
 def _ids(job: Job, table: RawTable, mapping: dict[str, str], rows: _Rows) -> dict[int, str]:

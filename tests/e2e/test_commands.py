@@ -40,6 +40,7 @@ def wrong(zones_only: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
         "no such parcel to export": ["export", "NOWHERE", "--out", "x.zip", *on],
         "no such layer": ["import", "unicorns", BOUNDARY, *on],
         "no such zone": ["check", BOUNDARY, "--zone", "NOWHERE", *on],
+        "no such zone to assess": ["assess", "--zone", "NOWHERE", *on],
         "no workspace": ["assess", "--workspace", "nowhere"],
         "no workspace to check in": ["check", BOUNDARY, "--workspace", "nowhere"],
         "no default workspace": ["layers"],
@@ -79,6 +80,7 @@ def test_wrong_use_is_2_and_says_why_on_stderr(wrong: dict[str, Ran]) -> None:
 def test_what_there_is_instead_is_listed(wrong: dict[str, Ran]) -> None:
     assert "mining_rights" in wrong["no such layer"].err
     assert "CZGX" in wrong["no such zone"].err
+    assert "CZGX" in wrong["no such zone to assess"].err
     assert "geo-service init" in wrong["no workspace"].err
 
 

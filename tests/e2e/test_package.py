@@ -88,6 +88,16 @@ def test_public_files_speak_of_the_parcel_alone(folder: Path) -> None:
         assert word not in everything, word
 
 
+def test_the_parcel_carries_every_outcome_flat(folder: Path, service: Service) -> None:
+    first = json.loads(members(folder / "once.zip")["parcel.geojson"])["features"][0]["properties"]
+    own = "parcel_id name zone land_use as_of area_m2 area_mu verdict valid_until readiness_standard readiness_met"
+    order = service.rulebook.order
+    codes = (*order.core, *order.local, *order.services, order.level)
+    flat = [f"{code}_{part}" for code in codes for part in ("outcome", "share", "valid_to")]
+    assert list(first) == [*own.split(), "digest", *flat]
+    assert first["LEVEL_outcome"] == "met"
+
+
 def test_the_boundary_points_give_the_area_again(folder: Path, demo: Path) -> None:
     (folder / "boundary_points.txt").write_bytes(members(folder / "once.zip")["boundary_points.txt"])
     back = run("check", "boundary_points.txt", "--json", "--workspace", demo, cwd=folder)

@@ -83,7 +83,7 @@ def test_the_record_has_two_parcels_with_the_hole_deducted(checked: dict[str, Ra
 
 
 def test_head_line_areas_are_compared(checked: dict[str, Ran]) -> None:
-    assert "2个地块面积与表头一致" in checked["as written"].err
+    assert "2个地块的面积与表头一致" in checked["as written"].err
     assert checked["wrong_area"].errors == [
         line for line in checked["wrong_area"].errors if "面积与表头相差1.6070公顷" in line
     ]
@@ -112,4 +112,4 @@ def test_what_nothing_is_known_of_is_no_pass(checked: dict[str, Ran]) -> None:
 
 def test_a_head_line_that_differs_within_the_tolerance_is_read_and_said(checked: dict[str, Ran]) -> None:
     assert "面积与表头相差0.0012公顷（表头20.4379，坐标20.4367），以坐标为准" in checked["other_area"].err
-    assert "1个地块面积与表头一致" in checked["other_area"].err
+    assert "1个地块的面积与表头一致" in checked["other_area"].err

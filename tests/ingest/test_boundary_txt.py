@@ -238,4 +238,4 @@ def test_the_samples_from_the_field_agree_with_their_headers(check):
         else:
             assert file.name == "arcpy_plot_000.txt"
             assert any("闭合点点号为J6" in text for text in found.report.warnings)
-            assert any("地块面积缺失" in text for text in found.report.warnings)
+            assert any("缺少面积" in text for text in found.report.warnings)

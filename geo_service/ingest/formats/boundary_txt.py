@@ -543,6 +543,6 @@ def _declared_area(block: _Block) -> float | None:
     """Return the area of the head line in m²; it is written in hectares."""
     text = block.fields[1].removesuffix("公顷").removesuffix("hm2").removesuffix("ha").strip()
     if not _NUMBER.fullmatch(text):
-        block.warnings.append(f"第{block.line}行地块面积缺失 / the area is missing (line {block.line})")
+        block.warnings.append(f"第{block.line}行缺少面积 / the area is missing (line {block.line})")
         return None
     return float(text) * M2_PER_HA
