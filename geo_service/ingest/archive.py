@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import re
 import stat
 import zipfile
@@ -127,7 +128,16 @@ def unpack(archive: Path, folder: Path, name: str) -> list[Member]:
             infos = opened.infolist()
             _check(infos, name, archive.stat().st_size)
             return _extract(opened, [info for info in infos if not info.is_dir()], folder)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, RuntimeError, ValueError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        lzma.LZMAError,
+        EOFError,
+        NotImplementedError,
+        OSError,
+        RuntimeError,
+        ValueError,
+    ) as error:
         raise _refuse(
             name, "zip_damaged", "压缩包已损坏或压缩方式不支持", "the zip is damaged or its method is not supported"
         ) from error

@@ -94,10 +94,18 @@ def _same_datum(one: CRS, known: CRS) -> bool:
     return any("unknown" in name or any(own in name for own in ours) for name in names)
 
 
+def _shifted(system: CRS) -> bool:
+    """Tell whether a CRS brings a datum shift of its own; zeros, which some programs always write, are none."""
+    operation = system.coordinate_operation if system.is_bound else None
+    return operation is not None and (not operation.towgs84 or any(operation.towgs84))
+
+
 def identify(system: CRS, jurisdiction: Jurisdiction) -> str | None:
     """Return the admitted code of a CRS that came without one, by its numbers, else ``None``."""
     allowed = admitted(jurisdiction)
     flat = system.sub_crs_list[0] if system.is_compound else system
+    if _shifted(flat) or not (flat.is_projected or flat.is_geographic):
+        return None
     for authority in (flat.to_authority(min_confidence=70), flat.to_authority(auth_name="EPSG", min_confidence=70)):
         if authority is not None and ":".join(authority) in allowed:
             return ":".join(authority)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import lzma
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -181,7 +183,16 @@ def _gate(data: bytes) -> None:
                 # A document type can carry entities, and no spreadsheet program writes one.
                 if b"<!DOCTYPE" in archive.read(member).replace(b"\0", b"").upper():
                     raise InputError(_not_xlsx())
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError, ValueError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        lzma.LZMAError,
+        RuntimeError,
+        NotImplementedError,
+        EOFError,
+        OSError,
+        ValueError,
+    ) as error:
         raise InputError(_not_xlsx()) from error
 
 

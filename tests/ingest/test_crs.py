@@ -15,6 +15,12 @@ ESRI = (
     'UNIT["Meter",{unit}]]'
 )
 
+TO_WGS84 = (
+    'GEOGCS["China Geodetic Coordinate System 2000",DATUM["China_2000",'
+    'SPHEROID["CGCS2000",6378137,298.257222101],TOWGS84[{}]],PRIMEM["Greenwich",0],'
+    'UNIT["degree",0.0174532925199433]]'
+)
+
 
 def esri(name, east, lon, unit="1.0"):
     return ESRI.format(name=name, east=east, lon=lon, unit=unit)
@@ -40,6 +46,7 @@ def esri(name, east, lon, unit="1.0"):
         (CRS("EPSG:4497").to_wkt("WKT2_2019"), "EPSG:4497"),
         (CRS("EPSG:4490").to_wkt("WKT1_ESRI"), "EPSG:4490"),
         (CRS("EPSG:4326").to_wkt("WKT1_ESRI"), "EPSG:4326"),
+        (TO_WGS84.format("0,0,0,0,0,0,0"), "EPSG:4490"),
     ],
 )
 def test_names_that_mean_an_admitted_crs(jurisdiction, text, code):
@@ -59,6 +66,10 @@ def test_names_that_mean_an_admitted_crs(jurisdiction, text, code):
         esri("feet", 500_000.0, 114.0, "0.3048"),
         esri("odd meridian", 500_000.0, 113.5),
         'LOCAL_CS["工程坐标系",UNIT["Meter",1.0]]',
+        TO_WGS84.format("500,300,0,0,0,0,0"),
+        "+proj=longlat +ellps=GRS80 +towgs84=100,200,300",
+        "+proj=longlat +nadgrids=/etc/passwd",
+        "EPSG:4978",
         "",
     ],
 )

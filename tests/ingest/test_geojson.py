@@ -106,7 +106,11 @@ def test_offset_datums_are_refused_by_name(post, refused, name):
         (b'{"type": "Topology"}', "bad_geojson"),
         (b'{"type": "FeatureCollection", "features": {}}', "bad_geojson"),
         (b'{"a": ' + b"9" * 5_000 + b"}", "bad_json"),
+        # Each took as many steps as the square of its length, until the reader was killed.
+        (b'{"a": "' + b'\\"' * 500_000, "bad_json"),
+        (b"{" + b",".join(b'"k%d":1' % n for n in range(200_000)) + b',"k199999":2}', "duplicate_key"),
     ],
+    ids=lambda value: value if isinstance(value, str) else f"{value[:30]!r}…{len(value)}",
 )
 def test_what_is_not_strict_json_is_refused(post, refused, body, code):
     assert [fault.code for fault in refused(post, body)] == [code]

@@ -429,6 +429,16 @@ def test_a_cut_or_damaged_workbook_is_refused(rulebook, empty):
         assert refused(empty[:length], rulebook) == "not_xlsx"
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_member_that_does_not_unpack_is_refused(rulebook, method):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        archive.writestr("a.xml", bytes(range(256)) * 40)
+    data = bytearray(buffer.getvalue())
+    data[50:90] = b"\xff" * 40
+    assert refused(bytes(data), rulebook) == "not_xlsx"
+
+
 def test_a_bomb_is_refused_before_it_is_unpacked(rulebook):
     assert refused(packed({"xl/worksheets/sheet1.xml": b"0" * (101 * 2**20)}), rulebook) == "too_large"
     assert refused(packed({f"{n}.xml": b"" for n in range(1001)}), rulebook) == "too_large"
