@@ -162,3 +162,10 @@ def test_nothing_is_stored(served, service):
     served.client.post("/check", files={"file": ("a.geojson", json.dumps(polygon(*world.PARCEL)).encode())})
     assert service.workspace.register.revision() == before
     assert sorted(path.name for path in service.workspace.directory.rglob("*")) == files
+
+
+def test_more_boundaries_than_one_request_may_bring_are_refused_at_once(served):
+    many = collection(*(feature(polygon(x / 10, 0, x / 10 + 5, 5), id=f"t{x}") for x in range(1001)))
+    answer = served.client.post("/check", json=many)
+    assert (answer.status_code, answer.json()["code"], answer.json()["value"]) == (422, "too-many", "1001")
+    assert answer.elapsed.total_seconds() < 10

@@ -33,6 +33,9 @@ router = APIRouter(tags=["核查 / check"], dependencies=[OnlyKnown], default_re
 FIELD = "file"
 #: Checks at once; more wait here, where they take no thread from the other routes.
 CHECKS = 2 * SLOTS
+#: Boundaries in one request. Each takes its share of time, and of memory for its record; a file of more is for the
+#: command line.
+MAX_BOUNDARIES = 1000
 WAIT_S = 20.0
 RETRY_S = 5
 JSON_KINDS = ("application/json", "application/geo+json", "application/vnd.geo+json")
@@ -159,6 +162,8 @@ def _answer(
     else:
         boundaries = _read_file(service, posted.file, posted.name, crs)
         single = False
+    if len(boundaries.parcels) > MAX_BOUNDARIES:
+        raise _too_many(len(boundaries.parcels))
     found = service.check(boundaries, as_of, project_type, zone)
     records = [content for _, content in found.records]
     if not records:
@@ -173,6 +178,19 @@ def _read_file(service: Service, file: BinaryIO, name: str, crs: str | None) -> 
         with path.open("wb") as out:
             shutil.copyfileobj(file, out, 1 << 20)
         return service.read_boundaries(path, name, crs)
+
+
+def _too_many(count: int) -> Problem:
+    return Problem(
+        422,
+        "too-many",
+        Text(
+            f"共{count}个界址，一次最多核查{MAX_BOUNDARIES}个",
+            f"{count} boundaries; one request checks at most {MAX_BOUNDARIES}",
+        ),
+        step=Text("请分批提交，或用命令行 check", "send them in parts, or use the command 'check'"),
+        value=str(count),
+    )
 
 
 def _busy() -> Problem:
