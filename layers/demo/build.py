@@ -163,7 +163,7 @@ def main() -> None:
     further_claims(lots, layers)
     layers.put(
         "geohazard",
-        shapely.difference(REGION, box(410500, 4012660, 411930, 4013680)),
+        shapely.difference(REGION, box(410500, 4012660, 411930, 4013500)),
         id="GH-SURVEY",
         name="地质灾害调查范围",
         **{"class": "surveyed"},

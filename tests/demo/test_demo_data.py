@@ -114,6 +114,13 @@ def test_a_case_shows_what_its_name_says(
     assert {code for code, outcome in expected if outcome not in passing} <= deciding
 
 
+def test_no_survey_at_all_and_half_a_survey_are_told_apart(demo: Demo) -> None:
+    assert entry(demo.record("unsurveyed"), "HAZARD")["reason"] == "outside_surveyed_extent"
+    half = entry(demo.record("partly_surveyed"), "HAZARD")
+    assert half["reason"] == "partly_surveyed"
+    assert 0 < half["coverage"]["unsurveyed_m2"] < demo.record("partly_surveyed")["parcel"]["area_m2"]
+
+
 def test_every_case_of_the_manifest_is_looked_at(demo: Demo) -> None:
     assert set(demo.manifest["cases"]) == {case for case, _, _ in CASES}
 
