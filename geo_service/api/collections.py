@@ -296,6 +296,11 @@ class Shelf:
         for found in self.collections(snapshot):
             if found.id == name:
                 return found
+        if name in self._service.catalogue.layers:
+            raise NotFound(
+                f"图层 {name} 没有可公开查看的数据版次，不等于没有要素 / "
+                f"layer {name} has no edition to be seen here, which does not mean that there is nothing"
+            )
         raise NotFound(f"没有数据集 {name[:64]} / there is no collection {name[:64]}")
 
     def items(self, snapshot: Snapshot, collection: Collection, asked: AsOf) -> LayerItems | VerdictItems:

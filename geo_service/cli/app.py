@@ -223,6 +223,13 @@ def register_import(
         f"证明材料 claims {len(sheets.claims)} · 地块信息 facts {len(sheets.facts)} · "
         f"指标 indicators {len(sheets.indicators)} · 新增 added {changes.added} · 替换 replaced {changes.replaced}"
     )
+    known = _service(workspace).snapshot().parcels
+    named = {claim.parcel_id for claim in sheets.claims} | {fact.parcel_id for fact in sheets.facts}
+    named |= {indicator.parcel_id for indicator in sheets.indicators}
+    unknown = sorted(named - known.keys())
+    if unknown:
+        listed = "、".join(unknown[:20]) + ("…" if len(unknown) > 20 else "")
+        say.note(f"提醒 note: {len(unknown)} 个地块编号不在地块图层中，请核对 / not in the parcels layer: {listed}")
 
 
 @app.command()

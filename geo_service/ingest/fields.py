@@ -23,6 +23,10 @@ _EXACT = 10**15
 ID_LENGTH = 64
 
 
+#: No name, number or list of project types is longer; a longer one is damage, or meant to fill every page it stands on.
+TEXT_MAX = 10_000
+
+
 class BadValue(Exception):
     """A value that cannot be what its field holds."""
 
@@ -184,7 +188,10 @@ def convert(field: FieldSpec, raw: object) -> Value:
             raise BadValue("unknown_code", f"不在代码表内（可用：{listed}）", f"not in the code list ({listed})", text)
         return code
     if field.type is FieldType.TEXT:
-        return text_of(value).strip()
+        text = text_of(value).strip()
+        if len(text) > TEXT_MAX:
+            raise BadValue("text_too_long", f"文字超过{TEXT_MAX}字", f"a text of more than {TEXT_MAX} characters", text)
+        return text
     if field.type is FieldType.DATE:
         return date_of(value)
     if field.type is FieldType.BOOLEAN:

@@ -194,3 +194,9 @@ def test_conformance_names_only_what_has_a_test(served):
         "/spec/ogcapi-features-3/1.0/conf/queryables",
         "/spec/ogcapi-features-3/1.0/conf/queryables-query-parameters",
     }
+
+
+def test_a_layer_without_an_edition_is_not_an_empty_one(served):
+    answer = served.get("/collections/past_landslides/items")
+    assert answer.status_code == 404
+    assert "不等于没有要素" in answer.json()["detail"]

@@ -274,6 +274,7 @@ def test_a_filled_template_mends_what_was_missing(tried: Tried, cases: Cases) ->
     ours = {cases["A"]: "一", "通水（给水）": "邮政"}
     for column, value in enumerate(donor, start=1):
         book[title].cell(target, column, ours.get(value, value))
+        book[title].cell(target + 1, column, {**ours, cases["A"]: "未导入的地块"}.get(value, value))
     book.save(tried.folder / "filled.xlsx")
     on = ["--workspace", tried.workspaces["ws"]]
     before, imported, after = run_each(
@@ -283,7 +284,8 @@ def test_a_filled_template_mends_what_was_missing(tried: Tried, cases: Cases) ->
         cwd=tried.folder,
     )
     assert imported.code == 0, imported.err
-    assert "证明材料 claims 1" in imported.text and "新增 added 1" in imported.text
+    assert "证明材料 claims 2" in imported.text and "新增 added 2" in imported.text
+    assert "1 个地块编号不在地块图层中" in imported.err and "未导入的地块" in imported.err
     post = [next(s for s in ran.json["readiness"]["services"] if s["code"] == "POST") for ran in (before, after)]
     assert [(entry["outcome"], entry["basis"]) for entry in post] == [("unknown", []), ("met", ["claim"])]
     assert [len(entry["claims"]) for entry in post] == [0, 1]
