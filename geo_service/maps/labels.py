@@ -38,12 +38,6 @@ ASSESSMENT_ZONE_WIDE = ASSESSMENT | {
     "not_covered": Text("不适用", "Does not apply"),
 }
 ZONE_WIDE = Text("全区性", "zone-wide")
-EFFECT = {
-    "replaces": Text("单项不再开展", "no separate study"),
-    "simplifies": Text("单项仍须办理，可简化", "own study still due, simplified"),
-    "commitment": Text("承诺/登记备案", "commitment or filing"),
-    "parameters_only": Text("仅提供设计参数", "design parameters only"),
-}
 CONSTRAINT = {
     "avoid": {"clear": Text("未涉及", "Not touched"), "affected": Text("涉及", "Touched")},
     "contain": {
@@ -76,17 +70,6 @@ INDICATOR = {
     "below_standard": Text("低于准入标准", "Below the entry standard"),
     "missing": Text("未设定", "Not set"),
     "no_standard": Text("无准入标准", "No entry standard"),
-}
-REASON = {
-    "layer_missing": Text("未导入该图层", "layer not imported"),
-    "withheld": Text("涉密/敏感，未提供", "withheld"),
-    "stale": Text("资料已过时", "data out of date"),
-    "failed": Text("计算未完成", "calculation did not finish"),
-    "outside_surveyed_extent": Text("超出资料覆盖范围", "outside the surveyed extent"),
-    "partly_surveyed": Text("部分超出资料覆盖范围", "partly outside the surveyed extent"),
-    "attribute_missing": Text("缺属性", "attribute missing"),
-    "no_claim": Text("缺证明材料", "no claim"),
-    "no_document": Text("缺文号", "no document number"),
 }
 SEVERITY = {
     "blocking": Text("前置必备", "Blocking"),
@@ -147,4 +130,3 @@ GROUP = {
     "context": Text("背景", "Context"),
 }
 EXTENTS = Text("资料覆盖范围", "Surveyed extents")
-OUTSIDE_EXTENT = Text("超出资料覆盖范围", "Outside the surveyed extent")

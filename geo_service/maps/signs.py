@@ -8,6 +8,8 @@ from typing import Any
 
 from geo_service.maps import labels
 from geo_service.maps.scene import Record
+from geo_service.model.enums import Effect, NoDataReason
+from geo_service.model.labels import EFFECTS, REASONS
 from geo_service.model.text import Text
 
 
@@ -71,7 +73,7 @@ def assessment_words(finding: Mapping[str, Any]) -> Text:
     words = table[finding["outcome"]]
     use = finding.get("use")
     if finding["outcome"] == "covered" and use:
-        return words + Text(" · ", " · ") + labels.EFFECT[use["effect"]]
+        return words + Text(" · ", " · ") + EFFECTS[Effect(use["effect"])]
     return words
 
 
@@ -92,7 +94,7 @@ def service_words(finding: Mapping[str, Any]) -> Text:
 
 def reason_words(reason: str | None) -> Text | None:
     """Why something is not known, in words."""
-    return labels.REASON[reason] if reason else None
+    return REASONS[NoDataReason(reason)] if reason else None
 
 
 def title_of(finding: Mapping[str, Any], names: Mapping[str, Text]) -> Text:

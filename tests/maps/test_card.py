@@ -12,6 +12,7 @@ from geo_service.maps import labels
 from geo_service.maps.card import card as card_of
 from geo_service.maps.signs import Sign, readiness_sign, sign_of
 from geo_service.model import enums
+from geo_service.model.labels import EFFECTS, REASONS
 from geo_service.model.text import Text
 from tests.maps.zone import NAMES, because, finding
 
@@ -43,8 +44,8 @@ def test_every_outcome_has_words_in_both_languages():
         (labels.SERVICE, enums.SERVICE_OUTCOMES),
         (labels.LEVEL, enums.LEVEL_OUTCOMES),
         (labels.INDICATOR, enums.INDICATOR_OUTCOMES),
-        (labels.EFFECT, enums.Effect),
-        (labels.REASON, enums.NoDataReason),
+        (EFFECTS, enums.Effect),
+        (REASONS, enums.NoDataReason),
         (labels.SEVERITY, enums.Severity),
         (labels.STAGE, enums.Stage),
         (labels.STATUS, enums.Status),
@@ -65,7 +66,7 @@ def test_covered_never_stands_without_its_effect(parcels):
         for item in part(made, "assessments")["items"]:
             if item["words"][0].startswith("已覆盖"):
                 effect = item["words"][0].split(" · ")[1]
-                assert effect in {text.zh for text in labels.EFFECT.values()}
+                assert effect in {text.zh for text in EFFECTS.values()}
 
 
 def test_a_missing_corner_is_not_rounded_into_a_whole(spoilt):
