@@ -23,7 +23,7 @@ from geo_service.model.finding import (
     ZoneRead,
 )
 from geo_service.model.labels import EFFECTS
-from geo_service.model.layer import Value
+from geo_service.model.layer import Value, day_of
 from geo_service.model.rulebook import AssessmentRule, AssessmentVersion, Rulebook, Use
 from geo_service.model.speech import area_values, concern, condition, remark
 from geo_service.model.text import Text
@@ -117,7 +117,7 @@ def read_scope(row: int, fid: str, values: Mapping[str, Value], version: Assessm
     status, progress = _text(values, "status"), _text(values, "progress")
     if status in VOID or progress in VOID:
         return None
-    approved_on, valid_to = _day(values, "approved_on"), _day(values, "valid_to")
+    approved_on, valid_to = day_of(values, "approved_on"), day_of(values, "valid_to")
     effect, document = _text(values, "effect"), _text(values, "waiver_doc_no")
     says_waived = _WAIVED in (status, effect, progress)
     if says_waived and not version.waiver:
@@ -138,7 +138,7 @@ def read_scope(row: int, fid: str, values: Mapping[str, Value], version: Assessm
         report_no=_text(values, "report_no") or _text(values, "doc_no"),
         approved_by=_text(values, "approved_by"),
         approved_on=approved_on,
-        valid_from=_day(values, "valid_from"),
+        valid_from=day_of(values, "valid_from"),
         valid_to=valid_to,
         derived=derived,
         progress=progress or "drafting",
@@ -152,11 +152,6 @@ def read_scope(row: int, fid: str, values: Mapping[str, Value], version: Assessm
 def _text(values: Mapping[str, Value], name: str) -> str | None:
     value = values.get(name)
     return str(value) if value not in (None, "") else None
-
-
-def _day(values: Mapping[str, Value], name: str) -> date | None:
-    value = values.get(name)
-    return value if isinstance(value, date) else None
 
 
 @dataclass(frozen=True, eq=False, slots=True)

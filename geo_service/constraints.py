@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from geo_service.model.enums import Kind, NoDataReason, Outcome, Severity
 from geo_service.model.evidence import AS_GIVEN, Band, Coverage, Nearest
 from geo_service.model.finding import ConstraintFinding, CoverageShares, PartArea, Piece
-from geo_service.model.layer import Value
+from geo_service.model.layer import Value, day_of
 from geo_service.model.rulebook import ConstraintRule, ConstraintVersion, Match, Part, Rulebook, Words
 from geo_service.model.speech import area_values, concern, remark
 from geo_service.model.text import Text
@@ -69,19 +69,14 @@ def stands(values: Mapping[str, Value], as_of: date) -> bool:
     """Tell whether a feature is in force on a date."""
     if values.get("status") in VOID:
         return False
-    begins, ends = _day(values, "valid_from") or _day(values, "approved_on"), _day(values, "valid_to")
+    begins, ends = day_of(values, "valid_from") or day_of(values, "approved_on"), day_of(values, "valid_to")
     return in_force(begins, ends, as_of)
 
 
 def turning_days(values: Mapping[str, Value]) -> tuple[date, ...]:
     """Days on which a feature begins or ceases to be in force."""
-    begins, ends = _day(values, "valid_from") or _day(values, "approved_on"), _day(values, "valid_to")
+    begins, ends = day_of(values, "valid_from") or day_of(values, "approved_on"), day_of(values, "valid_to")
     return tuple(day for day in (begins, None if ends is None else ends + DAY) if day is not None)
-
-
-def _day(values: Mapping[str, Value], name: str) -> date | None:
-    value = values.get(name)
-    return value if isinstance(value, date) else None
 
 
 def avoid_class(version: ConstraintVersion, values: Mapping[str, Value], as_of: date) -> str | None:

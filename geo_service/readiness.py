@@ -29,7 +29,7 @@ from geo_service.model.units import distance_text, grouped, share_text
 from geo_service.model.validity import DAY, add_months, is_clear
 
 SERVICE, LEVEL = "service", "level"
-CLAIM_WITNESS, NETWORK_WITNESS, TERRAIN_WITNESS = "claim", "network", "terrain"
+CLAIM_WITNESS, NETWORK_WITNESS = "claim", "network"
 
 
 @dataclass(frozen=True, slots=True)

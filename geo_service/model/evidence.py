@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from shapely.geometry.base import BaseGeometry
 
 AS_GIVEN, HALVED, DOUBLED = 0, 1, 2
-SCALES = (AS_GIVEN, HALVED, DOUBLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +26,7 @@ class Band:
     noise_width_m: float
 
 
-EMPTY_BAND = Band(0.0, 0.0, 0.0, 0.0)
 Bands = tuple[Band, Band, Band]
-EMPTY_BANDS: Bands = (EMPTY_BAND, EMPTY_BAND, EMPTY_BAND)
 
 
 @dataclass(frozen=True, slots=True)

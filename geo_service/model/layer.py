@@ -17,6 +17,18 @@ from geo_service.model.catalogue import LayerSpec
 Value = str | float | int | bool | date | None
 
 
+def day_of(values: Mapping[str, Value], name: str) -> date | None:
+    """Return the date under a name, ``None`` where there is none.
+
+    Examples
+    --------
+    >>> day_of({"valid_to": date(2026, 12, 1), "status": "x"}, "valid_to"), day_of({"status": "x"}, "status")
+    (datetime.date(2026, 12, 1), None)
+    """
+    value = values.get(name)
+    return value if isinstance(value, date) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where a layer's data came from; travels with the edition and enters its hash."""

@@ -262,7 +262,6 @@ class Jurisdiction(Frozen):
     projected_crs: tuple[str, ...]
     working_crs: tuple[str, ...]
     offset_datums: tuple[str, ...] = ()
-    offset_suspect_m: tuple[float, float] = (100.0, 900.0)
     area_of_use_margin_degrees: float = 1.0
     zone_distance_max_m: float = 50000.0
     timezone: str

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 
-M2_PER_MU = 10000 / 15
 M2_PER_HA = 10000.0
 THIN_SPACE = "\u2009"
 
