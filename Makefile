@@ -4,7 +4,7 @@ PORT ?= 8000
 BIN := .venv/bin
 # Twice quiet: a machine's own extra indexes would otherwise remark on every package they do not hold. Errors still show.
 PIP = $(BIN)/python -m pip install -qq --disable-pip-version-check
-LOCKS := requirements.lock requirements-build.lock requirements-dev.lock
+LOCKS := requirements.lock requirements-build.lock requirements-dev.lock requirements-bench.lock
 
 .DEFAULT_GOAL := setup
 .PHONY: setup demo test check lock clean
@@ -41,6 +41,7 @@ lock: setup
 	$(COMPILE) pyproject.toml -o requirements.lock
 	$(COMPILE) --group build -c requirements.lock -o requirements-build.lock
 	$(COMPILE) pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock
+	$(COMPILE) pyproject.toml --extra bench -c requirements-dev.lock -o requirements-bench.lock
 	@! grep -nE 'https?://|index-url|find-links|file:' $(LOCKS)
 
 clean:
