@@ -7,17 +7,18 @@ happens in between, a reader sees the old edition or the new one.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 from geo_service.errors import WorkspaceError
-from geo_service.model.catalogue import GeometryKind, LayerSpec
+from geo_service.model.catalogue import Catalogue, GeometryKind, LayerSpec
 from geo_service.model.layer import Edition, Features, Grid
 from geo_service.model.report import ImportReport
 from geo_service.store import parquet
 from geo_service.store.database import Sqlite
 from geo_service.store.lock import exclusive
-from geo_service.store.register import Register
+from geo_service.store.register import EditionRow, Register
 
 FOLDER = "editions"
 REGISTER = "register.sqlite"
@@ -71,6 +72,20 @@ def read(path: Path, spec: LayerSpec) -> Edition:
         When the file is missing, damaged, or its content has changed.
     """
     return _read(path, path.stem, spec)
+
+
+def batches(workspace_dir: Path, row: EditionRow, catalogue: Catalogue, rows: int) -> Iterator[Features]:
+    """Read the features of an edition so many at a time, once its content was checked.
+
+    Raises
+    ------
+    WorkspaceError
+        As `read`.
+    """
+    spec = catalogue.layers[row.layer]
+    file = path(workspace_dir, row.name, spec)
+    _checked(row.name, spec, parquet.sha256_of(file))
+    yield from parquet.batches(file, spec, rows)
 
 
 def path(workspace_dir: Path, name: str, spec: LayerSpec) -> Path:

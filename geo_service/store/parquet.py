@@ -5,9 +5,12 @@ Columns that hold nothing are left out, so that a field added to a layer's descr
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +26,9 @@ from geo_service.model.layer import Features, Origin, Value
 from geo_service.model.parcel import Repair
 from geo_service.store.digest import canonical, damaged, digest
 
+if TYPE_CHECKING:
+    from hashlib import _Hash as Hash
+
 KEY = b"geo_service"
 ID = "id"
 ORIGIN = TypeAdapter(Origin)
@@ -35,6 +41,9 @@ ARROW: dict[FieldType, pa.DataType] = {
     FieldType.DATE: pa.date32(),
 }
 TYPES = {*ARROW.values(), pa.binary()}
+#: How values of fixed width enter the hash.
+WIDTHS = {pa.float64(): "<f8", pa.int64(): "<i8", pa.date32(): "<i8", pa.bool_(): "u1"}
+BATCH_ROWS = 65_536
 
 
 def table(features: Features, repairs: Sequence[Repair] = ()) -> pa.Table:
@@ -71,7 +80,8 @@ def sha256(content: pa.Table) -> str:
     parts = [content.schema.metadata[KEY]]
     for name in content.column_names:
         column = content.column(name)
-        parts += [name.encode(), str(column.type).encode(), pc.is_null(column).to_numpy().tobytes(), _bytes(column)]
+        values = _fixed(column) if column.type in WIDTHS else _lengths(column) + _joined(column)
+        parts += [name.encode(), str(column.type).encode(), _nulls(column), values]
     return digest(parts)
 
 
@@ -89,12 +99,72 @@ def read(path: Path) -> pa.Table:
         When the file is missing, damaged or not one of ours.
     """
     try:
-        content = pq.ParquetFile(path, page_checksum_verification=True).read()
+        content = _opened(path).read()
     except (pa.ArrowException, OSError, ValueError) as error:
         raise damaged(path) from error
-    if KEY not in (content.schema.metadata or {}) or not TYPES.issuperset(content.schema.types):
-        raise damaged(path)
     return content
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 hex as `sha256` of the whole table, from a file that need not fit into memory.
+
+    Raises
+    ------
+    WorkspaceError
+        When the file is missing, damaged or not one of ours.
+    """
+    try:
+        file = _opened(path)
+        schema, rows = file.schema_arrow, file.metadata.num_rows
+
+        def column(name: str, of: Callable[[pa.ChunkedArray], bytes]) -> Iterator[bytes]:
+            return (of(pa.chunked_array(part.columns)) for part in file.iter_batches(BATCH_ROWS, columns=[name]))
+
+        sha = hashlib.sha256()
+        _add(sha, len(schema.metadata[KEY]), [schema.metadata[KEY]])
+        for name, kind in zip(schema.names, schema.types, strict=True):
+            for text in (name.encode(), str(kind).encode()):
+                _add(sha, len(text), [text])
+            _add(sha, rows, column(name, _nulls))
+            if kind in WIDTHS:
+                _add(sha, rows * np.dtype(WIDTHS[kind]).itemsize, column(name, _fixed))
+            else:
+                values = sum(int(np.frombuffer(part, "<i8").sum()) for part in column(name, _lengths))
+                _add(sha, 8 * rows + values, chain(column(name, _lengths), column(name, _joined)))
+        return sha.hexdigest()
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise damaged(path) from error
+
+
+def _add(sha: Hash, length: int, parts: Iterable[bytes]) -> None:
+    """Add one part, as `digest` does, that comes in several."""
+    sha.update(length.to_bytes(8, "big"))
+    for part in parts:
+        sha.update(part)
+
+
+def batches(path: Path, spec: LayerSpec, rows: int) -> Iterator[Features]:
+    """Read a file's features so many at a time.
+
+    Raises
+    ------
+    WorkspaceError
+        As `read` and `features`.
+    """
+    try:
+        file = _opened(path)
+        for batch in file.iter_batches(rows):
+            yield features(pa.Table.from_batches([batch], file.schema_arrow), spec)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise damaged(path) from error
+
+
+def _opened(path: Path) -> pq.ParquetFile:
+    # Read through a buffer: a group of rows may be as large as the file.
+    file = pq.ParquetFile(path, page_checksum_verification=True, buffer_size=1 << 20, pre_buffer=False)
+    if KEY not in (file.schema_arrow.metadata or {}) or not TYPES.issuperset(file.schema_arrow.types):
+        raise damaged(path)
+    return file
 
 
 def features(content: pa.Table, spec: LayerSpec) -> Features:
@@ -147,13 +217,21 @@ def _standard(features: Features) -> dict[str, object]:
     return {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
 
 
-def _bytes(column: pa.ChunkedArray) -> bytes:
-    if pa.types.is_string(column.type) or pa.types.is_binary(column.type):
-        values = [value or b"" for value in column.cast(pa.binary()).to_pylist()]
-        lengths = np.array([len(value) for value in values], dtype="<i8")
-        return lengths.tobytes() + b"".join(values)
+def _nulls(column: pa.ChunkedArray) -> bytes:
+    return bytes(pc.is_null(column).to_numpy().tobytes())
+
+
+def _lengths(column: pa.ChunkedArray) -> bytes:
+    return np.array([len(value or b"") for value in column.cast(pa.binary()).to_pylist()], dtype="<i8").tobytes()
+
+
+def _joined(column: pa.ChunkedArray) -> bytes:
+    return b"".join(value or b"" for value in column.cast(pa.binary()).to_pylist())
+
+
+def _fixed(column: pa.ChunkedArray) -> bytes:
+    dtype = WIDTHS[column.type]
     if pa.types.is_date32(column.type):
         column = column.cast(pa.int32())
-    dtype = {pa.float64(): "<f8", pa.int64(): "<i8", pa.int32(): "<i8", pa.bool_(): "u1"}[column.type]
     zero = False if pa.types.is_boolean(column.type) else 0
     return bytes(pc.fill_null(column, zero).to_numpy().astype(dtype).tobytes())

@@ -10,7 +10,7 @@ An import adds rows and replaces those with an equal key, in one transaction:
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any, TypeVar
@@ -120,11 +120,11 @@ class Register:
 
     def claims_of(self, parcel_id: str) -> tuple[Claim, ...]:
         """Claims of one parcel in the order of their key; none for a parcel the register does not know."""
-        return self._of(CLAIMS, _claim, parcel_id).get(parcel_id, ())
+        return self._of(CLAIMS, _claim, [parcel_id]).get(parcel_id, ())
 
     def indicators_of(self, parcel_id: str) -> tuple[IndicatorValue, ...]:
         """Indicators of one parcel by code."""
-        return self._of(INDICATORS, _indicator, parcel_id).get(parcel_id, ())
+        return self._of(INDICATORS, _indicator, [parcel_id]).get(parcel_id, ())
 
     def facts_of(self, parcel_id: str) -> ParcelFacts | None:
         """Facts of one parcel, ``None`` when the register knows none."""
@@ -132,26 +132,29 @@ class Register:
             row = connection.execute(select(FACTS).where(FACTS.c.parcel_id == parcel_id)).first()
         return None if row is None else _facts(row)
 
-    def all_claims(self) -> Mapping[str, tuple[Claim, ...]]:
-        """Claims of every parcel that has any, by parcel."""
-        return self._of(CLAIMS, _claim)
+    def all_claims(self, among: Collection[str] | None = None) -> Mapping[str, tuple[Claim, ...]]:
+        """Claims of every parcel that has any, or of those among some, by parcel."""
+        return self._of(CLAIMS, _claim, among)
 
-    def all_indicators(self) -> Mapping[str, tuple[IndicatorValue, ...]]:
-        """Indicators of every parcel that has any, by parcel."""
-        return self._of(INDICATORS, _indicator)
+    def all_indicators(self, among: Collection[str] | None = None) -> Mapping[str, tuple[IndicatorValue, ...]]:
+        """Indicators of every parcel that has any, or of those among some, by parcel."""
+        return self._of(INDICATORS, _indicator, among)
 
-    def all_facts(self) -> Mapping[str, ParcelFacts]:
-        """Facts of every parcel that has any, by parcel."""
+    def all_facts(self, among: Collection[str] | None = None) -> Mapping[str, ParcelFacts]:
+        """Facts of every parcel that has any, or of those among some, by parcel."""
+        query = select(FACTS).order_by(FACTS.c.parcel_id)
+        if among is not None:
+            query = query.where(FACTS.c.parcel_id.in_(among))
         with self._database.reading() as connection:
-            rows = connection.execute(select(FACTS).order_by(FACTS.c.parcel_id)).all()
+            rows = connection.execute(query).all()
         return {row.parcel_id: _facts(row) for row in rows}
 
     def _of(
-        self, table: Table, read: Callable[[Row[Any]], T], parcel_id: str | None = None
+        self, table: Table, read: Callable[[Row[Any]], T], among: Collection[str] | None
     ) -> dict[str, tuple[T, ...]]:
         query = select(table).order_by(*table.primary_key)
-        if parcel_id is not None:
-            query = query.where(table.c.parcel_id == parcel_id)
+        if among is not None:
+            query = query.where(table.c.parcel_id.in_(among))
         with self._database.reading() as connection:
             rows = connection.execute(query).all()
         found: dict[str, list[T]] = {}
