@@ -30,7 +30,9 @@ def parcels(workspace: Workspace, layers: LayerSet | None = None) -> tuple[Parce
     facts, claims, indicators = register.all_facts(), register.all_claims(), register.all_indicators()
     repairs = _repairs(workspace, edition.name)
     found = (
-        _parcel(features, row, repairs, edition.name).informed(facts.get(id_), claims.get(id_, ()), indicators.get(id_, ()))
+        _parcel(features, row, repairs, edition.name).informed(
+            facts.get(id_), claims.get(id_, ()), indicators.get(id_, ())
+        )
         for row, id_ in enumerate(features.ids)
     )
     return tuple(sorted(found, key=lambda parcel: parcel.id))
