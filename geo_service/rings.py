@@ -437,7 +437,7 @@ def clash(ax: float, ay: float, bx: float, by: float, cx: float, cy: float, dx: 
 
 
 @compiled
-def _turns(xy: Floats, begin: int, end: int) -> float:
+def turns(xy: Floats, begin: int, end: int) -> float:
     """Return twice the signed area of a ring, positive when it runs counter-clockwise."""
     total = 0.0
     x0, y0 = xy[begin, 0], xy[begin, 1]
@@ -512,7 +512,7 @@ def _fault(xy: Floats, chain_at: Ints, outer: Flags, polygonal: bool, first: int
     count = 0
     x0, y0 = xy[begin, 0], xy[begin, 1]
     for chain in range(first, last):
-        flip = (_turns(xy, chain_at[chain], chain_at[chain + 1]) > 0.0) != outer[chain]
+        flip = (turns(xy, chain_at[chain], chain_at[chain + 1]) > 0.0) != outer[chain]
         for vertex in range(chain_at[chain], chain_at[chain + 1] - 1):
             a, b = (vertex + 1, vertex) if flip else (vertex, vertex + 1)
             ends[count, 0], ends[count, 1] = xy[a, 0] - x0, xy[a, 1] - y0

@@ -1,0 +1,314 @@
+"""The kernel: what parcels share with cells, by signed trapezoids.
+
+The loops here read prepared layers through their addresses, so that one call can have any number of layers and costs a
+microsecond to make.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import carray, types
+from numba.extending import intrinsic
+
+from geo_service.cells.prepared import KNOWN, WHOLE
+from geo_service.compiled import compiled
+from geo_service.rings import Flags, Floats, Ints, turns
+
+#: What is left by rounding when edges cancel; smaller shares are no ground.
+RESIDUE_M2 = 1e-6
+
+#: Columns of the table of layers.
+(
+    WEST,
+    SOUTH,
+    COLUMNS,
+    ROWS,
+    CLASSES,
+    SURVEYED,
+    FIRST_KEY,
+    CELL_AT,
+    ENTRY_CLASS,
+    ENTRY_FROM,
+    ENTRY_TO,
+    EDGES,
+    ENTRIES,
+    EDGE_COUNT,
+    FIELDS,
+) = range(15)
+
+
+@intrinsic
+def _at(context: Any, address: Any, kind: Any) -> Any:
+    """Return a pointer to an address; ``kind`` is an example of what lies there."""
+    signature = types.CPointer(kind)(address, kind)
+
+    def generate(_context: Any, builder: Any, made: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], _context.get_value_type(made.return_type))
+
+    return signature, generate
+
+
+@compiled
+def shared(ax0: float, ay0: float, ax1: float, ay1: float, bx0: float, by0: float, bx1: float, by1: float) -> float:
+    """Return ∫ min(y_a, y_b) dx over the x that two edges, both from west to east, have in common."""
+    west, east = max(ax0, bx0), min(ax1, bx1)
+    if west >= east:
+        return 0.0
+    a_slope, b_slope = (ay1 - ay0) / (ax1 - ax0), (by1 - by0) / (bx1 - bx0)
+    a_west = ay0 + (west - ax0) * a_slope
+    a_east = ay0 + (east - ax0) * a_slope if east < ax1 else ay1
+    b_west = by0 + (west - bx0) * b_slope
+    b_east = by0 + (east - bx0) * b_slope if east < bx1 else by1
+    low, high = a_west - b_west, a_east - b_east
+    if low > high:
+        low, high = high, low
+    below = 0.5 * (b_west + b_east)
+    if high <= 0.0:
+        below += 0.5 * (low + high)
+    elif low < 0.0:
+        below -= 0.5 * low * low / (high - low)
+    return below * (east - west)
+
+
+@compiled
+def _oriented(
+    xy: Floats, chain_at: Ints, outer: Flags, first: int, last: int, x0: float, y0: float, into: Floats
+) -> int:
+    """Write a shape's edges from west to east with their signs, without vertical ones; returns how many."""
+    count = 0
+    for chain in range(first, last):
+        begin, end = chain_at[chain], chain_at[chain + 1]
+        westward = 1.0 if (turns(xy, begin, end) > 0.0) == outer[chain] else -1.0
+        xa, ya = xy[begin, 0] - x0, xy[begin, 1] - y0
+        for vertex in range(begin + 1, end):
+            xb, yb = xy[vertex, 0] - x0, xy[vertex, 1] - y0
+            if xa < xb:
+                into[count, 0], into[count, 1], into[count, 2], into[count, 3] = xa, ya, xb, yb
+                into[count, 4] = -westward
+                count += 1
+            elif xb < xa:
+                into[count, 0], into[count, 1], into[count, 2], into[count, 3] = xb, yb, xa, ya
+                into[count, 4] = westward
+                count += 1
+            xa, ya = xb, yb
+    return count
+
+
+@compiled
+def _clipped(edges: Floats, count: int, dx: float, dy: float, cell: float, into: Floats) -> int:
+    """Write what of a parcel's edges bears on one cell, in its frame: cut at its sides, flat above its top."""
+    used = 0
+    for index in range(count):
+        x0, y0, x1, y1 = edges[index, 0] - dx, edges[index, 1] - dy, edges[index, 2] - dx, edges[index, 3] - dy
+        if x1 <= 0.0 or x0 >= cell or (y0 <= 0.0 and y1 <= 0.0):
+            continue
+        if x0 < 0.0 or x1 > cell:
+            slope = (y1 - y0) / (x1 - x0)
+            if x1 > cell:
+                x1, y1 = cell, y0 + (cell - x0) * slope
+            if x0 < 0.0:
+                y0 -= x0 * slope
+                x0 = 0.0
+        if y0 < 0.0:
+            if y1 <= 0.0:
+                continue
+            x0 += (x1 - x0) * (-y0 / (y1 - y0))
+            y0 = 0.0
+        elif y1 < 0.0:
+            if y0 == 0.0:
+                continue
+            x1 = x0 + (x1 - x0) * (y0 / (y0 - y1))
+            y1 = 0.0
+        sign = edges[index, 4]
+        if (y0 > cell) != (y1 > cell):
+            cut = min(max(x0 + (x1 - x0) * ((cell - y0) / (y1 - y0)), x0), x1)
+            if y0 > cell:
+                if cut > x0:
+                    into[used, 0], into[used, 1], into[used, 2], into[used, 3] = x0, cell, cut, cell
+                    into[used, 4] = sign
+                    used += 1
+                x0, y0 = cut, cell
+            else:
+                if x1 > cut:
+                    into[used, 0], into[used, 1], into[used, 2], into[used, 3] = cut, cell, x1, cell
+                    into[used, 4] = sign
+                    used += 1
+                x1, y1 = cut, cell
+        elif y0 > cell:
+            y0, y1 = cell, cell
+        if x0 < x1:
+            into[used, 0], into[used, 1], into[used, 2], into[used, 3] = x0, y0, x1, y1
+            into[used, 4] = sign
+            used += 1
+    return used
+
+
+@compiled
+def _under(edges: Floats, count: int) -> float:
+    total = 0.0
+    for index in range(count):
+        total += edges[index, 4] * (0.5 * (edges[index, 1] + edges[index, 3]) * (edges[index, 2] - edges[index, 0]))
+    return total
+
+
+@compiled
+def _entry_m2(part: Floats, count: int, bounds: Floats, ground: float, edges: Floats, begin: int, end: int) -> float:
+    """Return what a parcel's part in a cell shares with an entry's edges."""
+    total = 0.0
+    west, south, east, north = bounds[0], bounds[1], bounds[2], bounds[3]
+    for index in range(begin, end):
+        bx0, by0, bx1, by1 = edges[index, 0], edges[index, 1], edges[index, 2], edges[index, 3]
+        sign = 1.0
+        if bx0 > bx1:
+            bx0, by0, bx1, by1 = bx1, by1, bx0, by0
+            sign = -1.0
+        # An edge south of the parcel bounds nothing of it: its upper and its lower side cancel.
+        if bx1 <= west or bx0 >= east or (by0 <= south and by1 <= south):
+            continue
+        if bx0 <= west and bx1 >= east and by0 >= north and by1 >= north:
+            total += sign * ground
+            continue
+        found = 0.0
+        for own in range(count):
+            if part[own, 0] < bx1 and part[own, 2] > bx0:
+                found += part[own, 4] * shared(
+                    part[own, 0], part[own, 1], part[own, 2], part[own, 3], bx0, by0, bx1, by1
+                )
+        total += sign * found
+    return total
+
+
+@compiled
+def measure(
+    xy: Floats,
+    chain_at: Ints,
+    shape_at: Ints,
+    outer: Flags,
+    start: int,
+    stop: int,
+    table: Ints,
+    cell: float,
+    parcel_m2: Floats,
+    found_parcel: Ints,
+    found_key: Ints,
+    found_m2: Floats,
+    sums: Floats,
+) -> int:
+    """Measure parcels against layers.
+
+    Parameters
+    ----------
+    start, stop : int
+        Which shapes.
+    table : ndarray of int64, shape (layers, FIELDS)
+    sums : ndarray of float64, shape (keys,)
+        Zeros; left as zeros. A layer's keys are its classes, its whole, and what is known of it.
+
+    Returns
+    -------
+    int
+        Rows written, or the negative number of the first parcel, counted from 1, for which there was no room.
+    """
+    keys = len(sums)
+    room = len(found_key)
+    longest = 0
+    for shape in range(start, stop):
+        longest = max(longest, chain_at[shape_at[shape + 1]] - chain_at[shape_at[shape]])
+    own = np.empty((longest + 1, 5))
+    part = np.empty((2 * longest + 2, 5))
+    bounds = np.empty(4)
+    rows = 0
+    for shape in range(start, stop):
+        first, last = shape_at[shape], shape_at[shape + 1]
+        begin, end = chain_at[first], chain_at[last]
+        if room - rows < keys:
+            return -(shape - start) - 1
+        parcel_m2[shape - start] = 0.0
+        if begin == end:
+            continue
+        west, south = xy[begin, 0], xy[begin, 1]
+        east, north = west, south
+        for vertex in range(begin + 1, end):
+            x, y = xy[vertex, 0], xy[vertex, 1]
+            west, east = min(west, x), max(east, x)
+            south, north = min(south, y), max(north, y)
+        column_from, column_to = int(np.floor(west / cell)), int(np.floor(east / cell))
+        row_from, row_to = int(np.floor(south / cell)), int(np.floor(north / cell))
+        x0, y0 = column_from * cell, row_from * cell
+        count = _oriented(xy, chain_at, outer, first, last, x0, y0, own)
+        # The parcel by itself is measured from its own corner, so that a single cell and many give the same bits.
+        total = 0.0
+        for index in range(count):
+            total += own[index, 4] * (
+                0.5
+                * ((own[index, 1] - (south - y0)) + (own[index, 3] - (south - y0)))
+                * (own[index, 2] - own[index, 0])
+            )
+        parcel_m2[shape - start] = total
+        single = column_from == column_to and row_from == row_to
+        for column in range(column_from, column_to + 1):
+            for row in range(row_from, row_to + 1):
+                if single:
+                    part_count = _clipped(own, count, 0.0, 0.0, cell, part)
+                    ground = total
+                else:
+                    part_count = _clipped(
+                        own, count, (column - column_from) * cell, (row - row_from) * cell, cell, part
+                    )
+                    ground = _under(part, part_count)
+                if part_count == 0:
+                    continue
+                bounds[0], bounds[1] = part[0, 0], min(part[0, 1], part[0, 3])
+                bounds[2], bounds[3] = part[0, 2], max(part[0, 1], part[0, 3])
+                for index in range(1, part_count):
+                    bounds[0] = min(bounds[0], part[index, 0])
+                    bounds[1] = min(bounds[1], min(part[index, 1], part[index, 3]))
+                    bounds[2] = max(bounds[2], part[index, 2])
+                    bounds[3] = max(bounds[3], max(part[index, 1], part[index, 3]))
+                if south <= y0 + (row - row_from) * cell:
+                    # Its lower side in this cell is the cell's bottom, along which there is no edge.
+                    bounds[1] = 0.0
+                for layer in range(len(table)):
+                    c, r = column - table[layer, WEST], row - table[layer, SOUTH]
+                    if c < 0 or r < 0 or c >= table[layer, COLUMNS] or r >= table[layer, ROWS]:
+                        continue
+                    place = c * table[layer, ROWS] + r
+                    cells = table[layer, COLUMNS] * table[layer, ROWS]
+                    cell_at = carray(_at(table[layer, CELL_AT], np.int64(0)), cells + 1)
+                    entry_from, entry_to = cell_at[place], cell_at[place + 1]
+                    if entry_from == entry_to:
+                        continue
+                    entries = table[layer, ENTRIES]
+                    entry_class = carray(_at(table[layer, ENTRY_CLASS], np.int32(0)), entries)
+                    edge_from = carray(_at(table[layer, ENTRY_FROM], np.int64(0)), entries)
+                    edge_to = carray(_at(table[layer, ENTRY_TO], np.int64(0)), entries)
+                    edges = carray(_at(table[layer, EDGES], np.float64(0)), (table[layer, EDGE_COUNT], 4))
+                    key = table[layer, FIRST_KEY]
+                    class_count = table[layer, CLASSES]
+                    by_class, whole, known = 0.0, -1.0, -1.0
+                    for entry in range(entry_from, entry_to):
+                        if edge_from[entry] < 0:
+                            value = ground
+                        else:
+                            value = _entry_m2(part, part_count, bounds, ground, edges, edge_from[entry], edge_to[entry])
+                        code = entry_class[entry]
+                        if code >= 0:
+                            sums[key + code] += value
+                            by_class += value
+                        elif code == WHOLE:
+                            whole = max(value, 0.0)
+                        elif code == KNOWN:
+                            known = max(value, 0.0)
+                    if whole < 0.0:
+                        whole = by_class
+                    sums[key + class_count] += whole
+                    if table[layer, SURVEYED]:
+                        sums[key + class_count + 1] += known if known >= 0.0 else whole
+        for key in range(keys):
+            if sums[key] > RESIDUE_M2:
+                found_parcel[rows], found_key[rows], found_m2[rows] = shape, key, sums[key]
+                rows += 1
+            sums[key] = 0.0
+    return rows

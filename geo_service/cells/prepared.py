@@ -1,0 +1,198 @@
+"""A layer prepared as cells, in memory and on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geo_service.compiled import compiled
+from geo_service.errors import WorkspaceError
+from geo_service.rings import Floats, Ints
+
+#: Changes with the arrays below or with what they mean; a file of another version is prepared again.
+FORMAT = 1
+MAGIC = b"cells\n"
+ALIGN = 64
+
+#: Class of an entry that is the union of the layer, of one that is that union with the surveyed extent, and of a record
+#: of the surveyed extent.
+WHOLE, KNOWN = -1, -2
+
+_ARRAYS: tuple[tuple[str, type[np.generic]], ...] = (
+    ("cell_at", np.int64),
+    ("entry_class", np.int32),
+    ("entry_from", np.int64),
+    ("entry_to", np.int64),
+    ("edges", np.float64),
+    ("member_at", np.int64),
+    ("member", np.int32),
+    ("member_full", np.bool_),
+    ("feature_m2", np.float64),
+)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Prepared:
+    """A layer as uniform cells: nothing, all of it, or edges, by class.
+
+    Cells are numbered column by column from the west, and from south to north within a column.
+
+    Attributes
+    ----------
+    cell_m : float
+        Side of a cell, a power of two, so that its lines are exact.
+    west, south : int
+        Number of the first column and the first row, counted in cells from the origin of the CRS.
+    columns, rows : int
+    classes : tuple of str
+        Sorted.
+    surveyed : bool
+        Whether the layer has a surveyed extent.
+    cell_at : ndarray of int64, shape (columns × rows + 1,)
+        Where the entries of each cell begin.
+    entry_class : ndarray of int32
+        Index into ``classes``, `WHOLE` or `KNOWN`. Where a cell has no entry `WHOLE`, its classes do not overlap and add
+        up to it; where it has no entry `KNOWN`, nothing is known beyond the layer.
+    entry_from, entry_to : ndarrays of int64
+        The entry's edges; -1 where it takes all of the cell.
+    edges : ndarray of float64, shape (n, 4)
+        x, y, x, y in metres from the south-west corner of the cell; from west to east where ground lies below, from
+        east to west where it lies above. Together with the cell's bottom they close.
+    member_at, member, member_full : ndarrays
+        The features that have ground in each cell, and whether they take all of it.
+    feature_m2 : ndarray of float64, shape (features,)
+        Area of every feature by itself.
+    """
+
+    cell_m: float
+    west: int
+    south: int
+    columns: int
+    rows: int
+    classes: tuple[str, ...]
+    surveyed: bool
+    cell_at: Ints
+    entry_class: NDArray[np.int32]
+    entry_from: Ints
+    entry_to: Ints
+    edges: Floats
+    member_at: Ints
+    member: NDArray[np.int32]
+    member_full: NDArray[np.bool_]
+    feature_m2: Floats
+
+    def write(self, path: Path, key: str = "") -> None:
+        """Write a file that `open` maps into memory; appears under its name only when complete.
+
+        Parameters
+        ----------
+        key : str
+            What it was prepared from, e.g. the hash of an edition.
+        """
+        arrays = [(name, np.ascontiguousarray(getattr(self, name), dtype=kind)) for name, kind in _ARRAYS]
+        head = {
+            "format": FORMAT,
+            "key": key,
+            "cell_m": self.cell_m,
+            "west": self.west,
+            "south": self.south,
+            "columns": self.columns,
+            "rows": self.rows,
+            "classes": list(self.classes),
+            "surveyed": self.surveyed,
+            "shapes": {name: list(array.shape) for name, array in arrays},
+            "sums": {name: int(_sum(array.view(np.uint8).reshape(-1))) for name, array in arrays},
+        }
+        text = json.dumps(head, ensure_ascii=True, sort_keys=True).encode()
+        temporary = path.with_name(f"{path.name}.{os.getpid()}.partial")
+        try:
+            with temporary.open("wb") as file:
+                file.write(MAGIC + len(text).to_bytes(8, "little") + text)
+                for _, array in arrays:
+                    file.write(b"\0" * (-file.tell() % ALIGN))
+                    file.write(array.data if array.size else b"")
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    @classmethod
+    def open(cls, path: Path, key: str = "") -> Prepared:
+        """Map a file into memory and see that it is whole.
+
+        Raises
+        ------
+        WorkspaceError
+            When it is missing, damaged, of another format, or was prepared from something else.
+        """
+        try:
+            content = np.memmap(path, dtype=np.uint8, mode="r")
+        except (OSError, ValueError) as error:
+            raise WorkspaceError(f"{path.name}: no prepared layer here") from error
+        begins = len(MAGIC) + 8
+        length = int.from_bytes(bytes(content[len(MAGIC) : begins]), "little")
+        try:
+            if bytes(content[: len(MAGIC)]) != MAGIC:
+                raise ValueError("other magic")
+            head: dict[str, Any] = json.loads(bytes(content[begins : begins + length]))
+            if head["format"] != FORMAT or head["key"] != key:
+                raise ValueError("prepared by another version or from something else")
+            arrays: dict[str, Any] = {}
+            at = begins + length
+            for name, kind in _ARRAYS:
+                at += -at % ALIGN
+                shape = tuple(head["shapes"][name])
+                size = int(np.prod(shape)) * np.dtype(kind).itemsize
+                raw = content[at : at + size]
+                if len(raw) != size or int(_sum(np.asarray(raw))) != head["sums"][name]:
+                    raise ValueError(f"{name} is damaged")
+                arrays[name] = np.asarray(raw).view(kind).reshape(shape)
+                at += size
+        except (ValueError, KeyError, TypeError) as error:
+            raise WorkspaceError(f"{path.name}: {error}") from error
+        return cls(
+            head["cell_m"],
+            head["west"],
+            head["south"],
+            head["columns"],
+            head["rows"],
+            tuple(head["classes"]),
+            head["surveyed"],
+            **arrays,
+        )
+
+
+def class_codes(classes: Sequence[str | None]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """Return the sorted names of classes and each feature's index among them; after the last one for no class."""
+    names = tuple(sorted({name for name in classes if name is not None}))
+    index = {name: number for number, name in enumerate(names)}
+    return names, np.array([len(names) if name is None else index[name] for name in classes], dtype=np.int64)
+
+
+@compiled
+def _sum(content: NDArray[np.uint8]) -> int:
+    """Return a checksum that notices changed, moved and missing bytes; as fast as memory."""
+    words = len(content) // 8
+    numbers = content[: words * 8].view(np.uint64)
+    one, two, three, four = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
+    prime = np.uint64(0x9E3779B97F4A7C15)
+    quarter = words // 4
+    for index in range(quarter):
+        one = (one ^ numbers[4 * index]) * prime
+        two = (two ^ numbers[4 * index + 1]) * prime
+        three = (three ^ numbers[4 * index + 2]) * prime
+        four = (four ^ numbers[4 * index + 3]) * prime
+    for index in range(4 * quarter, words):
+        one = (one ^ numbers[index]) * prime
+    for index in range(words * 8, len(content)):
+        two = (two ^ np.uint64(content[index])) * prime
+    mixed = (((one * prime) ^ two) * prime ^ three) * prime ^ four
+    return int((mixed ^ np.uint64(len(content))) & np.uint64(0x7FFFFFFFFFFFFFFF))
