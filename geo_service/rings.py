@@ -417,19 +417,24 @@ def clash(ax: float, ay: float, bx: float, by: float, cx: float, cy: float, dx: 
 
     Edges that run over each other in opposite directions enclose nothing between them and are fine.
     """
+    if (bx == cx and by == cy) or (dx == ax and dy == ay):
+        # One goes on where the other ends; turning back on it would be the opposite direction.
+        return False
     ux, uy, vx, vy = bx - ax, by - ay, dx - cx, dy - cy
-    u, v = np.hypot(ux, uy), np.hypot(vx, vy)
-    # Signed distances of the ends of one edge from the line of the other.
-    slack_u, slack_v = SLACK_M * u, SLACK_M * v
+    uu, vv = ux * ux + uy * uy, vx * vx + vy * vy
+    # Twice the areas of the triangles of one edge and an end of the other: squared, over the edge's own square, they are
+    # the squares of the distances of that end from the edge's line.
     abc = ux * (cy - ay) - uy * (cx - ax)
     abd = ux * (dy - ay) - uy * (dx - ax)
-    cda = vx * (ay - cy) - vy * (ax - cx)
-    cdb = vx * (by - cy) - vy * (bx - cx)
-    if ((abc > slack_u and abd < -slack_u) or (abc < -slack_u and abd > slack_u)) and (
-        (cda > slack_v and cdb < -slack_v) or (cda < -slack_v and cdb > slack_v)
-    ):
-        return True
-    if abs(abc) <= slack_u and abs(abd) <= slack_u and u > 0 and v > 0:
+    slack = SLACK_M * SLACK_M
+    if abc * abc > slack * uu and abd * abd > slack * uu:
+        if (abc > 0.0) == (abd > 0.0):
+            return False
+        cda = vx * (ay - cy) - vy * (ax - cx)
+        cdb = vx * (by - cy) - vy * (bx - cx)
+        return bool((cda > 0.0) != (cdb > 0.0) and cda * cda > slack * vv and cdb * cdb > slack * vv)
+    if abc * abc <= slack * uu and abd * abd <= slack * uu and uu > 0.0 and vv > 0.0:
+        u = np.sqrt(uu)
         low = ((cx - ax) * ux + (cy - ay) * uy) / u
         high = ((dx - ax) * ux + (dy - ay) * uy) / u
         return bool(low < high and min(high, u) - max(low, 0.0) > SLACK_M)

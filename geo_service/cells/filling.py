@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from geo_service.cells.columns import Rows
-from geo_service.cells.prepared import KNOWN, WHOLE
+from geo_service.cells.prepared import KNOWN, NARROW, WHOLE
 from geo_service.cells.union import united
 from geo_service.compiled import compiled
 from geo_service.rings import Floats, Ints
@@ -23,19 +22,37 @@ def gross_m2(edges: Floats) -> float:
 
 
 @compiled
-def add_areas(places: Ints, starts: Ints, stops: Ints, edges: Floats, cell: float, areas: Floats) -> None:
-    """Add the ground that every shape has in the cells of a column."""
+def cell_areas(places: Ints, starts: Ints, stops: Ints, edges: Floats, cell: float) -> tuple[Ints, Floats]:
+    """Return the shapes of a column, each once and in the order of their records, and the ground each has there."""
+    touched = np.empty(len(places), dtype=np.int64)
+    areas = np.zeros(len(places))
+    count = 0
     for record in range(len(places)):
+        if count == 0 or touched[count - 1] != places[record]:
+            touched[count] = places[record]
+            count += 1
         if starts[record] == ALL_OF_IT:
-            areas[places[record]] += cell * cell
+            areas[count - 1] += cell * cell
         else:
-            areas[places[record]] += gross_m2(edges[starts[record] : stops[record]])
+            areas[count - 1] += gross_m2(edges[starts[record] : stops[record]])
+    return touched[:count], areas[:count]
 
 
 @compiled
-def _push(classes: Ints, froms: Ints, tos: Ints, used: int, code: int, begin: int, end: int) -> int:
-    classes[used], froms[used], tos[used] = code, begin, end
-    return used + 1
+def _arrange(edges: Floats, cell: float) -> int:
+    """Sort edges in place, the wide ones first, the others by their western ends; returns how many are wide."""
+    count = len(edges)
+    keys = np.empty(count)
+    wide = 0
+    for index in range(count):
+        west, east = min(edges[index, 0], edges[index, 2]), max(edges[index, 0], edges[index, 2])
+        keys[index] = west
+        if east - west > cell * NARROW:
+            keys[index] = -1.0
+            wide += 1
+    order = np.argsort(keys, kind="mergesort")
+    edges[:] = edges[order]
+    return wide
 
 
 @compiled
@@ -56,9 +73,9 @@ def fill_column(
     edges: Floats,
     codes: Ints,
     class_count: int,
-    bottom: int,
     height: int,
-) -> tuple[Ints, Ints, Ints, Ints, Floats, Ints, Ints, int]:
+    cell: float,
+) -> tuple[Ints, Ints, Ints, Ints, Ints, Floats, Ints, Ints, int]:
     """Unite what the shapes have in each cell: by class, for the layer, and with its surveyed extent.
 
     Parameters
@@ -67,12 +84,14 @@ def fill_column(
         As `cut_column` gives them.
     codes : ndarray of int64
         Class of each shape: ``class_count`` for none, ``class_count`` + 1 for the surveyed extent. Ascending.
-    bottom, height : int
-        The lowest row of the grid and how many there are.
+    height : int
+        How many rows the grid has.
+    cell : float
+        Side of a cell in m.
 
     Returns
     -------
-    cell_at, classes, froms, tos, edges
+    cell_at, classes, froms, wides, tos, edges
         Entries of each cell, as in `Prepared`.
     member_at, member_records
         Records of each cell.
@@ -82,13 +101,13 @@ def fill_column(
     none, survey = class_count, class_count + 1
     member_at = np.zeros(height + 1, dtype=np.int64)
     for record in range(len(rows)):
-        member_at[rows[record] - bottom + 1] += 1
+        member_at[rows[record] + 1] += 1
     for row in range(height):
         member_at[row + 1] += member_at[row]
     records = np.empty(len(rows), dtype=np.int64)
     slot = member_at.copy()
     for record in range(len(rows)):
-        row = rows[record] - bottom
+        row = rows[record]
         records[slot[row]] = record
         slot[row] += 1
     cell_at = np.zeros(height + 1, dtype=np.int64)
@@ -96,6 +115,7 @@ def fill_column(
     room = len(rows) + 2 * height
     classes = np.empty(room, dtype=np.int64)
     froms = np.empty(room, dtype=np.int64)
+    wides = np.empty(room, dtype=np.int64)
     tos = np.empty(room, dtype=np.int64)
     used = 0
     kept = np.empty((len(edges) + 64, 4))
@@ -136,18 +156,31 @@ def fill_column(
             if need > 0:
                 union, shared, broken = united(gathered, owners, stop - index)
                 if broken >= 0:
-                    return cell_at, classes, froms, tos, kept, member_at, records, places[records[index + broken]]
+                    return (
+                        cell_at,
+                        classes,
+                        froms,
+                        wides,
+                        tos,
+                        kept,
+                        member_at,
+                        records,
+                        places[records[index + broken]],
+                    )
                 if shared > 0.0 or len(union) < need:
                     result = union
             if code < none:
                 if full:
-                    used = _push(classes, froms, tos, used, code, ALL_OF_IT, ALL_OF_IT)
+                    classes[used], froms[used], wides[used], tos[used] = code, ALL_OF_IT, ALL_OF_IT, ALL_OF_IT
+                    used += 1
                     full_classes += 1
                 elif len(result) > 0:
                     kept = _room(kept, count, len(result))
                     kept[count : count + len(result)] = result
-                    used = _push(classes, froms, tos, used, code, count, count + len(result))
+                    wide = _arrange(kept[count : count + len(result)], cell)
+                    classes[used], froms[used], wides[used], tos[used] = code, count, count + wide, count + len(result)
                     count += len(result)
+                    used += 1
                     part_classes += 1
             elif code == none:
                 has_none, none_full = True, full
@@ -164,7 +197,8 @@ def fill_column(
         parts = part_classes + (1 if has_none and not none_full else 0)
         if whole_full:
             if full_classes + part_classes > 1 or none_full or full_classes == 0:
-                used = _push(classes, froms, tos, used, WHOLE, ALL_OF_IT, ALL_OF_IT)
+                classes[used], froms[used], wides[used], tos[used] = WHOLE, ALL_OF_IT, ALL_OF_IT, ALL_OF_IT
+                used += 1
         elif parts > 1 or (has_none and parts > 0):
             owners = np.empty(len(whole) + none_to - none_from, dtype=np.int64)
             owner = 0
@@ -178,11 +212,14 @@ def fill_column(
                 whole = union
                 kept = _room(kept, count, len(union))
                 kept[count : count + len(union)] = union
-                used = _push(classes, froms, tos, used, WHOLE, count, count + len(union))
+                wide = _arrange(kept[count : count + len(union)], cell)
+                classes[used], froms[used], wides[used], tos[used] = WHOLE, count, count + wide, count + len(union)
                 count += len(union)
+                used += 1
         if has_survey and not whole_full:
             if survey_full:
-                used = _push(classes, froms, tos, used, KNOWN, ALL_OF_IT, ALL_OF_IT)
+                classes[used], froms[used], wides[used], tos[used] = KNOWN, ALL_OF_IT, ALL_OF_IT, ALL_OF_IT
+                used += 1
             else:
                 gathered = np.concatenate((whole, loose[survey_from:survey_to]))
                 owners = np.zeros(len(gathered), dtype=np.int64)
@@ -190,7 +227,9 @@ def fill_column(
                 union, _, _ = united(gathered, owners, 2)
                 kept = _room(kept, count, len(union))
                 kept[count : count + len(union)] = union
-                used = _push(classes, froms, tos, used, KNOWN, count, count + len(union))
+                wide = _arrange(kept[count : count + len(union)], cell)
+                classes[used], froms[used], wides[used], tos[used] = KNOWN, count, count + wide, count + len(union)
                 count += len(union)
+                used += 1
         cell_at[row + 1] = used
-    return cell_at, classes[:used], froms[:used], tos[:used], kept[:count], member_at, records, -1
+    return cell_at, classes[:used], froms[:used], wides[:used], tos[:used], kept[:count], member_at, records, -1

@@ -12,7 +12,8 @@ import numpy as np
 from numba import carray, types
 from numba.extending import intrinsic
 
-from geo_service.cells.prepared import KNOWN, WHOLE
+from geo_service.cells.columns import Rows
+from geo_service.cells.prepared import KNOWN, NARROW, WHOLE
 from geo_service.compiled import compiled
 from geo_service.rings import Flags, Floats, Ints, turns
 
@@ -31,12 +32,13 @@ RESIDUE_M2 = 1e-6
     CELL_AT,
     ENTRY_CLASS,
     ENTRY_FROM,
+    ENTRY_WIDE,
     ENTRY_TO,
     EDGES,
     ENTRIES,
     EDGE_COUNT,
     FIELDS,
-) = range(15)
+) = range(16)
 
 
 @intrinsic
@@ -51,12 +53,15 @@ def _at(context: Any, address: Any, kind: Any) -> Any:
 
 
 @compiled
-def shared(ax0: float, ay0: float, ax1: float, ay1: float, bx0: float, by0: float, bx1: float, by1: float) -> float:
+def shared(
+    ax0: float, ay0: float, ax1: float, ay1: float, a_slope: float,
+    bx0: float, by0: float, bx1: float, by1: float, b_slope: float,
+) -> float:  # fmt: skip
     """Return ∫ min(y_a, y_b) dx over the x that two edges, both from west to east, have in common."""
     west, east = max(ax0, bx0), min(ax1, bx1)
     if west >= east:
         return 0.0
-    a_slope, b_slope = (ay1 - ay0) / (ax1 - ax0), (by1 - by0) / (bx1 - bx0)
+    # From each edge's own end, and exact at the other: a slope alone would be wrong by metres where edges are steep.
     a_west = ay0 + (west - ax0) * a_slope
     a_east = ay0 + (east - ax0) * a_slope if east < ax1 else ay1
     b_west = by0 + (west - bx0) * b_slope
@@ -154,27 +159,55 @@ def _under(edges: Floats, count: int) -> float:
 
 
 @compiled
-def _entry_m2(part: Floats, count: int, bounds: Floats, ground: float, edges: Floats, begin: int, end: int) -> float:
+def _entry_m2(
+    part: Floats,
+    count: int,
+    bounds: Floats,
+    ground: float,
+    edges: Floats,
+    begin: int,
+    wide: int,
+    end: int,
+    narrow: float,
+) -> float:
     """Return what a parcel's part in a cell shares with an entry's edges."""
-    total = 0.0
     west, south, east, north = bounds[0], bounds[1], bounds[2], bounds[3]
-    for index in range(begin, end):
-        bx0, by0, bx1, by1 = edges[index, 0], edges[index, 1], edges[index, 2], edges[index, 3]
-        sign = 1.0
-        if bx0 > bx1:
-            bx0, by0, bx1, by1 = bx1, by1, bx0, by0
-            sign = -1.0
-        # An edge south of the parcel bounds nothing of it: its upper and its lower side cancel.
-        if bx1 <= west or bx0 >= east or (by0 <= south and by1 <= south):
+    # The first narrow edge that can reach the parcel, by halving.
+    low, high = wide, end
+    while low < high:
+        middle = (low + high) // 2
+        if min(edges[middle, 0], edges[middle, 2]) < west - narrow:
+            low = middle + 1
+        else:
+            high = middle
+    total = 0.0
+    index = begin if begin < wide else low
+    while index < end:
+        x0, y0, x1, y1 = edges[index, 0], edges[index, 1], edges[index, 2], edges[index, 3]
+        is_wide = index < wide
+        index += 1
+        if index == wide:
+            index = low
+        if min(x0, x1) >= east:
+            if is_wide:
+                continue
+            break
+        # An edge south of the parcel bounds nothing of it: the parcel's upper and lower sides cancel.
+        if max(x0, x1) <= west or max(y0, y1) <= south:
             continue
-        if bx0 <= west and bx1 >= east and by0 >= north and by1 >= north:
+        turned = x0 > x1
+        sign = -1.0 if turned else 1.0
+        if min(x0, x1) <= west and max(x0, x1) >= east and min(y0, y1) >= north:
             total += sign * ground
             continue
+        bx0, by0 = (x1, y1) if turned else (x0, y0)
+        bx1, by1 = (x0, y0) if turned else (x1, y1)
+        slope = (by1 - by0) / (bx1 - bx0)
         found = 0.0
         for own in range(count):
             if part[own, 0] < bx1 and part[own, 2] > bx0:
                 found += part[own, 4] * shared(
-                    part[own, 0], part[own, 1], part[own, 2], part[own, 3], bx0, by0, bx1, by1
+                    part[own, 0], part[own, 1], part[own, 2], part[own, 3], part[own, 5], bx0, by0, bx1, by1, slope
                 )
         total += sign * found
     return total
@@ -186,13 +219,12 @@ def measure(
     chain_at: Ints,
     shape_at: Ints,
     outer: Flags,
-    start: int,
-    stop: int,
+    order: Ints,
     table: Ints,
     cell: float,
     parcel_m2: Floats,
     found_parcel: Ints,
-    found_key: Ints,
+    found_key: Rows,
     found_m2: Floats,
     sums: Floats,
 ) -> int:
@@ -200,32 +232,35 @@ def measure(
 
     Parameters
     ----------
-    start, stop : int
-        Which shapes.
+    order : ndarray of int64
+        Which shapes, neighbours together so that the cells they read are at hand.
     table : ndarray of int64, shape (layers, FIELDS)
+    parcel_m2 : ndarray of float64, shape (shapes,)
+        Written for the shapes in ``order``.
     sums : ndarray of float64, shape (keys,)
         Zeros; left as zeros. A layer's keys are its classes, its whole, and what is known of it.
 
     Returns
     -------
     int
-        Rows written, or the negative number of the first parcel, counted from 1, for which there was no room.
+        Rows written, -1 when there was no room.
     """
     keys = len(sums)
     room = len(found_key)
     longest = 0
-    for shape in range(start, stop):
+    for shape in order:
         longest = max(longest, chain_at[shape_at[shape + 1]] - chain_at[shape_at[shape]])
-    own = np.empty((longest + 1, 5))
-    part = np.empty((2 * longest + 2, 5))
+    own = np.empty((longest + 1, 6))
+    cut = np.empty((2 * longest + 2, 6))
+    met = np.zeros(len(table), dtype=np.bool_)
+    narrow = cell * NARROW
     bounds = np.empty(4)
     rows = 0
-    for shape in range(start, stop):
+    for shape in order:
         first, last = shape_at[shape], shape_at[shape + 1]
         begin, end = chain_at[first], chain_at[last]
         if room - rows < keys:
-            return -(shape - start) - 1
-        parcel_m2[shape - start] = 0.0
+            return -1
         if begin == end:
             continue
         west, south = xy[begin, 0], xy[begin, 1]
@@ -246,23 +281,24 @@ def measure(
                 * ((own[index, 1] - (south - y0)) + (own[index, 3] - (south - y0)))
                 * (own[index, 2] - own[index, 0])
             )
-        parcel_m2[shape - start] = total
+        parcel_m2[shape] = total
         single = column_from == column_to and row_from == row_to
         for column in range(column_from, column_to + 1):
             for row in range(row_from, row_to + 1):
                 if single:
-                    part_count = _clipped(own, count, 0.0, 0.0, cell, part)
-                    ground = total
+                    # It lies in the frame of its only cell already.
+                    part, part_count, ground = own, count, total
                 else:
+                    part = cut
                     part_count = _clipped(
                         own, count, (column - column_from) * cell, (row - row_from) * cell, cell, part
                     )
                     ground = _under(part, part_count)
                 if part_count == 0:
                     continue
-                bounds[0], bounds[1] = part[0, 0], min(part[0, 1], part[0, 3])
-                bounds[2], bounds[3] = part[0, 2], max(part[0, 1], part[0, 3])
-                for index in range(1, part_count):
+                bounds[0], bounds[1], bounds[2], bounds[3] = np.inf, np.inf, -np.inf, -np.inf
+                for index in range(part_count):
+                    part[index, 5] = (part[index, 3] - part[index, 1]) / (part[index, 2] - part[index, 0])
                     bounds[0] = min(bounds[0], part[index, 0])
                     bounds[1] = min(bounds[1], min(part[index, 1], part[index, 3]))
                     bounds[2] = max(bounds[2], part[index, 2])
@@ -283,8 +319,10 @@ def measure(
                     entries = table[layer, ENTRIES]
                     entry_class = carray(_at(table[layer, ENTRY_CLASS], np.int32(0)), entries)
                     edge_from = carray(_at(table[layer, ENTRY_FROM], np.int64(0)), entries)
+                    edge_wide = carray(_at(table[layer, ENTRY_WIDE], np.int64(0)), entries)
                     edge_to = carray(_at(table[layer, ENTRY_TO], np.int64(0)), entries)
                     edges = carray(_at(table[layer, EDGES], np.float64(0)), (table[layer, EDGE_COUNT], 4))
+                    met[layer] = True
                     key = table[layer, FIRST_KEY]
                     class_count = table[layer, CLASSES]
                     by_class, whole, known = 0.0, -1.0, -1.0
@@ -292,7 +330,17 @@ def measure(
                         if edge_from[entry] < 0:
                             value = ground
                         else:
-                            value = _entry_m2(part, part_count, bounds, ground, edges, edge_from[entry], edge_to[entry])
+                            value = _entry_m2(
+                                part,
+                                part_count,
+                                bounds,
+                                ground,
+                                edges,
+                                edge_from[entry],
+                                edge_wide[entry],
+                                edge_to[entry],
+                                narrow,
+                            )
                         code = entry_class[entry]
                         if code >= 0:
                             sums[key + code] += value
@@ -306,9 +354,42 @@ def measure(
                     sums[key + class_count] += whole
                     if table[layer, SURVEYED]:
                         sums[key + class_count + 1] += known if known >= 0.0 else whole
-        for key in range(keys):
-            if sums[key] > RESIDUE_M2:
-                found_parcel[rows], found_key[rows], found_m2[rows] = shape, key, sums[key]
-                rows += 1
-            sums[key] = 0.0
+        for layer in range(len(table)):
+            if not met[layer]:
+                continue
+            met[layer] = False
+            for key in range(table[layer, FIRST_KEY], table[layer, FIRST_KEY] + table[layer, CLASSES] + 2):
+                if sums[key] > RESIDUE_M2:
+                    found_parcel[rows], found_key[rows], found_m2[rows] = shape, key, sums[key]
+                    rows += 1
+                sums[key] = 0.0
     return rows
+
+
+@compiled
+def neighbours(xy: Floats, chain_at: Ints, shape_at: Ints, cell: float) -> Ints:
+    """Return shapes in an order in which those of one cell come together."""
+    count = len(shape_at) - 1
+    keys = np.zeros(count, dtype=np.int64)
+    for shape in range(count):
+        begin = chain_at[shape_at[shape]]
+        if begin < chain_at[shape_at[shape + 1]]:
+            column, row = np.floor(xy[begin, 0] / cell), np.floor(xy[begin, 1] / cell)
+            keys[shape] = int(column) * 2**31 + int(row)
+    return np.argsort(keys, kind="mergesort")
+
+
+@compiled
+def by_parcel(parcel: Ints, key: Rows, area_m2: Floats, count: int) -> tuple[Ints, Rows, Floats]:
+    """Bring rows into the order of parcels; a parcel's own rows stay in theirs."""
+    slot = np.zeros(count + 1, dtype=np.int64)
+    for row in range(len(parcel)):
+        slot[parcel[row] + 1] += 1
+    for shape in range(count):
+        slot[shape + 1] += slot[shape]
+    parcels, keys, areas = np.empty_like(parcel), np.empty_like(key), np.empty_like(area_m2)
+    for row in range(len(parcel)):
+        into = slot[parcel[row]]
+        slot[parcel[row]] += 1
+        parcels[into], keys[into], areas[into] = parcel[row], key[row], area_m2[row]
+    return parcels, keys, areas

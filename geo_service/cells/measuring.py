@@ -72,6 +72,7 @@ class Stack:
                 layer.cell_at.ctypes.data,
                 layer.entry_class.ctypes.data,
                 layer.entry_from.ctypes.data,
+                layer.entry_wide.ctypes.data,
                 layer.entry_to.ctypes.data,
                 layer.edges.ctypes.data,
                 len(layer.entry_class),
@@ -99,35 +100,39 @@ class Stack:
         """
         if not parcels.polygonal.all():
             raise BrokenShape(int(np.argmin(parcels.polygonal)), "not a polygon")
-        starts = range(0, len(parcels), BLOCK)
-        workers = min(threads or os.cpu_count() or 1, len(starts))
-        if workers > 1:
-            with ThreadPoolExecutor(workers) as pool:
-                blocks = list(pool.map(lambda start: self._block(parcels, start), starts))
-        else:
-            blocks = [self._block(parcels, start) for start in starts]
-        empty = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0))
-        parcel, key, area_m2, parcel_m2 = (np.concatenate(column) for column in zip(*(blocks or [empty]), strict=True))
+        count = len(parcels)
+        workers = threads or os.cpu_count() or 1
+        with ThreadPoolExecutor(workers) as pool:
+            # A few parcels are not worth waking a thread for.
+            each = pool.map if workers > 1 and count > BLOCK else map
+            for fault in list(each(lambda start: _fault(parcels, start), range(0, count, BLOCK))):
+                if fault is not None:
+                    raise fault
+            order = kernel.neighbours(parcels.xy, parcels.chain_at, parcels.shape_at, self._cell_m)
+            parcel_m2 = np.zeros(count)
+            blocks = list(
+                each(
+                    lambda start: self._block(parcels, order[start : start + BLOCK], parcel_m2), range(0, count, BLOCK)
+                )
+            )
+        if not blocks:
+            blocks = [(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int32), np.zeros(0))]
+        parcel, key, area_m2 = (np.concatenate(column) for column in zip(*blocks, strict=True))
+        parcel, key, area_m2 = kernel.by_parcel(parcel, key, area_m2, count)
         return Areas(parcel, self._layer_of[key], self._class_of[key], area_m2, parcel_m2)
 
-    def _block(self, parcels: Shapes, start: int) -> tuple[Ints, Ints, Floats, Floats]:
-        part = parcels.slice(start, min(start + BLOCK, len(parcels)))
-        try:
-            part.check()
-        except BrokenShape as error:
-            raise BrokenShape(error.index + start, error.why) from None
-        parcel_m2 = np.zeros(len(part))
+    def _block(self, parcels: Shapes, order: Ints, parcel_m2: Floats) -> tuple[Ints, NDArray[np.int32], Floats]:
         sums = np.zeros(self._keys)
-        room = max(self._keys, 16) * min(len(part), 64) + 16 * len(part)
+        room = 16 * len(order) + 4 * self._keys
         while True:
-            parcel, key, area_m2 = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int64), np.empty(room)
+            parcel, key = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int32)
+            area_m2 = np.empty(room)
             rows = kernel.measure(
-                part.xy,
-                part.chain_at,
-                part.shape_at,
-                part.outer,
-                0,
-                len(part),
+                parcels.xy,
+                parcels.chain_at,
+                parcels.shape_at,
+                parcels.outer,
+                order,
                 self._table,
                 self._cell_m,
                 parcel_m2,
@@ -137,8 +142,16 @@ class Stack:
                 sums,
             )
             if rows >= 0:
-                return parcel[:rows] + start, key[:rows], area_m2[:rows], parcel_m2
+                return parcel[:rows], key[:rows], area_m2[:rows]
             room *= 2
+
+
+def _fault(parcels: Shapes, start: int) -> BrokenShape | None:
+    try:
+        parcels.slice(start, min(start + BLOCK, len(parcels))).check()
+    except BrokenShape as error:
+        return BrokenShape(error.index + start, error.why)
+    return None
 
 
 def areas(parcels: Shapes, layers: Sequence[Prepared], *, threads: int | None = None) -> Areas:

@@ -21,6 +21,9 @@ FORMAT = 1
 MAGIC = b"cells\n"
 ALIGN = 64
 
+#: Edges up to this share of a cell's side are found by their western ends.
+NARROW = 0.125
+
 #: Class of an entry that is the union of the layer, of one that is that union with the surveyed extent, and of a record
 #: of the surveyed extent.
 WHOLE, KNOWN = -1, -2
@@ -29,6 +32,7 @@ _ARRAYS: tuple[tuple[str, type[np.generic]], ...] = (
     ("cell_at", np.int64),
     ("entry_class", np.int32),
     ("entry_from", np.int64),
+    ("entry_wide", np.int64),
     ("entry_to", np.int64),
     ("edges", np.float64),
     ("member_at", np.int64),
@@ -60,8 +64,9 @@ class Prepared:
     entry_class : ndarray of int32
         Index into ``classes``, `WHOLE` or `KNOWN`. Where a cell has no entry `WHOLE`, its classes do not overlap and add
         up to it; where it has no entry `KNOWN`, nothing is known beyond the layer.
-    entry_from, entry_to : ndarrays of int64
-        The entry's edges; -1 where it takes all of the cell.
+    entry_from, entry_wide, entry_to : ndarrays of int64
+        The entry's edges: from ``entry_from`` those wider than ``cell_m`` × `NARROW`, from ``entry_wide`` to ``entry_to``
+        the others by their western ends, so that few of them need be looked at; -1 where it takes all of the cell.
     edges : ndarray of float64, shape (n, 4)
         x, y, x, y in metres from the south-west corner of the cell; from west to east where ground lies below, from
         east to west where it lies above. Together with the cell's bottom they close.
@@ -81,6 +86,7 @@ class Prepared:
     cell_at: Ints
     entry_class: NDArray[np.int32]
     entry_from: Ints
+    entry_wide: Ints
     entry_to: Ints
     edges: Floats
     member_at: Ints

@@ -5,19 +5,35 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 
 from geo_service.cells.columns import count_columns, cut_column, fill_columns
-from geo_service.cells.filling import add_areas, fill_column
+from geo_service.cells.filling import cell_areas, fill_column
 from geo_service.cells.prepared import Prepared, class_codes
 from geo_service.errors import MeasureFailed
-from geo_service.rings import BrokenShape, Floats, Ints, Shapes
+from geo_service.rings import BrokenShape, Flags, Floats, Ints, Shapes
 
 CELL_M = 512.0
 #: Cells together may differ from the shape that was cut by the rounding of the cuts.
 ADDS_UP_M2, ADDS_UP = 1e-6, 1e-12
 _CROSSES = "its boundary crosses itself or runs over itself"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Column:
+    cell_at: Ints
+    codes: Ints
+    froms: Ints
+    wides: Ints
+    tos: Ints
+    edges: Floats
+    member_at: Ints
+    members: Ints
+    full: Flags
+    touched: Ints
+    touched_m2: Floats
 
 
 def prepare(
@@ -100,33 +116,32 @@ def prepare(
     )
     sorted_codes = codes[order]
 
-    def column(index: int) -> tuple[Ints, ...]:
+    def column(index: int) -> _Column:
         part = slice(int(at[index]), int(at[index + 1]))
-        rows_cut, owners, starts, stops, edges, broken = cut_column(pieces[part], signs[part], places[part], cell_m)
+        in_rows, owners, starts, stops, edges, broken = cut_column(pieces[part], signs[part], places[part], cell_m)
         if broken >= 0:
             raise BrokenShape(int(order[broken]), _CROSSES)
-        cell_at, codes_of, froms, tos, kept, member_at, records, broken = fill_column(
-            rows_cut, owners, starts, stops, edges, sorted_codes, len(names), 0, rows
+        cell_at, codes_of, froms, wides, tos, kept, member_at, records, broken = fill_column(
+            in_rows, owners, starts, stops, edges, sorted_codes, len(names), rows, cell_m
         )
         if broken >= 0:
             raise BrokenShape(int(order[broken]), _CROSSES)
-        cells_m2 = np.zeros(len(order))
-        add_areas(owners, starts, stops, edges, cell_m, cells_m2)
-        touched = np.unique(owners)
-        return (
+        touched, touched_m2 = cell_areas(owners, starts, stops, edges, cell_m)
+        return _Column(
             cell_at,
             codes_of,
             froms,
+            wides,
             tos,
             kept,
             member_at,
             owners[records],
-            starts[records],
+            starts[records] < 0,
             touched,
-            cells_m2[touched],
+            touched_m2,
         )
 
-    results: list[tuple[Ints, ...]] = []
+    results: list[_Column] = []
     with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
         for found in pool.map(column, range(columns)):
             results.append(found)
@@ -156,11 +171,11 @@ def _joined(one: Shapes, other: Shapes) -> Shapes:
     )
 
 
-def _check_sums(results: list[tuple[Ints, ...]], own_m2: Floats, order: Ints) -> None:
+def _check_sums(results: list[_Column], own_m2: Floats, order: Ints) -> None:
     """See that the cells of every shape add up to it; nothing is answered from a layer that lost ground."""
     sums = np.zeros(len(own_m2))
     for found in results:
-        sums[found[8]] += found[9]
+        sums[found.touched] += found.touched_m2
     off = np.abs(sums - own_m2) > ADDS_UP_M2 + ADDS_UP * np.abs(own_m2)
     if off.any():
         place = int(np.argmax(off))
@@ -168,7 +183,7 @@ def _check_sums(results: list[tuple[Ints, ...]], own_m2: Floats, order: Ints) ->
 
 
 def _assembled(
-    results: list[tuple[Ints, ...]],
+    results: list[_Column],
     cell_m: float,
     west: int,
     south: int,
@@ -179,19 +194,20 @@ def _assembled(
     own_m2: Floats,
     feature_count: int,
 ) -> Prepared:
-    cell_at, froms, tos, member_at = [np.zeros(1, dtype=np.int64)], [], [], [np.zeros(1, dtype=np.int64)]
+    cell_at, member_at = [np.zeros(1, dtype=np.int64)], [np.zeros(1, dtype=np.int64)]
+    froms, wides, tos = [], [], []
     entries, edges, members = 0, 0, 0
     for found in results:
-        cell_at.append(found[0][1:] + entries)
-        froms.append(np.where(found[2] < 0, -1, found[2] + edges))
-        tos.append(np.where(found[3] < 0, -1, found[3] + edges))
-        member_at.append(found[5][1:] + members)
-        entries, edges, members = entries + len(found[1]), edges + len(found[4]), members + len(found[6])
-    member = order[np.concatenate([found[6] for found in results])]
-    full = np.concatenate([found[7] for found in results]) < 0
+        cell_at.append(found.cell_at[1:] + entries)
+        for into, numbers in ((froms, found.froms), (wides, found.wides), (tos, found.tos)):
+            into.append(np.where(numbers < 0, -1, numbers + edges))
+        member_at.append(found.member_at[1:] + members)
+        entries, edges, members = entries + len(found.codes), edges + len(found.edges), members + len(found.members)
+    member = order[np.concatenate([found.members for found in results])]
+    full = np.concatenate([found.full for found in results])
     is_feature = member < feature_count
-    areas = np.zeros(len(order))
-    areas[order] = own_m2
+    areas_m2 = np.zeros(len(order))
+    areas_m2[order] = own_m2
     return Prepared(
         cell_m,
         west,
@@ -201,12 +217,13 @@ def _assembled(
         names,
         surveyed,
         np.concatenate(cell_at),
-        np.concatenate([found[1] for found in results]).astype(np.int32),
+        np.concatenate([found.codes for found in results]).astype(np.int32),
         np.concatenate(froms),
+        np.concatenate(wides),
         np.concatenate(tos),
-        np.concatenate([found[4] for found in results]),
+        np.concatenate([found.edges for found in results]),
         np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(is_feature)])[np.concatenate(member_at)],
         member[is_feature].astype(np.int32),
         full[is_feature],
-        areas[:feature_count],
+        areas_m2[:feature_count],
     )
