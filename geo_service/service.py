@@ -8,15 +8,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import date
+from itertools import islice
 from pathlib import Path
 from threading import Lock
 
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from geo_service import checking, ingest
+from geo_service import batch, checking, ingest
+from geo_service.engine import require_zone
 from geo_service.engine.examining import LAST_DAY
 from geo_service.engine.ground import Ground
 from geo_service.errors import GeoServiceError
@@ -38,6 +41,8 @@ from geo_service.store.register import EditionRow
 from geo_service.store.workspace import Workspace
 
 _LOG = logging.getLogger("geo_service.service")
+#: Verdicts kept in one transaction: others who write wait for no longer than it takes.
+TOGETHER = 256
 WITHHELD = (Secrecy.CONFIDENTIAL, Secrecy.SECRET)
 
 
@@ -114,6 +119,32 @@ class Service:
     def verdicts(self, ids: Iterable[str] | None = None, chosen: date | None = None) -> Iterator[Verdict]:
         """Examine several parcels, or all, in the order of ids."""
         return self.snapshot().verdicts(ids, self.as_of(chosen))
+
+    def run(self, ids: Sequence[str] | None, chosen: date | None) -> AbstractContextManager[batch.Run]:
+        """Begin a run over several parcels, or all, or go on with the one that was stopped; see `batch.opened`."""
+        return batch.opened(self.workspace, self.as_of(chosen), ids)
+
+    def conclusions(self, run: batch.Run, zone: str | None = None) -> Iterator[batch.Concluded]:
+        """Read what a finished run concluded, of all parcels or of those judged by one zone, and keep it for good."""
+        found = (one for one in run.results() if zone is None or zone in (one.zone, one.zone_version))
+        while some := tuple(islice(found, TOGETHER)):
+            self.workspace.register.append_verdicts(
+                (one.id, date.fromisoformat(one.as_of), one.digest, one.status, one.record) for one in some
+            )
+            yield from some
+
+    def require_zone(self, zone: str) -> None:
+        """Refuse a zone id that no boundary in the workspace has.
+
+        Raises
+        ------
+        InputError
+            When neither a zone nor a version of one is called so.
+        """
+        layer = self.rulebook.zones_layer
+        name = self.workspace.register.published().get(layer)
+        zones = LayerSet() if name is None else LayerSet({layer: self.workspace.edition(name)})
+        require_zone(zone, zones, self.rulebook)
 
     def check(
         self,

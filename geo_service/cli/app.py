@@ -6,25 +6,22 @@ import json
 import socket
 import sys
 import traceback
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from enum import StrEnum
-from io import BytesIO
 from pathlib import Path
 from threading import Thread
 from typing import Annotated, cast
 from zoneinfo import ZoneInfo
 
-import pyarrow.parquet as pq
 import typer
 import uvicorn
 
-from geo_service import checking, ingest
+from geo_service import batch, checking, ingest
 from geo_service.api.app import create_app
 from geo_service.cli import say
 from geo_service.cli.demo import seed
-from geo_service.engine import require_zone
 from geo_service.errors import (
     Fault,
     GeoServiceError,
@@ -33,12 +30,9 @@ from geo_service.errors import (
     PackageRefused,
     RejectedRows,
 )
-from geo_service.export import geojson, package
+from geo_service.export import package, stream
 from geo_service.export.checked import checked
 from geo_service.export.profile import Profile
-from geo_service.export.record import Record, record_bytes
-from geo_service.export.table import verdict_table
-from geo_service.model.finding import Verdict
 from geo_service.model.parcel import AsOf
 from geo_service.model.rulebook import Rulebook
 from geo_service.service import Service
@@ -75,6 +69,7 @@ AsOfOption = Annotated[
 
 class _Engine(StrEnum):
     LOCAL = "local"
+    DASK = "dask"
 
 
 def _civil_today(rulebook: Rulebook) -> date:
@@ -238,50 +233,91 @@ def assess(
     parcel: Annotated[list[str] | None, typer.Option(help="地块编号，可多次 / parcel id, repeatable")] = None,
     zone: Annotated[str | None, typer.Option(help="只核查该开发区 / only parcels of this zone")] = None,
     as_of: AsOfOption = None,
-    engine: Annotated[_Engine, typer.Option(help="计算方式 / engine")] = _Engine.LOCAL,
+    engine: Annotated[_Engine, typer.Option(help="本机进程或 Dask 集群 / processes here, or Dask")] = _Engine.LOCAL,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="进程数，默认为核数 / processes; as many as there are cores")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="tcp://HOST:PORT", help="已有的 Dask 调度器 / a Dask scheduler that is there")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help=".jsonl、.geojson 或 .parquet 文件 / file to write")] = None,
 ) -> None:
-    """核查地块并留存结论 / Assess parcels and keep their verdicts."""
-    del engine
+    """核查地块并留存结论；中断后重新运行即接着做 / Assess parcels and keep their verdicts; goes on where it stopped."""
     service = _service(workspace)
     chosen = _day(as_of, "--as-of")
+    crew = _crew(engine, jobs or batch.cores(), scheduler)
+    if out is not None:
+        _refuse_unwritable(out)
     if zone is not None:
-        require_zone(zone, service.layers, service.rulebook)
-    ids = parcel or list(service.parcels)
-    done: list[tuple[Verdict, Record]] = []
-    for parcel_id in say.progress(ids, len(ids), "核查 assessing"):
-        verdict = service.verdict(parcel_id, chosen)
-        if zone is None or (verdict.zone is not None and zone in (verdict.zone.id, verdict.zone.version)):
-            done.append((verdict, service.record(parcel_id, chosen)))
-    service.workspace.register.append_verdicts(
-        (
-            verdict.parcel.id,
-            verdict.as_of,
-            body["provenance"]["digest"],
-            verdict.decision.status.value,
-            record_bytes(body),
-        )
-        for verdict, body in done
-    )
-    if out is None:
-        for _, body in done:
-            say.out_bytes(record_bytes(body))
-    else:
-        _write_verdicts(out, done)
-    counts = {status: sum(1 for verdict, _ in done if verdict.decision.status == status) for status in say.STATUS}
+        service.require_zone(zone)
+    with service.run(parcel, chosen) as run:
+        _work(run, crew)
+        counts = dict.fromkeys(say.STATUS, 0)
+        with _written(out, service.rulebook) as sink:
+            for found in say.progress(service.conclusions(run, zone), run.wanted, "写出 writing"):
+                sink.add(found.record, found.feature, found.wkb)
+                counts[found.status] += 1
     say.note(" · ".join(f"{say.STATUS[status]} {count}" for status, count in counts.items()))
 
 
-def _write_verdicts(out: Path, done: list[tuple[Verdict, Record]]) -> None:
-    if out.suffix == ".jsonl":
-        _write(out, b"".join(record_bytes(body) + b"\n" for _, body in done))
-    elif out.suffix == ".geojson":
-        _write(out, geojson.verdicts(done))
-    elif out.suffix == ".parquet":
-        table = BytesIO()
-        pq.write_table(verdict_table(done), table)
-        _write(out, table.getvalue())
-    else:
+def _crew(engine: _Engine, jobs: int, scheduler: str | None) -> Callable[[batch.Run], batch.Crew]:
+    if engine is _Engine.DASK:
+        cluster = batch.Cluster(jobs, scheduler)
+        return lambda _run: cluster
+    if scheduler is not None:
+        raise InputError(
+            Fault(
+                "scheduler_unused",
+                "--scheduler 只用于 --engine dask",
+                "--scheduler goes with --engine dask only",
+                value=scheduler,
+            )
+        )
+    # Another process is worth its start only where there is work for it.
+    return lambda run: batch.Here() if min(jobs, run.units) <= 1 else batch.Processes(min(jobs, run.units))
+
+
+def _work(run: batch.Run, crew: Callable[[batch.Run], batch.Crew]) -> None:
+    """Have the parcels examined that are left; says what was there already, and what stays when it is stopped."""
+    if run.units == 0:
+        if run.total:
+            say.note("输入与上次相同，取用已有结论 / nothing changed since the last run; its verdicts are taken")
+        return
+    if run.done:
+        say.note(f"接着上次进行：{run.done}/{run.total} 已完成 / going on: {run.done} of {run.total} were done")
+    if run.kept:
+        say.note(f"{run.kept} 个地块不受变化影响，不再重算 / {run.kept} parcels are not affected by what changed")
+    done = run.done
+    try:
+        with say.counting(run.total, "核查 assessing") as count:
+            count(done)
+            for finished in run.work(crew(run)):
+                done += finished
+                count(finished)
+    except KeyboardInterrupt:
+        say.note(
+            f"已完成 {done}/{run.total}，再次运行同一命令即接着进行 / "
+            f"{done} of {run.total} are done; the same command goes on from there"
+        )
+        raise
+
+
+@contextmanager
+def _written(out: Path | None, rulebook: Rulebook) -> Iterator[stream.Sink]:
+    if out is None:
+        yield stream.Lines(sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+        return
+    try:
+        with stream.written(out, rulebook) as sink:
+            yield sink
+    except OSError as error:
+        raise _unwritable(out) from error
+
+
+def _refuse_unwritable(out: Path) -> None:
+    """Say before the work what would fail after it."""
+    if out.suffix not in stream.FORMATS:
         raise InputError(
             Fault(
                 "unknown_format",
@@ -290,6 +326,10 @@ def _write_verdicts(out: Path, done: list[tuple[Verdict, Record]]) -> None:
                 value=out.name,
             )
         )
+    try:
+        stream.probe(out)
+    except OSError as error:
+        raise _unwritable(out) from error
 
 
 @app.command()
@@ -515,16 +555,20 @@ def _write(out: Path, content: bytes) -> None:
     try:
         out.write_bytes(content)
     except OSError as error:
-        raise InputError(
-            Fault(
-                "file_unwritable",
-                "文件无法写出",
-                "the file cannot be written",
-                next_zh="请核对目录是否存在、是否可写、是否有空间",
-                next_en="see that the folder is there, may be written to and has room",
-                where=str(out),
-            )
-        ) from error
+        raise _unwritable(out) from error
+
+
+def _unwritable(out: Path) -> InputError:
+    return InputError(
+        Fault(
+            "file_unwritable",
+            "文件无法写出",
+            "the file cannot be written",
+            next_zh="请核对目录是否存在、是否可写、是否有空间",
+            next_en="see that the folder is there, may be written to and has room",
+            where=str(out),
+        )
+    )
 
 
 def _read(file: Path) -> bytes:

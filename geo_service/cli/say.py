@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text as RichText
 
 from geo_service.errors import Fault
 from geo_service.export.record import Record
@@ -63,6 +74,34 @@ def progress(items: Iterable[T], total: int, title: str) -> Iterator[T]:
         transient=True,
     ) as bar:
         yield from bar.track(items, total=total, description=title)
+
+
+class _Rate(ProgressColumn):
+    """How many a second."""
+
+    def render(self, task: Task) -> RichText:
+        """Show the speed of the last while."""
+        speed = task.finished_speed or task.speed
+        return RichText("" if speed is None else f"{speed:,.1f}/s")
+
+
+@contextmanager
+def counting(total: int, title: str) -> Iterator[Callable[[int], None]]:
+    """Show a bar on stderr with what is done, how many a second, and the time left; lends what counts further."""
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeElapsedColumn(),
+        TextColumn("余 left"),
+        TimeRemainingColumn(),
+        console=_stderr,
+        transient=True,
+        speed_estimate_period=120.0,
+    ) as bar:
+        task = bar.add_task(title, total=total)
+        yield lambda count: bar.advance(task, count)
 
 
 def verdict_lines(body: Record, repairs: Iterable[Repair]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -116,19 +116,11 @@ def compact(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
-def verdicts(done: Sequence[tuple[Verdict, Record]]) -> bytes:
-    """Return many parcels as one FeatureCollection in lon/lat."""
-    return compact(
-        {
-            "type": "FeatureCollection",
-            "features": [
-                {
-                    "type": "Feature",
-                    "id": verdict.parcel.id,
-                    "geometry": rounded_geometry(lon_lat(verdict.geometry, verdict.crs), LON_LAT_DECIMALS),
-                    "properties": parcel_properties(body),
-                }
-                for verdict, body in done
-            ],
-        }
-    )
+def feature(verdict: Verdict, body: Record) -> dict[str, Any]:
+    """Return a parcel with its flat properties in lon/lat, one of many."""
+    return {
+        "type": "Feature",
+        "id": verdict.parcel.id,
+        "geometry": rounded_geometry(lon_lat(verdict.geometry, verdict.crs), LON_LAT_DECIMALS),
+        "properties": parcel_properties(body),
+    }

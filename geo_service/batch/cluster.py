@@ -1,0 +1,120 @@
+"""The work done by a Dask cluster: one on this machine, or one that a scheduler's address leads to."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator, Iterable
+from contextlib import ExitStack
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from geo_service.batch import examiner
+from geo_service.batch.unit import Job
+from geo_service.errors import Fault, GeoServiceError, InputError
+
+LOOPBACK = "127.0.0.1"
+START_LIMIT_S = 60.0
+#: Jobs on their way for each thread of the cluster: enough that none waits, few enough that they need no memory.
+AHEAD = 3
+
+
+class Cluster:
+    """The work done by Dask workers.
+
+    Nothing is shuffled: a job goes to a worker, which reads the layers from the workspace once, and a unit comes back.
+    A worker that dies is replaced, and its job done again elsewhere.
+
+    Parameters
+    ----------
+    count : int
+        Worker processes of a cluster on this machine.
+    scheduler : str, optional
+        Address of a scheduler, ``tcp://host:port``; its workers must see the workspace under the same path.
+
+    Raises
+    ------
+    InputError
+        When Dask is not installed.
+    """
+
+    def __init__(self, count: int, scheduler: str | None = None) -> None:
+        if find_spec("distributed") is None:
+            raise InputError(
+                Fault(
+                    "cluster_missing",
+                    "未安装 Dask",
+                    "Dask is not installed",
+                    next_zh="运行 pip install geo-service[cluster]",
+                    next_en="pip install geo-service[cluster]",
+                )
+            )
+        self._count = count
+        self._scheduler = scheduler
+
+    def results(self, jobs: Iterable[tuple[int, Job]]) -> Generator[tuple[int, bytes]]:
+        """Do jobs.
+
+        Raises
+        ------
+        InputError
+            When no worker answers at the scheduler's address.
+        WorkspaceError
+            When a worker has other software, rules or editions.
+        GeoServiceError
+            What else a job raised; or when several workers died over one job.
+        """
+        distributed = import_module("distributed")
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        with ExitStack() as stack:
+            address: Any = self._scheduler
+            if address is None:
+                address = stack.enter_context(
+                    distributed.LocalCluster(
+                        n_workers=self._count,
+                        threads_per_worker=1,
+                        processes=True,
+                        host=LOOPBACK,
+                        dashboard_address=None,
+                        silence_logs=logging.CRITICAL,
+                    )
+                )
+            try:
+                client = stack.enter_context(distributed.Client(address, timeout=START_LIMIT_S, set_as_default=False))
+                client.wait_for_workers(1, timeout=START_LIMIT_S)
+            except (OSError, ValueError) as error:
+                raise _unreachable(self._scheduler or LOOPBACK) from error
+            room = AHEAD * sum(client.nthreads().values())
+            numbers: dict[str, tuple[int, Any]] = {}
+            going = distributed.as_completed(loop=client.loop, with_results=True)
+            left = iter(jobs)
+            try:
+                while True:
+                    while len(numbers) < room and (job := next(left, None)) is not None:
+                        future = client.submit(examiner.unit, job[1], pure=False)
+                        numbers[future.key] = (job[0], future)
+                        going.add(future)
+                    if not numbers:
+                        return
+                    future, content = next(going)
+                    number, _ = numbers.pop(future.key)
+                    yield number, content
+            except distributed.KilledWorker as error:
+                raise GeoServiceError(
+                    "集群计算进程多次中断（内存不足？） / workers of the cluster died time and again (no memory?)"
+                ) from error
+            finally:
+                client.cancel([future for _, future in numbers.values()])
+
+
+def _unreachable(address: str) -> InputError:
+    return InputError(
+        Fault(
+            "cluster_unreachable",
+            "集群调度器无应答或没有计算进程",
+            "the scheduler does not answer, or has no workers",
+            next_zh="核对 --scheduler 地址，并确认 dask worker 已启动",
+            next_en="look at --scheduler, and see that dask workers are running",
+            value=address,
+        )
+    )
