@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.cells.postgis import programs
+
 settings.register_profile("default", max_examples=200, deadline=None)
 settings.register_profile(
     "ci",
@@ -28,6 +30,7 @@ IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 #: Marker → the system part it needs and the Debian package that brings it.
 SYSTEM_PARTS = {
     "chromium": (lambda: shutil.which("chromium"), "chromium"),
+    "postgis": (programs, "postgresql-postgis"),
     "gdal_tools": (lambda: shutil.which("ogr2ogr") and shutil.which("ogrinfo"), "gdal-bin"),
 }
 
