@@ -26,6 +26,8 @@ MOST = 64
 #: The class of a layer's union.
 UNION = "*"
 THREADS = 2
+#: So small that two threads of an engine that divides its work by row group have the same to do.
+ROW_GROUP = 16_384
 
 
 def file_of(folder: Path) -> Path:
@@ -88,16 +90,20 @@ def ensure(folder: Path, say: Callable[[str], None]) -> None:
         jobs.append((layer, UNION, geometry))
     with ThreadPoolExecutor(THREADS) as pool:
         found = list(pool.map(_pieces_of, jobs))
-    names = [(layer, cls) for layer, cls, pieces, _ in found for _ in range(len(pieces))]
+    numbers = np.array([len(pieces) for *_, pieces, _ in found])
     geometry = np.concatenate([pieces for *_, pieces, _ in found])
     table = pa.table(
         {
-            "layer": pa.array([layer for layer, _ in names]).dictionary_encode(),
-            "cls": pa.array([cls for _, cls in names]).dictionary_encode(),
+            # A small number to group by; the names are joined to the sums.
+            "code": np.repeat(np.arange(len(found), dtype=np.int16), numbers),
+            "layer": pa.array(np.repeat([layer for layer, *_ in found], numbers)),
+            "cls": pa.array(np.repeat([cls for _, cls, *_ in found], numbers)),
             "geometry": pa.array(shapely.to_wkb(geometry), type=pa.binary()),
         }
     )
     schema = workload.schema_of(table.schema, ["Polygon"])
-    workload.replace(file, lambda part: pq.write_table(table.cast(schema), part, compression="zstd"))
+    workload.replace(
+        file, lambda part: pq.write_table(table.cast(schema), part, compression="zstd", row_group_size=ROW_GROUP)
+    )
     repairs = sum(count for *_, count in found)
     say(f"{file.name}: {len(geometry):,} pieces, {repairs} cuts of clip_by_rect repaired")

@@ -123,6 +123,6 @@ def ensure(folder: Path, say: Callable[[str], None]) -> None:
         known = np.isfinite(depth)
         save("depth", np.where(known, depth, np.float32(NODATA)), NODATA)
         for name, limit_m in ABOVE_M.items():
-            # Compared as the file holds it: 0.15 as a double is below the float32 of the same digits.
-            above = (depth > np.float32(limit_m)).astype(np.uint8)
+            # Compared as an engine compares that reads the stored number as a double.
+            above = (depth.astype(np.float64) > limit_m).astype(np.uint8)
             save(name, np.where(known, above, np.uint8(255)), 255)

@@ -1,0 +1,56 @@
+"""``python -m benchmarks run``: prepare what is missing, measure ours and the peers in turn, compare, print ratios."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks import table, workload
+from benchmarks.measures import MEASURES, Bench, Fact, Measured, ready
+
+
+def main() -> int:
+    """Run the command; 0 when every bar is met, 1 when one is missed or results differ."""
+    command = argparse.ArgumentParser(prog="python -m benchmarks")
+    run = command.add_subparsers(required=True).add_parser("run", help=__doc__)
+    run.add_argument("--parcels", default="1e5", help="large and memory also take ten times as many (default 1e5)")
+    run.add_argument("--rounds", type=int, default=5)
+    run.add_argument("--only", default=",".join(MEASURES), help=f"some of {','.join(MEASURES)}")
+    run.add_argument("--folder", type=Path, default=workload.FOLDER, help="of the data, written when missing")
+    run.add_argument("--machine", default="", help="words about the machine, for the table")
+    run.add_argument("--out", type=Path, help="FILE.md; every number goes to FILE.json beside it")
+    asked = run.parse_args(sys.argv[2:]) if sys.argv[1:2] == ["run"] else command.parse_args()
+    names = asked.only.split(",")
+    unknown = set(names) - set(MEASURES)
+    if unknown:
+        command.error(f"no such measure: {', '.join(sorted(unknown))}; there are {', '.join(MEASURES)}")
+    count = int(float(asked.parcels))
+    began = time.perf_counter()
+
+    def say(line: str) -> None:
+        print(f"[{time.perf_counter() - began:6.0f} s] {line}", file=sys.stderr, flush=True)
+
+    ready(asked.folder, names, count, say)
+    found: list[Measured | Fact] = []
+    words = f"{count:,} parcels, {asked.rounds} rounds, {datetime.now(UTC):%Y-%m-%d}. {asked.machine}".strip()
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        bench = Bench(asked.folder, scratch, asked.rounds, say, stack)
+        for name in names:
+            for one in MEASURES[name](bench, count):
+                found.append(one)
+                # After each measure, so that a run that is stopped has not measured for nothing.
+                if asked.out:
+                    asked.out.write_text(table.markdown(found, words))
+                    asked.out.with_suffix(".json").write_text(table.raw(found, words))
+    print(table.markdown(found, words))
+    return 0 if all(one.met is not False for one in found) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
