@@ -17,7 +17,7 @@ from geo_service.errors import WorkspaceError
 from geo_service.rings import Floats, Ints
 
 #: Changes with the arrays below or with what they mean; a file of another version is prepared again.
-FORMAT = 1
+FORMAT = 2
 MAGIC = b"cells\n"
 ALIGN = 64
 
@@ -120,7 +120,7 @@ class Prepared:
         temporary = path.with_name(f"{path.name}.{os.getpid()}.partial")
         try:
             with temporary.open("wb") as file:
-                file.write(MAGIC + len(text).to_bytes(8, "little") + text)
+                file.write(MAGIC + len(text).to_bytes(8, "little") + _head_sum(text) + text)
                 for _, array in arrays:
                     file.write(b"\0" * (-file.tell() % ALIGN))
                     file.write(array.data if array.size else b"")
@@ -143,12 +143,15 @@ class Prepared:
             content = np.memmap(path, dtype=np.uint8, mode="r")
         except (OSError, ValueError) as error:
             raise WorkspaceError(f"{path.name}: no prepared layer here") from error
-        begins = len(MAGIC) + 8
-        length = int.from_bytes(bytes(content[len(MAGIC) : begins]), "little")
+        begins = len(MAGIC) + 16
+        length = int.from_bytes(bytes(content[len(MAGIC) : begins - 8]), "little")
+        text = bytes(content[begins : begins + length])
         try:
             if bytes(content[: len(MAGIC)]) != MAGIC:
                 raise ValueError("other magic")
-            head: dict[str, Any] = json.loads(bytes(content[begins : begins + length]))
+            if bytes(content[begins - 8 : begins]) != _head_sum(text):
+                raise ValueError("its head is damaged")
+            head: dict[str, Any] = json.loads(text)
             if head["format"] != FORMAT or head["key"] != key:
                 raise ValueError("prepared by another version or from something else")
             arrays: dict[str, Any] = {}
@@ -181,6 +184,10 @@ def class_codes(classes: Sequence[str | None]) -> tuple[tuple[str, ...], NDArray
     names = tuple(sorted({name for name in classes if name is not None}))
     index = {name: number for number, name in enumerate(names)}
     return names, np.array([len(names) if name is None else index[name] for name in classes], dtype=np.int64)
+
+
+def _head_sum(text: bytes) -> bytes:
+    return int(_sum(np.frombuffer(text, dtype=np.uint8))).to_bytes(8, "little")
 
 
 @compiled
