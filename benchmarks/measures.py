@@ -387,6 +387,7 @@ def ready(folder: Path, names: list[str], count: int, say: Say) -> None:
     say("preparing the layers for the service's engine")
     ours.prepare_layers(folder)
     # Compiled once for each installation; the benchmark measures what comes after.
-    for make in (ours.overlay_command, ours.nearest_command, *([ours.zonal_command] if "zonal" in names else [])):
+    commands = {"zonal": ours.zonal_command, "nearest": ours.nearest_command}
+    for make in [ours.overlay_command, *(make for name, make in commands.items() if name in names)]:
         running.run(make(folder, count, folder / "warm.parquet"))
     (folder / "warm.parquet").unlink()

@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from benchmarks import resident, running, terrain, workload
-from geo_service import segments, zonal
 from geo_service.cells import Areas, Prepared, Stack, files, prepare
 from geo_service.cells.__main__ import table
 from geo_service.rings import Shapes, from_wkb
@@ -95,6 +94,8 @@ def _one(folder: Path, count: int) -> None:
 def _zonal(folder: Path, count: int) -> None:
     import rasterio
 
+    from geo_service import zonal
+
     ids, parcels = _parcels(folder, count)
     rasters = []
     for name in terrain.RASTERS:
@@ -118,6 +119,8 @@ def _zonal(folder: Path, count: int) -> None:
 
 
 def _nearest(folder: Path, count: int) -> None:
+    from geo_service import segments
+
     ids, parcels = _parcels(folder, count)
     lines = {
         name: from_wkb(pq.read_table(file, columns=["geometry"])["geometry"])

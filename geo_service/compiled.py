@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
+import numpy as np
+from numba.extending import intrinsic
+
+# numba publishes it without saying so.
+_array: Any = numba.carray  # type: ignore[attr-defined]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,3 +37,49 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     except RuntimeError:
         # No folder to remember it in: a read-only image without a home; or the function came from no file.
         return cast("Callable[P, R]", make(function))
+
+
+def _pointer(context: Any, address: Any, kind: Any) -> Any:
+    """Return a pointer to what lies at an address; ``kind`` is an example of it."""
+    signature = numba.types.CPointer(kind)(address, kind)  # type: ignore[no-untyped-call]
+
+    def generate(_context: Any, builder: Any, made: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], _context.get_value_type(made.return_type))
+
+    return signature, generate
+
+
+_at: Any = intrinsic(_pointer)
+
+
+# What lies at an address, for compiled functions only. They are made as they are used; nothing is looked up or copied.
+
+
+@compiled
+def floats(address: int, shape: Any) -> Any:
+    """Return the float64 numbers at an address as an array of a length or a shape."""
+    return _array(_at(address, np.float64(0)), shape)
+
+
+@compiled
+def integers(address: int, shape: Any) -> Any:
+    """Return the int64 numbers at an address as an array of a length or a shape."""
+    return _array(_at(address, np.int64(0)), shape)
+
+
+@compiled
+def short_integers(address: int, count: int) -> Any:
+    """Return the int32 numbers at an address."""
+    return _array(_at(address, np.int32(0)), count)
+
+
+@compiled
+def flags(address: int, count: int) -> Any:
+    """Return the bool values at an address."""
+    return _array(_at(address, np.bool_(0)), count)
+
+
+@compiled
+def octets(address: int, count: int) -> Any:
+    """Return the bytes at an address."""
+    return _array(_at(address, np.uint8(0)), count)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from threading import Lock
 
 import numpy as np
@@ -25,11 +24,17 @@ from geo_service.store.workspace import Workspace
 
 
 class Examiner:
-    """Answers jobs; the layers of the last basis stay open, and are read when a parcel is to be measured."""
+    """Answers jobs; the layers of the last basis stay open, and are read when a parcel is to be measured.
 
-    def __init__(self) -> None:
-        self._directory: Path | None = None
-        self._workspace: Workspace | None = None
+    Parameters
+    ----------
+    workspace : Workspace, optional
+        One that is open already.
+    """
+
+    def __init__(self, workspace: Workspace | None = None) -> None:
+        self._directory = None if workspace is None else workspace.directory.resolve()
+        self._workspace = workspace
         self._basis: Basis | None = None
         self._layers: LayerSet | None = None
 

@@ -12,6 +12,7 @@ from threading import TIMEOUT_MAX, Event
 from geo_service.batch.examiner import Examiner
 from geo_service.batch.unit import Job
 from geo_service.errors import GeoServiceError
+from geo_service.store.workspace import Workspace
 from geo_service.worker import ERRORS, Worker, opened
 
 MODULE = "geo_service.batch.child"
@@ -28,11 +29,20 @@ def cores() -> int:
 
 
 class Here:
-    """The work done in this process."""
+    """The work done in this process.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Of the jobs.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
 
     def results(self, jobs: Iterable[tuple[int, Job]]) -> Generator[tuple[int, bytes]]:
         """Do one job after the other."""
-        examiner = Examiner()
+        examiner = Examiner(self._workspace)
         for number, job in jobs:
             yield number, examiner.unit(job)
 

@@ -27,7 +27,7 @@ from geo_service.store.digest import digest
 from geo_service.store.workspace import Workspace
 
 #: A unit is small enough that little is lost when a run stops, and there are few enough of them to be kept in order.
-UNITS, LEAST, MOST = 256, 16, 1_024
+UNITS, LEAST, MOST = 256, 8, 1_024
 
 Rows = NDArray[np.int64]
 
@@ -59,6 +59,13 @@ class Plan:
         unit_size: int | None = None,
     ) -> None:
         self._spool: IO[bytes] = TemporaryFile(dir=folder)
+        try:
+            self._read(workspace, as_of, chosen, unit_size)
+        except BaseException:
+            self.close()
+            raise
+
+    def _read(self, workspace: Workspace, as_of: AsOf, chosen: Sequence[str] | None, unit_size: int | None) -> None:
         ids: list[pa.Array] = []
         keys: list[NDArray[np.bytes_]] = []
         centres: list[NDArray[np.float64]] = []

@@ -19,39 +19,43 @@ import pyarrow.parquet as pq
 
 from geo_service.cells import files
 from geo_service.cells.measuring import Areas, Stack
-from geo_service.cells.prepared import Prepared
-from geo_service.cells.preparing import prepare
+from geo_service.cells.prepared import KNOWN, WHOLE, Prepared
 from geo_service.errors import GeoServiceError
 
 SUFFIX = ".cells"
 UNION, SURVEYED = "*", "surveyed"
+NAMES = pa.dictionary(pa.int16(), pa.string())
 SCHEMA = pa.schema(
-    [
-        ("id", pa.string()),
-        ("layer", pa.dictionary(pa.int16(), pa.string())),
-        ("class", pa.dictionary(pa.int16(), pa.string())),
-        ("area_m2", pa.float64()),
-    ]
+    [("id", pa.dictionary(pa.int32(), pa.string())), ("layer", NAMES), ("class", NAMES), ("area_m2", pa.float64())]
 )
 
 
-def table(ids: pa.Array, found: Areas, layers: list[str], stack: Stack) -> pa.Table:
-    """Return rows of parcel, layer, class and m²; ``*`` is the union of a layer, ``surveyed`` what is known of it."""
-    names = sorted({name for layer in stack.layers for name in layer.classes})
-    number = {name: index for index, name in enumerate(names)}
-    codes = np.full((len(layers), max((len(layer.classes) for layer in stack.layers), default=0) + 2), len(names))
-    for row, layer in enumerate(stack.layers):
-        codes[row, : len(layer.classes)] = [number[name] for name in layer.classes]
-        codes[row, -2] = len(names) + 1
-    return pa.table(
-        [
-            ids.take(pa.array(found.parcel)),
-            files.dictionary(found.layer, layers),
-            files.dictionary(codes[found.layer, found.cls], [*names, UNION, SURVEYED]),
-            pa.array(found.area_m2),
-        ],
-        schema=SCHEMA,
-    )
+class Tables:
+    """Rows of parcel, layer, class and m²; ``*`` is the union of a layer, ``surveyed`` what is known of it."""
+
+    def __init__(self, stack: Stack, layers: list[str]) -> None:
+        names = sorted({name for layer in stack.layers for name in layer.classes})
+        number = {name: index for index, name in enumerate(names)} | {None: len(names)}
+        self._layers, self._classes = pa.array(layers, pa.string()), pa.array([*names, UNION, SURVEYED])
+        self._layer_of = stack.layer_of.astype(np.int16)
+        ends = {WHOLE: len(names), KNOWN: len(names) + 1}
+        self._class_of = np.array(
+            [
+                ends[int(code)] if int(code) in ends else number[stack.layers[layer].classes[code]]
+                for layer, code in zip(stack.layer_of, stack.class_of, strict=True)
+            ],
+            dtype=np.int16,
+        )
+
+    def table(self, ids: pa.Array, found: Areas) -> pa.Table:
+        """Return the rows of some parcels."""
+        columns = (
+            (found.parcel.astype(np.int32), ids.cast(pa.string())),
+            (self._layer_of[found.key], self._layers),
+            (self._class_of[found.key], self._classes),
+        )
+        made = [pa.DictionaryArray.from_arrays(pa.array(index), names, safe=False) for index, names in columns]
+        return pa.table([*made, pa.array(found.area_m2)], schema=SCHEMA)
 
 
 def _stack(layers: list[str], threads: int | None) -> tuple[list[str], Stack]:
@@ -63,6 +67,8 @@ def _stack(layers: list[str], threads: int | None) -> tuple[list[str], Stack]:
             prepared.append(Prepared.open(Path(source)))
         else:
             path, _, field = source.partition(":")
+            from geo_service.cells.preparing import prepare
+
             shapes, classes, _ = files.layer(Path(path), field or None)
             prepared.append(prepare(shapes, classes, threads=threads))
     return names, Stack(prepared)
@@ -70,10 +76,11 @@ def _stack(layers: list[str], threads: int | None) -> tuple[list[str], Stack]:
 
 def _areas(asked: Namespace) -> None:
     names, stack = _stack(asked.layers, asked.threads)
+    made = Tables(stack, names)
 
     def tables() -> Iterator[pa.Table]:
         for ids, shapes in files.batches(asked.parcels, asked.id_field):
-            yield table(ids, stack.areas(shapes, threads=asked.threads), names, stack)
+            yield made.table(ids, stack.areas(shapes, threads=asked.threads))
 
     rows = 0
     if asked.out is None:
@@ -88,6 +95,8 @@ def _areas(asked: Namespace) -> None:
 
 
 def _prepare(asked: Namespace) -> None:
+    from geo_service.cells.preparing import prepare
+
     shapes, classes, _ = files.layer(asked.layer, asked.class_field)
     layer = prepare(shapes, classes, threads=asked.threads)
     layer.write(asked.out)

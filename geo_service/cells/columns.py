@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo_service.compiled import compiled
-from geo_service.rings import Flags, Floats, Ints, turns
+from geo_service.rings import Flags, Floats, Ints
+from geo_service.rings.loops import turns
 
 Signs = NDArray[np.int8]
 Rows = NDArray[np.int32]
@@ -218,7 +219,7 @@ def cut_column(pieces: Floats, signs: Signs, places: Rows, cell: float) -> tuple
                 rows, owners = _grown_rows(rows, 0), _grown_rows(owners, 0)
                 starts, stops = _grown_rows(starts, 0), _grown_rows(stops, 0)
             rows[records], owners[records] = row, place
-            # Without pieces a cell is still only partly within the shape where vertical edges pass, which have no ground.
+            # Without pieces a cell is still only partly within the shape where vertical edges pass, without ground.
             if begin == end and profile == 2 and xs[0] == 0.0 and xs[1] == cell and steps[0] == 1:
                 starts[records] = stops[records] = -1
                 records += 1

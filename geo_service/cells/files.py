@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -92,8 +91,3 @@ def same_crs(paths: list[Path]) -> None:
     for path, crs in named[1:]:
         if crs != named[0][1]:
             raise CrsMismatch(f"{path.name}: {crs}; {named[0][0].name}: {named[0][1]}")
-
-
-def dictionary(values: np.ndarray[Any, Any], names: list[str]) -> pa.Array:
-    """Return names by number as an arrow column that holds each name once."""
-    return pa.DictionaryArray.from_arrays(pa.array(values.astype(np.int16)), pa.array(names))

@@ -98,7 +98,7 @@ def fill_column(
     broken : int
         A shape whose boundary crosses itself, -1 when there is none.
     """
-    none, survey = class_count, class_count + 1
+    none = class_count
     member_at = np.zeros(height + 1, dtype=np.int64)
     for record in range(len(rows)):
         member_at[rows[record] + 1] += 1

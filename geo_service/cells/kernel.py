@@ -9,47 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import carray, types
-from numba.extending import intrinsic
 
+from geo_service.cells import fields
 from geo_service.cells.columns import Rows
 from geo_service.cells.prepared import KNOWN, NARROW, WHOLE
-from geo_service.compiled import compiled
-from geo_service.rings import Flags, Floats, Ints, turns
-
-#: What is left by rounding when edges cancel; smaller shares are no ground.
-RESIDUE_M2 = 1e-6
-
-#: Columns of the table of layers.
-(
-    WEST,
-    SOUTH,
-    COLUMNS,
-    ROWS,
-    CLASSES,
-    SURVEYED,
-    FIRST_KEY,
-    CELL_AT,
-    ENTRY_CLASS,
-    ENTRY_FROM,
-    ENTRY_WIDE,
-    ENTRY_TO,
-    EDGES,
-    ENTRIES,
-    EDGE_COUNT,
-    FIELDS,
-) = range(16)
-
-
-@intrinsic
-def _at(context: Any, address: Any, kind: Any) -> Any:
-    """Return a pointer to an address; ``kind`` is an example of what lies there."""
-    signature = types.CPointer(kind)(address, kind)
-
-    def generate(_context: Any, builder: Any, made: Any, arguments: Any) -> Any:
-        return builder.inttoptr(arguments[0], _context.get_value_type(made.return_type))
-
-    return signature, generate
+from geo_service.compiled import compiled, flags, floats, integers, octets, short_integers
+from geo_service.rings import Flags, Floats, Ints
+from geo_service.rings.faults import FINE, OTHER_TYPE
+from geo_service.rings.loops import count_chains, fault_of, fill_chains, turns
 
 
 @compiled
@@ -214,6 +181,13 @@ def _entry_m2(
 
 
 @compiled
+def _cell_of(coordinate: float, cell: float) -> int:
+    """Return the number of the cell in which a coordinate lies."""
+    number = int(coordinate / cell)
+    return number - 1 if number * cell > coordinate else number
+
+
+@compiled
 def measure(
     xy: Floats,
     chain_at: Ints,
@@ -227,6 +201,10 @@ def measure(
     found_key: Rows,
     found_m2: Floats,
     sums: Floats,
+    met: Flags,
+    own: Floats,
+    cut: Floats,
+    bounds: Floats,
 ) -> int:
     """Measure parcels against layers.
 
@@ -237,8 +215,10 @@ def measure(
     table : ndarray of int64, shape (layers, FIELDS)
     parcel_m2 : ndarray of float64, shape (shapes,)
         Written for the shapes in ``order``.
-    sums : ndarray of float64, shape (keys,)
+    sums, met : ndarrays of float64, shape (keys,), and of bool, shape (layers,)
         Zeros; left as zeros. A layer's keys are its classes, its whole, and what is known of it.
+    own, cut, bounds : ndarrays of float64
+        Room for the edges of the longest parcel, for twice as many, and for a box.
 
     Returns
     -------
@@ -247,14 +227,7 @@ def measure(
     """
     keys = len(sums)
     room = len(found_key)
-    longest = 0
-    for shape in order:
-        longest = max(longest, chain_at[shape_at[shape + 1]] - chain_at[shape_at[shape]])
-    own = np.empty((longest + 1, 6))
-    cut = np.empty((2 * longest + 2, 6))
-    met = np.zeros(len(table), dtype=np.bool_)
     narrow = cell * NARROW
-    bounds = np.empty(4)
     rows = 0
     for shape in order:
         first, last = shape_at[shape], shape_at[shape + 1]
@@ -269,8 +242,8 @@ def measure(
             x, y = xy[vertex, 0], xy[vertex, 1]
             west, east = min(west, x), max(east, x)
             south, north = min(south, y), max(north, y)
-        column_from, column_to = int(np.floor(west / cell)), int(np.floor(east / cell))
-        row_from, row_to = int(np.floor(south / cell)), int(np.floor(north / cell))
+        column_from, column_to = _cell_of(west, cell), _cell_of(east, cell)
+        row_from, row_to = _cell_of(south, cell), _cell_of(north, cell)
         x0, y0 = column_from * cell, row_from * cell
         count = _oriented(xy, chain_at, outer, first, last, x0, y0, own)
         # The parcel by itself is measured from its own corner, so that a single cell and many give the same bits.
@@ -300,31 +273,31 @@ def measure(
                 for index in range(part_count):
                     part[index, 5] = (part[index, 3] - part[index, 1]) / (part[index, 2] - part[index, 0])
                     bounds[0] = min(bounds[0], part[index, 0])
-                    bounds[1] = min(bounds[1], min(part[index, 1], part[index, 3]))
+                    bounds[1] = min(bounds[1], part[index, 1], part[index, 3])
                     bounds[2] = max(bounds[2], part[index, 2])
-                    bounds[3] = max(bounds[3], max(part[index, 1], part[index, 3]))
+                    bounds[3] = max(bounds[3], part[index, 1], part[index, 3])
                 if south <= y0 + (row - row_from) * cell:
                     # Its lower side in this cell is the cell's bottom, along which there is no edge.
                     bounds[1] = 0.0
                 for layer in range(len(table)):
-                    c, r = column - table[layer, WEST], row - table[layer, SOUTH]
-                    if c < 0 or r < 0 or c >= table[layer, COLUMNS] or r >= table[layer, ROWS]:
+                    c, r = column - table[layer, fields.WEST], row - table[layer, fields.SOUTH]
+                    if c < 0 or r < 0 or c >= table[layer, fields.COLUMNS] or r >= table[layer, fields.ROWS]:
                         continue
-                    place = c * table[layer, ROWS] + r
-                    cells = table[layer, COLUMNS] * table[layer, ROWS]
-                    cell_at = carray(_at(table[layer, CELL_AT], np.int64(0)), cells + 1)
+                    place = c * table[layer, fields.ROWS] + r
+                    cells = table[layer, fields.COLUMNS] * table[layer, fields.ROWS]
+                    cell_at = integers(table[layer, fields.CELL_AT], cells + 1)
                     entry_from, entry_to = cell_at[place], cell_at[place + 1]
                     if entry_from == entry_to:
                         continue
-                    entries = table[layer, ENTRIES]
-                    entry_class = carray(_at(table[layer, ENTRY_CLASS], np.int32(0)), entries)
-                    edge_from = carray(_at(table[layer, ENTRY_FROM], np.int64(0)), entries)
-                    edge_wide = carray(_at(table[layer, ENTRY_WIDE], np.int64(0)), entries)
-                    edge_to = carray(_at(table[layer, ENTRY_TO], np.int64(0)), entries)
-                    edges = carray(_at(table[layer, EDGES], np.float64(0)), (table[layer, EDGE_COUNT], 4))
+                    entries = table[layer, fields.ENTRIES]
+                    entry_class = short_integers(table[layer, fields.ENTRY_CLASS], entries)
+                    edge_from = integers(table[layer, fields.ENTRY_FROM], entries)
+                    edge_wide = integers(table[layer, fields.ENTRY_WIDE], entries)
+                    edge_to = integers(table[layer, fields.ENTRY_TO], entries)
+                    edges = floats(table[layer, fields.EDGES], (table[layer, fields.EDGE_COUNT], 4))
                     met[layer] = True
-                    key = table[layer, FIRST_KEY]
-                    class_count = table[layer, CLASSES]
+                    key = table[layer, fields.FIRST_KEY]
+                    class_count = table[layer, fields.CLASSES]
                     by_class, whole, known = 0.0, -1.0, -1.0
                     for entry in range(entry_from, entry_to):
                         if edge_from[entry] < 0:
@@ -352,14 +325,16 @@ def measure(
                     if whole < 0.0:
                         whole = by_class
                     sums[key + class_count] += whole
-                    if table[layer, SURVEYED]:
+                    if table[layer, fields.SURVEYED]:
                         sums[key + class_count + 1] += known if known >= 0.0 else whole
         for layer in range(len(table)):
             if not met[layer]:
                 continue
             met[layer] = False
-            for key in range(table[layer, FIRST_KEY], table[layer, FIRST_KEY] + table[layer, CLASSES] + 2):
-                if sums[key] > RESIDUE_M2:
+            for key in range(
+                table[layer, fields.FIRST_KEY], table[layer, fields.FIRST_KEY] + table[layer, fields.CLASSES] + 2
+            ):
+                if sums[key] > fields.RESIDUE_M2:
                     found_parcel[rows], found_key[rows], found_m2[rows] = shape, key, sums[key]
                     rows += 1
                 sums[key] = 0.0
@@ -367,29 +342,105 @@ def measure(
 
 
 @compiled
-def neighbours(xy: Floats, chain_at: Ints, shape_at: Ints, cell: float) -> Ints:
-    """Return shapes in an order in which those of one cell come together."""
-    count = len(shape_at) - 1
-    keys = np.zeros(count, dtype=np.int64)
-    for shape in range(count):
-        begin = chain_at[shape_at[shape]]
-        if begin < chain_at[shape_at[shape + 1]]:
-            column, row = np.floor(xy[begin, 0] / cell), np.floor(xy[begin, 1] / cell)
-            keys[shape] = int(column) * 2**31 + int(row)
-    return np.argsort(keys, kind="mergesort")
-
-
-@compiled
-def by_parcel(parcel: Ints, key: Rows, area_m2: Floats, count: int) -> tuple[Ints, Rows, Floats]:
-    """Bring rows into the order of parcels; a parcel's own rows stay in theirs."""
-    slot = np.zeros(count + 1, dtype=np.int64)
+def _by_parcel(parcel: Ints, key: Rows, m2: Floats, slot: Ints, parcels: Ints, keys: Rows, areas: Floats) -> None:
     for row in range(len(parcel)):
         slot[parcel[row] + 1] += 1
-    for shape in range(count):
+    for shape in range(len(slot) - 1):
         slot[shape + 1] += slot[shape]
-    parcels, keys, areas = np.empty_like(parcel), np.empty_like(key), np.empty_like(area_m2)
     for row in range(len(parcel)):
         into = slot[parcel[row]]
         slot[parcel[row]] += 1
-        parcels[into], keys[into], areas[into] = parcel[row], key[row], area_m2[row]
-    return parcels, keys, areas
+        parcels[into], keys[into], areas[into] = parcel[row], key[row], m2[row]
+
+
+def by_parcel(count: int, shapes: int, desk: int) -> int:
+    """Bring rows into the order of parcels; a parcel's own rows stay in theirs. For `Native`.
+
+    ``desk`` holds the addresses of parcels, keys and areas, of room for a number a parcel and one more, and of where
+    the rows go.
+    """
+    at = integers(desk, 7)
+    _by_parcel(
+        integers(at[0], count),
+        short_integers(at[1], count),
+        floats(at[2], count),
+        integers(at[3], shapes + 1),
+        integers(at[4], count),
+        short_integers(at[5], count),
+        floats(at[6], count),
+    )
+    return 0
+
+
+@compiled
+def _measure_at(desk: int) -> Any:
+    """Measure some of many parcels; see `measure`; ``desk`` holds the fields listed above."""
+    at = integers(desk, fields.DESK)
+    shapes, longest = at[fields.SHAPES], at[fields.LONGEST]
+    return measure(
+        floats(at[fields.XY], (at[fields.VERTICES], 2)),
+        integers(at[fields.CHAIN_AT], at[fields.CHAINS] + 1),
+        integers(at[fields.SHAPE_AT], shapes + 1),
+        flags(at[fields.OUTER], at[fields.CHAINS]),
+        integers(at[fields.ORDER], at[fields.ASKED]),
+        integers(at[fields.TABLE], (at[fields.LAYERS], fields.FIELDS)),
+        floats(at[fields.CELL], 1)[0],
+        floats(at[fields.PARCEL_M2], shapes),
+        integers(at[fields.FOUND_PARCEL], at[fields.ROOM]),
+        short_integers(at[fields.FOUND_KEY], at[fields.ROOM]),
+        floats(at[fields.FOUND_M2], at[fields.ROOM]),
+        floats(at[fields.SUMS], at[fields.KEYS]),
+        flags(at[fields.MET], at[fields.LAYERS]),
+        floats(at[fields.OWN], (longest, 6)),
+        floats(at[fields.CUT], (2 * longest, 6)),
+        floats(at[fields.BOUNDS], 4),
+    )
+
+
+def measure_one(wkb: int, size: int, desk: int) -> int:
+    """Read, check and measure one parcel. For `Native`: ``desk`` as for `measure_many`, with room for one parcel.
+
+    Returns
+    -------
+    int
+        Rows written; -1 when the parcel needs more room; its fault less `fields.REFUSED` when it has none.
+    """
+    at = integers(desk, fields.DESK)
+    data, starts = octets(wkb, size), integers(at[fields.STARTS], 2)
+    starts[1] = size
+    chains, vertices, _, fault = count_chains(data, starts)
+    if fault != FINE:
+        return fault - fields.REFUSED
+    longest = at[fields.LONGEST]
+    if vertices > longest or chains > longest:
+        return -1
+    xy, chain_at = floats(at[fields.XY], (longest, 2)), integers(at[fields.CHAIN_AT], longest + 1)
+    shape_at, outer, polygonal = (
+        integers(at[fields.SHAPE_AT], 2),
+        flags(at[fields.OUTER], longest),
+        flags(at[fields.POLYGONAL], 1),
+    )
+    fill_chains(data, starts, xy, chain_at, shape_at, outer, polygonal)
+    if not polygonal[0]:
+        return OTHER_TYPE - fields.REFUSED
+    fault = fault_of(
+        xy,
+        chain_at,
+        outer,
+        True,
+        0,
+        chains,
+        True,
+        floats(at[fields.OWN], (longest, 4)),
+        floats(at[fields.CUT], longest),
+        floats(at[fields.CUT] + 8 * longest, (2 * longest, 2)),
+        integers(at[fields.STEPS], 2 * longest),
+    )
+    if fault != FINE:
+        return fault - fields.REFUSED
+    return int(_measure_at(desk))
+
+
+def measure_many(desk: int) -> int:
+    """Measure some of many parcels. For `Native`."""
+    return int(_measure_at(desk))

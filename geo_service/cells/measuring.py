@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geo_service.cells import kernel
+from geo_service.cells import fields
 from geo_service.cells.prepared import KNOWN, WHOLE, Prepared
 from geo_service.errors import CrsMismatch
-from geo_service.rings import BrokenShape, Floats, Ints, Shapes
+from geo_service.native import Native
+from geo_service.rings import BrokenShape, Floats, Ints, Shapes, broken, from_wkb
 
 BLOCK = 4096
+#: Vertices for which there is room when one parcel is asked for at a time.
+USUAL_VERTICES = 1024
+
+_SOURCES = (
+    "compiled.py",
+    "cells/columns.py",
+    "cells/fields.py",
+    "cells/kernel.py",
+    "cells/prepared.py",
+    "rings/faults.py",
+    "rings/loops.py",
+)
+_MODULE = "geo_service.cells.kernel"
+_MANY = Native(_MODULE, "measure_many", "int64", ("int64",), _SOURCES)
+_ONE = Native(_MODULE, "measure_one", "int64", ("bytes", "int64", "int64"), _SOURCES)
+_BY_PARCEL = Native(_MODULE, "by_parcel", "int64", ("int64",) * 3, _SOURCES)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -25,22 +43,30 @@ class Areas:
     Attributes
     ----------
     parcel : ndarray of int64
-    layer : ndarray of int32
-        Index into the layers asked.
-    cls : ndarray of int32
-        Index into the layer's classes; `WHOLE` (-1) is the union of the layer, `KNOWN` (-2) that with the extent in
-        which it was surveyed.
+    key : ndarray of int32
+        Number of the layer's class among all classes of all layers.
     area_m2 : ndarray of float64
-        More than `kernel.RESIDUE_M2`; what is not listed is zero.
+        More than `fields.RESIDUE_M2`; what is not listed is zero.
     parcel_m2 : ndarray of float64
         Area of every parcel.
     """
 
     parcel: Ints
-    layer: NDArray[np.int32]
-    cls: NDArray[np.int32]
+    key: NDArray[np.int32]
     area_m2: Floats
     parcel_m2: Floats
+    _layer_of: NDArray[np.int32]
+    _class_of: NDArray[np.int32]
+
+    @property
+    def layer(self) -> NDArray[np.int32]:
+        """Index into the layers asked."""
+        return self._layer_of[self.key]
+
+    @property
+    def cls(self) -> NDArray[np.int32]:
+        """Index into the layer's classes; `WHOLE` (-1) is the layer's union, `KNOWN` (-2) that with its survey."""
+        return self._class_of[self.key]
 
 
 class Stack:
@@ -56,10 +82,10 @@ class Stack:
         self.layers = tuple(layers)
         if len({layer.cell_m for layer in layers}) > 1:
             raise CrsMismatch("layers were prepared with cells of different sizes")
-        self._cell_m = layers[0].cell_m if layers else 1.0
+        self._cell_m = np.array([layers[0].cell_m if layers else 1.0])
         keys = [len(layer.classes) + 2 for layer in layers]
         firsts = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(keys)]).astype(np.int64)
-        self._table = np.zeros((len(layers), kernel.FIELDS), dtype=np.int64)
+        self._table = np.zeros((len(layers), fields.FIELDS), dtype=np.int64)
         for row, layer in enumerate(layers):
             self._table[row] = (
                 layer.west,
@@ -79,8 +105,9 @@ class Stack:
                 len(layer.edges),
             )
         self._keys = int(firsts[-1])
-        self._layer_of = np.repeat(np.arange(len(layers), dtype=np.int32), keys)
-        self._class_of = np.concatenate(
+        #: Layer and class of every key.
+        self.layer_of = np.repeat(np.arange(len(layers), dtype=np.int32), keys)
+        self.class_of = np.concatenate(
             [np.array([*range(len(layer.classes)), WHOLE, KNOWN], dtype=np.int32) for layer in layers]
             or [np.zeros(0, dtype=np.int32)]
         )
@@ -96,54 +123,190 @@ class Stack:
         Raises
         ------
         BrokenShape
-            For a parcel that is no valid polygon.
+            For the first parcel that is no valid polygon.
         """
         if not parcels.polygonal.all():
             raise BrokenShape(int(np.argmin(parcels.polygonal)), "not a polygon")
         count = len(parcels)
-        workers = threads or os.cpu_count() or 1
-        with ThreadPoolExecutor(workers) as pool:
-            # A few parcels are not worth waking a thread for.
-            each = pool.map if workers > 1 and count > BLOCK else map
-            for fault in list(each(lambda start: _fault(parcels, start), range(0, count, BLOCK))):
+        parcel_m2 = np.zeros(count)
+        starts = range(0, count, BLOCK)
+        # A few parcels are not worth waking a thread for.
+        workers = min(threads or os.cpu_count() or 1, len(starts))
+        with ThreadPoolExecutor(max(workers, 1)) as pool:
+            each: Any = pool.map if workers > 1 else map
+            for fault in list(each(lambda start: _fault(parcels, start), starts)):
                 if fault is not None:
                     raise fault
-            order = kernel.neighbours(parcels.xy, parcels.chain_at, parcels.shape_at, self._cell_m)
-            parcel_m2 = np.zeros(count)
-            blocks = list(
-                each(
-                    lambda start: self._block(parcels, order[start : start + BLOCK], parcel_m2), range(0, count, BLOCK)
-                )
-            )
-        if not blocks:
-            blocks = [(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int32), np.zeros(0))]
-        parcel, key, area_m2 = (np.concatenate(column) for column in zip(*blocks, strict=True))
-        parcel, key, area_m2 = kernel.by_parcel(parcel, key, area_m2, count)
-        return Areas(parcel, self._layer_of[key], self._class_of[key], area_m2, parcel_m2)
+            order = _neighbours(parcels, float(self._cell_m[0]))
+            blocks = list(each(lambda start: self._block(parcels, order[start : start + BLOCK], parcel_m2), starts))
+        return Areas(*_by_parcel(blocks, count), parcel_m2, self.layer_of, self.class_of)
+
+    def asker(self) -> Asker:
+        """Return what measures one parcel at a time; each thread needs its own."""
+        return Asker(self)
+
+    def desk(self, vertices: int, rows: int) -> Desk:
+        """Return room for measuring: for parcels up to a number of vertices, and for so many rows of results."""
+        return Desk(self._table, self._cell_m, self._keys, vertices, rows)
 
     def _block(self, parcels: Shapes, order: Ints, parcel_m2: Floats) -> tuple[Ints, NDArray[np.int32], Floats]:
-        sums = np.zeros(self._keys)
-        room = 16 * len(order) + 4 * self._keys
+        order = np.ascontiguousarray(order)
+        rows = 16 * len(order) + 4 * self._keys
         while True:
-            parcel, key = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int32)
-            area_m2 = np.empty(room)
-            rows = kernel.measure(
-                parcels.xy,
-                parcels.chain_at,
-                parcels.shape_at,
-                parcels.outer,
-                order,
-                self._table,
-                self._cell_m,
-                parcel_m2,
-                parcel,
-                key,
-                area_m2,
-                sums,
+            desk = self.desk(_longest(parcels), rows)
+            desk.put(
+                {
+                    fields.XY: parcels.xy,
+                    fields.CHAIN_AT: parcels.chain_at,
+                    fields.SHAPE_AT: parcels.shape_at,
+                    fields.OUTER: parcels.outer,
+                    fields.ORDER: order,
+                    fields.PARCEL_M2: parcel_m2,
+                }
             )
-            if rows >= 0:
-                return parcel[:rows], key[:rows], area_m2[:rows]
-            room *= 2
+            desk.numbers[fields.VERTICES] = len(parcels.xy)
+            desk.numbers[fields.CHAINS] = len(parcels.outer)
+            desk.numbers[fields.SHAPES] = len(parcels)
+            desk.numbers[fields.ASKED] = len(order)
+            found = _MANY.call(desk.address)
+            if found >= 0:
+                return desk.parcel[:found], desk.key[:found], desk.area_m2[:found]
+            rows *= 2
+
+
+class Desk:
+    """Arrays that the kernel reads and writes, and where they are.
+
+    Parameters
+    ----------
+    vertices : int
+        Of the longest parcel.
+    rows : int
+        Of results.
+    """
+
+    def __init__(self, table: Ints, cell_m: Floats, keys: int, vertices: int, rows: int) -> None:
+        self.parcel, self.key = np.empty(rows, dtype=np.int64), np.empty(rows, dtype=np.int32)
+        self.area_m2 = np.empty(rows)
+        self.numbers = np.zeros(fields.DESK, dtype=np.int64)
+        self.address = self.numbers.ctypes.data
+        self._held: list[Any] = []
+        self.put(
+            {
+                fields.TABLE: table,
+                fields.CELL: cell_m,
+                fields.FOUND_PARCEL: self.parcel,
+                fields.FOUND_KEY: self.key,
+                fields.FOUND_M2: self.area_m2,
+                fields.SUMS: np.zeros(keys),
+                fields.MET: np.zeros(len(table), dtype=np.bool_),
+                fields.OWN: np.empty((vertices, 6)),
+                fields.CUT: np.empty((2 * vertices, 6)),
+                fields.BOUNDS: np.empty(4),
+            }
+        )
+        self.numbers[fields.LAYERS] = len(table)
+        self.numbers[fields.KEYS] = keys
+        self.numbers[fields.ROOM] = rows
+        self.numbers[fields.LONGEST] = vertices
+
+    def put(self, arrays: dict[int, NDArray[Any]]) -> None:
+        """Say where arrays are, and keep them there."""
+        for field, array in arrays.items():
+            self.numbers[field] = array.ctypes.data
+            self._held.append(array)
+
+
+class Asker:
+    """Measures one parcel at a time, in a microsecond or two.
+
+    Parameters
+    ----------
+    stack : Stack
+    """
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._ask = _ONE.call
+        self._parcel_m2 = np.zeros(1)
+        self._make(USUAL_VERTICES)
+
+    def areas(self, wkb: bytes) -> tuple[float, NDArray[np.int32], Floats]:
+        """Measure a parcel.
+
+        Parameters
+        ----------
+        wkb : bytes
+            Little-endian, in metres, in the layers' CRS.
+
+        Returns
+        -------
+        parcel_m2 : float
+        keys : ndarray of int32
+            See `Stack.layer_of` and `Stack.class_of`.
+        areas_m2 : ndarray of float64
+            Both are overwritten when the next parcel is measured.
+
+        Raises
+        ------
+        BrokenShape
+            When it is no valid polygon.
+
+        Examples
+        --------
+        >>> import shapely
+        >>> from geo_service.cells.preparing import prepare
+        >>> asker = Stack([prepare(from_wkb([shapely.box(0, 0, 60, 40).wkb]), ["low"])]).asker()
+        >>> parcel_m2, keys, areas_m2 = asker.areas(shapely.box(30, 10, 80, 110).wkb)
+        >>> parcel_m2, keys.tolist(), areas_m2.tolist()
+        (5000.0, [0, 1], [900.0, 900.0])
+        """
+        rows = self._ask(wkb, len(wkb), self._address)
+        if rows >= 0:
+            return self._parcel_m2.item(), self._key[:rows], self._area_m2[:rows]
+        if rows == -1:
+            self._make(len(from_wkb([wkb]).xy) + len(wkb) // 16)
+            return self.areas(wkb)
+        raise broken(0, rows + fields.REFUSED)
+
+    def _make(self, vertices: int) -> None:
+        desk = self._stack.desk(vertices, len(self._stack.layer_of) + 1)
+        desk.put(
+            {
+                fields.XY: np.empty((vertices, 2)),
+                fields.CHAIN_AT: np.zeros(vertices + 1, dtype=np.int64),
+                fields.SHAPE_AT: np.zeros(2, dtype=np.int64),
+                fields.OUTER: np.zeros(vertices, dtype=np.bool_),
+                fields.POLYGONAL: np.zeros(1, dtype=np.bool_),
+                fields.STARTS: np.zeros(2, dtype=np.int64),
+                fields.ORDER: np.zeros(1, dtype=np.int64),
+                fields.PARCEL_M2: self._parcel_m2,
+                fields.STEPS: np.zeros(2 * vertices, dtype=np.int64),
+            }
+        )
+        desk.numbers[fields.VERTICES] = desk.numbers[fields.CHAINS] = vertices
+        desk.numbers[fields.SHAPES] = desk.numbers[fields.ASKED] = 1
+        self._desk, self._address = desk, desk.address
+        self._key, self._area_m2 = desk.key, desk.area_m2
+
+
+def areas(parcels: Shapes, layers: Sequence[Prepared], *, threads: int | None = None) -> Areas:
+    """Measure parcels against layers; see `Stack.areas`.
+
+    Examples
+    --------
+    >>> import shapely
+    >>> from geo_service.cells.preparing import prepare
+    >>> flood = prepare(from_wkb([shapely.box(0, 0, 60, 40).wkb, shapely.box(40, 0, 100, 40).wkb]), ["low", "high"])
+    >>> found = areas(from_wkb([shapely.box(30, 10, 80, 110).wkb]), [flood])
+    >>> [(int(code), float(area_m2)) for code, area_m2 in zip(found.cls, found.area_m2)]
+    [(0, 1200.0), (1, 900.0), (-1, 1500.0)]
+    """
+    return Stack(layers).areas(parcels, threads=threads)
+
+
+def _longest(parcels: Shapes) -> int:
+    return int((parcels.chain_at[parcels.shape_at[1:]] - parcels.chain_at[parcels.shape_at[:-1]]).max(initial=0)) + 1
 
 
 def _fault(parcels: Shapes, start: int) -> BrokenShape | None:
@@ -154,17 +317,21 @@ def _fault(parcels: Shapes, start: int) -> BrokenShape | None:
     return None
 
 
-def areas(parcels: Shapes, layers: Sequence[Prepared], *, threads: int | None = None) -> Areas:
-    """Measure parcels against layers; see `Stack.areas`.
+def _neighbours(parcels: Shapes, cell_m: float) -> Ints:
+    """Return the parcels in an order in which those of one cell come together; those without vertices are left out."""
+    begins, ends = parcels.chain_at[parcels.shape_at[:-1]], parcels.chain_at[parcels.shape_at[1:]]
+    there = np.flatnonzero(begins < ends)
+    cells = np.floor(parcels.xy[begins[there]] / cell_m).astype(np.int64)
+    return there[np.argsort((cells[:, 0] << 32) + cells[:, 1], kind="stable")]
 
-    Examples
-    --------
-    >>> import shapely
-    >>> from geo_service.cells.preparing import prepare
-    >>> from geo_service.rings import from_wkb
-    >>> flood = prepare(from_wkb([shapely.box(0, 0, 60, 40).wkb, shapely.box(40, 0, 100, 40).wkb]), ["low", "high"])
-    >>> found = areas(from_wkb([shapely.box(30, 10, 80, 110).wkb]), [flood])
-    >>> [(int(code), float(area_m2)) for code, area_m2 in zip(found.cls, found.area_m2)]
-    [(0, 1200.0), (1, 900.0), (-1, 1500.0)]
-    """
-    return Stack(layers).areas(parcels, threads=threads)
+
+def _by_parcel(
+    blocks: Iterable[tuple[Ints, NDArray[np.int32], Floats]], count: int
+) -> tuple[Ints, NDArray[np.int32], Floats]:
+    empty = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int32), np.zeros(0))
+    found = [np.concatenate(column) for column in zip(*(list(blocks) or [empty]), strict=True)]
+    sorted_ = [np.empty_like(column) for column in found]
+    arrays = [*found[:3], np.zeros(count + 1, dtype=np.int64), *sorted_]
+    desk = np.array([array.ctypes.data for array in arrays], dtype=np.int64)
+    _BY_PARCEL.call(len(found[0]), count, desk.ctypes.data)
+    return sorted_[0], sorted_[1], sorted_[2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geo_service.compiled import compiled
 from geo_service.errors import WorkspaceError
+from geo_service.native import Native
 from geo_service.rings import Floats, Ints
+
+_CHECKSUM = Native(
+    "geo_service.cells.checksum", "checksum", "int64", ("int64",) * 2, ("compiled.py", "cells/checksum.py")
+)
 
 #: Changes with the arrays below or with what they mean; a file of another version is prepared again.
 FORMAT = 2
@@ -62,11 +67,12 @@ class Prepared:
     cell_at : ndarray of int64, shape (columns × rows + 1,)
         Where the entries of each cell begin.
     entry_class : ndarray of int32
-        Index into ``classes``, `WHOLE` or `KNOWN`. Where a cell has no entry `WHOLE`, its classes do not overlap and add
-        up to it; where it has no entry `KNOWN`, nothing is known beyond the layer.
+        Index into ``classes``, `WHOLE` or `KNOWN`. Where a cell has no entry `WHOLE`, its classes do not overlap and
+        add up to it; where it has no entry `KNOWN`, nothing is known beyond the layer.
     entry_from, entry_wide, entry_to : ndarrays of int64
-        The entry's edges: from ``entry_from`` those wider than ``cell_m`` × `NARROW`, from ``entry_wide`` to ``entry_to``
-        the others by their western ends, so that few of them need be looked at; -1 where it takes all of the cell.
+        The entry's edges: from ``entry_from`` those wider than ``cell_m`` × `NARROW`, from ``entry_wide`` to
+        ``entry_to`` the others by their western ends, so that few of them need be looked at; -1 where it takes all of
+        the cell.
     edges : ndarray of float64, shape (n, 4)
         x, y, x, y in metres from the south-west corner of the cell; from west to east where ground lies below, from
         east to west where it lies above. Together with the cell's bottom they close.
@@ -140,7 +146,7 @@ class Prepared:
             When it is missing, damaged, of another format, or was prepared from something else.
         """
         try:
-            content = np.memmap(path, dtype=np.uint8, mode="r")
+            content = np.frombuffer(_mapped(path), dtype=np.uint8)
         except (OSError, ValueError) as error:
             raise WorkspaceError(f"{path.name}: no prepared layer here") from error
         begins = len(MAGIC) + 16
@@ -179,6 +185,14 @@ class Prepared:
         )
 
 
+def _mapped(path: Path) -> mmap.mmap:
+    with path.open("rb") as file:
+        if hasattr(mmap, "MAP_POPULATE"):
+            # All of it is read right away, for its checksum; asking for it at once saves a fault a page.
+            return mmap.mmap(file.fileno(), 0, mmap.MAP_SHARED | mmap.MAP_POPULATE, mmap.PROT_READ)
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
 def class_codes(classes: Sequence[str | None]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
     """Return the sorted names of classes and each feature's index among them; after the last one for no class."""
     names = tuple(sorted({name for name in classes if name is not None}))
@@ -190,22 +204,5 @@ def _head_sum(text: bytes) -> bytes:
     return int(_sum(np.frombuffer(text, dtype=np.uint8))).to_bytes(8, "little")
 
 
-@compiled
 def _sum(content: NDArray[np.uint8]) -> int:
-    """Return a checksum that notices changed, moved and missing bytes; as fast as memory."""
-    words = len(content) // 8
-    numbers = content[: words * 8].view(np.uint64)
-    one, two, three, four = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
-    prime = np.uint64(0x9E3779B97F4A7C15)
-    quarter = words // 4
-    for index in range(quarter):
-        one = (one ^ numbers[4 * index]) * prime
-        two = (two ^ numbers[4 * index + 1]) * prime
-        three = (three ^ numbers[4 * index + 2]) * prime
-        four = (four ^ numbers[4 * index + 3]) * prime
-    for index in range(4 * quarter, words):
-        one = (one ^ numbers[index]) * prime
-    for index in range(words * 8, len(content)):
-        two = (two ^ np.uint64(content[index])) * prime
-    mixed = (((one * prime) ^ two) * prime ^ three) * prime ^ four
-    return int((mixed ^ np.uint64(len(content))) & np.uint64(0x7FFFFFFFFFFFFFFF))
+    return int(_CHECKSUM.call(content.ctypes.data, len(content)))

@@ -195,7 +195,9 @@ def _assembled(
     feature_count: int,
 ) -> Prepared:
     cell_at, member_at = [np.zeros(1, dtype=np.int64)], [np.zeros(1, dtype=np.int64)]
-    froms, wides, tos = [], [], []
+    froms: list[Ints] = []
+    wides: list[Ints] = []
+    tos: list[Ints] = []
     entries, edges, members = 0, 0, 0
     for found in results:
         cell_at.append(found.cell_at[1:] + entries)

@@ -245,7 +245,7 @@ def assess(
     """核查地块并留存结论；中断后重新运行即接着做 / Assess parcels and keep their verdicts; goes on where it stopped."""
     service = _service(workspace)
     chosen = _day(as_of, "--as-of")
-    crew = _crew(engine, jobs or batch.cores(), scheduler)
+    crew = _crew(service.workspace, engine, jobs or batch.cores(), scheduler)
     if out is not None:
         _refuse_unwritable(out)
     if zone is not None:
@@ -260,7 +260,7 @@ def assess(
     say.note(" · ".join(f"{say.STATUS[status]} {count}" for status, count in counts.items()))
 
 
-def _crew(engine: _Engine, jobs: int, scheduler: str | None) -> Callable[[batch.Run], batch.Crew]:
+def _crew(workspace: Workspace, engine: _Engine, jobs: int, scheduler: str | None) -> Callable[[batch.Run], batch.Crew]:
     if engine is _Engine.DASK:
         cluster = batch.Cluster(jobs, scheduler)
         return lambda _run: cluster
@@ -274,7 +274,7 @@ def _crew(engine: _Engine, jobs: int, scheduler: str | None) -> Callable[[batch.
             )
         )
     # Another process is worth its start only where there is work for it.
-    return lambda run: batch.Here() if min(jobs, run.units) <= 1 else batch.Processes(min(jobs, run.units))
+    return lambda run: batch.Here(workspace) if min(jobs, run.units) <= 1 else batch.Processes(min(jobs, run.units))
 
 
 def _work(run: batch.Run, crew: Callable[[batch.Run], batch.Crew]) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from shapely import GEOSException
 from shapely.geometry.base import BaseGeometry
 
-from geo_service import constraints
+from geo_service import constraints, overlay
 from geo_service.errors import CrsMismatch
 from geo_service.model.catalogue import Extent
 from geo_service.model.enums import NoDataReason
@@ -22,6 +22,7 @@ from geo_service.projection import project_features
 
 # Features are immutable, so their projections may be kept as long as they live.
 _PROJECTED: WeakKeyDictionary[Features, dict[str, Features]] = WeakKeyDictionary()
+_NEIGHBOURS: WeakKeyDictionary[Features, overlay.Neighbours] = WeakKeyDictionary()
 
 
 def in_crs(features: Features, crs: str) -> Features:
@@ -30,6 +31,20 @@ def in_crs(features: Features, crs: str) -> Features:
     if crs not in known:
         known[crs] = project_features(features, crs)
     return known[crs]
+
+
+def neighbours(features: Features) -> overlay.Neighbours:
+    """Return the features ready to be asked which is nearest; made once, then remembered.
+
+    Raises
+    ------
+    BrokenShape
+        When a coordinate is not finite.
+    """
+    found = _NEIGHBOURS.get(features)
+    if found is None:
+        found = _NEIGHBOURS[features] = overlay.neighbours(features.geometries, features.ids)
+    return found
 
 
 class Ground:

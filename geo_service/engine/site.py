@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
+from functools import cached_property
 from typing import NoReturn
 
 import shapely
@@ -12,12 +13,13 @@ from shapely import GEOSException
 from shapely.geometry.base import BaseGeometry
 
 from geo_service import overlay
-from geo_service.engine.ground import Ground
+from geo_service.engine.ground import Ground, neighbours
 from geo_service.errors import MeasureFailed
 from geo_service.model.evidence import ClassArea, Coverage, Levels, Nearest
 from geo_service.model.layer import Features, Grid
 from geo_service.model.parcel import Parcel
 from geo_service.model.rulebook import Rulebook
+from geo_service.rings import Shapes, from_wkb
 
 Key = tuple[object, ...]
 
@@ -46,7 +48,12 @@ class Site:
         self._surveys: dict[tuple[str, date], tuple[int, ...]] = {}
         self._surveyed: dict[tuple[str, tuple[int, ...]], BaseGeometry | None] = {}
         self._rows: dict[tuple[str, float], tuple[int, ...]] = {}
+        self._nearest: dict[Key, Nearest | None] = {}
         self._levels: dict[Key, Levels | MeasureFailed] = {}
+
+    @cached_property
+    def _outline(self) -> Shapes:
+        return from_wkb([shapely.to_wkb(self.geometry)])
 
     def rows(self, layer: str, within_m: float = 0.0) -> tuple[int, ...]:
         """Return the rows of a layer whose boxes meet the parcel's, widened by a distance, in the order of ids.
@@ -186,10 +193,12 @@ class Site:
         MeasureFailed
             When GEOS cannot answer.
         """
-        features = self._features(layer)
-        chosen = features.geometries[list(rows)]
-        with _measuring():
-            return overlay.nearest(self.geometry, chosen, [features.ids[row] for row in rows], rows, search_m)
+        key = (layer, tuple(rows), search_m)
+        if key not in self._nearest:
+            features = self._features(layer)
+            with _measuring():
+                self._nearest[key] = overlay.nearest(self._outline, neighbours(features), rows, search_m)
+        return self._nearest[key]
 
     def levels(
         self,

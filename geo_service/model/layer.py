@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import shapely
@@ -82,21 +83,32 @@ class Features:
         return len(self.ids)
 
 
+class Cells(Protocol):
+    """The values of a grid: an array in memory, or a file of which what is asked for is read."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and columns."""
+
+    def __getitem__(self, window: tuple[slice, slice], /) -> NDArray[np.float64]:
+        """Return the values of a window of rows and columns."""
+
+
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """A single-band raster in memory.
+    """A single-band raster.
 
     Attributes
     ----------
-    values : ndarray of float64, shape (rows, columns)
-        Scale and offset of the file applied; nodata is NaN.
+    values : Cells
+        Scale and offset of the file applied; nodata is NaN. Often an ndarray of float64, shape (rows, columns).
     transform : tuple of six floats
         GDAL order ``(x0, dx, 0, y0, 0, -dy)``; north up.
     """
 
     spec: LayerSpec
     crs: str
-    values: NDArray[np.float64]
+    values: Cells
     transform: tuple[float, float, float, float, float, float]
     origin: Origin
 

@@ -13,10 +13,11 @@ what a boundary drawn twice leaves behind; ``noise`` tells thin pieces that coun
 from geo_service.overlay.coverage import coverage, shared_m2
 from geo_service.overlay.crossings import crossing, crossings_between
 from geo_service.overlay.levels import design_from_grid, levels
-from geo_service.overlay.nearest import nearest
+from geo_service.overlay.nearest import Neighbours, nearest, neighbours
 from geo_service.overlay.noise import NoiseRule, bands, pieces
 
 __all__ = [
+    "Neighbours",
     "NoiseRule",
     "bands",
     "coverage",
@@ -25,6 +26,7 @@ __all__ = [
     "design_from_grid",
     "levels",
     "nearest",
+    "neighbours",
     "pieces",
     "shared_m2",
 ]

@@ -6,16 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import shapely
-from exactextract import exact_extract
-from exactextract.feature import JSONFeatureSource
-from exactextract.raster import NumPyRasterSource
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
+from geo_service import zonal
 from geo_service.errors import MeasureFailed
 from geo_service.model.evidence import Levels
-from geo_service.model.layer import Grid
+from geo_service.model.layer import Cells, Grid
 from geo_service.overlay.noise import pieces
+from geo_service.rings import from_wkb
 
 Floats = NDArray[np.float64]
 
@@ -26,35 +25,22 @@ def weights(area: BaseGeometry, grid: Grid) -> tuple[tuple[slice, slice], Floats
     Returns
     -------
     window : pair of slices
-        Rows and columns of the grid.
+        Rows and columns of the grid, one more on each side where there are any: a slope is seen from its neighbours.
     shares : ndarray of float64
         Same shape as the window, each between 0 and 1.
     """
-    x0, dx, _, y0, _, dy = grid.transform
     rows, columns = grid.values.shape
-    if area.is_empty:
-        return (slice(0, 0), slice(0, 0)), np.zeros((0, 0))
-    west, south, east, north = area.bounds
-    left, right = int(np.floor((west - x0) / dx)) - 1, int(np.ceil((east - x0) / dx)) + 1
-    top, bottom = int(np.floor((north - y0) / dy)) - 1, int(np.ceil((south - y0) / dy)) + 1
-    left, right = max(left, 0), min(right, columns)
-    top, bottom = max(top, 0), min(bottom, rows)
-    if left >= right or top >= bottom:
-        return (slice(0, 0), slice(0, 0)), np.zeros((0, 0))
-    window = slice(top, bottom), slice(left, right)
-    shape = bottom - top, right - left
-    index = np.arange(shape[0] * shape[1], dtype=np.float64).reshape(shape)
-    source = NumPyRasterSource(
-        index, xmin=x0 + left * dx, xmax=x0 + right * dx, ymin=y0 + bottom * dy, ymax=y0 + top * dy
-    )
-    feature = {"type": "Feature", "properties": {}, "geometry": shapely.geometry.mapping(area)}
-    found = exact_extract(source, JSONFeatureSource([feature]), ["values", "coverage"])[0]["properties"]
-    shares = np.zeros(shape)
-    shares.flat[np.asarray(found["values"], dtype=np.int64)] = found["coverage"]
-    return window, shares
+    polygon = from_wkb([b"" if area.is_empty else area.wkb])
+    (down, across), shares = zonal.weights(polygon, grid.transform, (rows, columns))
+    if not shares.size:
+        return (down, across), shares
+    top, bottom = max(down.start - 1, 0), min(down.stop + 1, rows)
+    left, right = max(across.start - 1, 0), min(across.stop + 1, columns)
+    around = ((down.start - top, bottom - down.stop), (across.start - left, right - across.stop))
+    return (slice(top, bottom), slice(left, right)), np.pad(shares, around)
 
 
-def design_from_grid(ground: Grid, design: Grid) -> Floats:
+def design_from_grid(ground: Grid, design: Grid) -> Cells:
     """Return the design levels on the cells of the ground raster.
 
     Raises
@@ -90,7 +76,7 @@ def _platform_ground(
 def levels(
     parcel: BaseGeometry,
     ground: Grid,
-    design: Floats | None,
+    design: Cells | None,
     platforms: Sequence[tuple[BaseGeometry, float]],
     tolerance_m: float,
     edge_m: float = 0.0,
@@ -101,7 +87,7 @@ def levels(
     ----------
     parcel : Polygon or MultiPolygon
         In the CRS of ``ground``.
-    design : ndarray or None
+    design : Cells or None
         Design levels on the cells of ``ground``, NaN where there are none; ``None`` when platforms are given.
     platforms : sequence of (geometry, level in m)
         Each is judged by itself without its edges; the least share within the tolerance is the parcel's.

@@ -50,6 +50,15 @@ BROKEN = {
     "an unclosed hole": polygon(SQUARE, INNER[:-1]),
     "a bow-tie": polygon([(0, 0), (10, 10), (10, 0), (0, 10), (0, 0)]),
     "a lop-sided bow-tie": polygon([(0, 0), (10, 9), (10, 0), (0, 1), (0, 0)]),
+    "a bow-tie with a vertex at its knot": polygon([(0, 0), (5, 5), (10, 10), (10, 0), (5, 5), (0, 10), (0, 0)]),
+    "a bow-tie with a vertex on one side of its knot": polygon([(0, 0), (5, 5), (10, 10), (10, 0), (0, 10), (0, 0)]),
+    "a lop-sided bow-tie with a vertex at its knot": polygon(
+        [(0, 0), (4, 4), (10, 10), (10, 0), (4, 4), (0, 8), (0, 0)]
+    ),
+    "a loop from a corner that runs the same way round": polygon(
+        [(0, 0), (10, 0), (10, 10), (0, 10), (0, 0), (4, 2), (4, 4), (2, 4), (0, 0)]
+    ),
+    "a hole that sticks out through its own vertices": polygon(SQUARE, [(5, 5), (10, 4), (12, 5), (10, 6), (5, 5)]),
     "a ring traced twice": polygon(WOUND_TWICE),
     "a ring traced twice backwards": polygon(WOUND_TWICE[::-1]),
     "a ring that winds around itself": polygon(
@@ -155,12 +164,24 @@ def test_the_reason_is_one_that_helps():
         polygon([(0, 0), (4, 0), (4, 4), (6, 4), (6, 0), (10, 0), (10, 10), (0, 10), (0, 0)]),
         polygon([(0, 0), (10, 0), (10, 10), (5, 0), (0, 10), (0, 0)]),
         polygon(SQUARE, [(0, 5), (4, 4), (4, 6), (0, 5)]),
+        polygon([(0, 0), (10, 0), (10, 10), (0, 10), (0, 0), (2, 4), (4, 4), (4, 2), (0, 0)]),
+        polygon([(0, 0), (10, 0), (10, 10), (5, 5), (0, 10), (-5, 15), (-10, 5), (5, 5), (0, 0)]),
         polygon(SQUARE, INNER, moved(INNER, 2, 2)),
         parts(polygon(SQUARE), polygon(moved(SQUARE, 10, 10))),
         parts(polygon(SQUARE, [(1, 1), (9, 1), (9, 9), (1, 9), (1, 1)]), polygon(INNER)),
         polygon([(0, 0), (0, 0), (10, 0), (10, 10), (10, 10), (10, 10), (0, 10), (0, 0)]),
     ],
-    ids=["notch", "touches its edge", "hole at a ring", "holes at a corner", "parts at a corner", "island", "repeated"],
+    ids=[
+        "notch",
+        "touches its edge",
+        "hole at a ring",
+        "hole in the ring",
+        "two lobes",
+        "holes at a corner",
+        "parts at a corner",
+        "island",
+        "repeated",
+    ],
 )
 def test_what_only_touches_itself_is_fine(wkb):
     shape = shapely.from_wkb(wkb)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from shapely.affinity import rotate, translate
 from shapely.geometry.base import BaseGeometry
 
-from geo_service.overlay import NoiseRule, coverage, nearest
+from geo_service.overlay import NoiseRule, coverage, nearest, neighbours
+from geo_service.rings import from_wkb
 
 RULE = NoiseRule(0.1, 0.05, 1.0, hard=False, sensitivity=2.0)
 EASTING, NORTHING = 414000.0, 4013000.0
@@ -167,8 +168,11 @@ def test_the_nearest_does_not_depend_on_order(parcel, shapes, random) -> None:
     names = [f"f{index}" for index in range(len(shapes))]
     order = list(range(len(shapes)))
     random.shuffle(order)
-    first = nearest(parcel, np.array(shapes, dtype=object), names, order, 1e6)
-    again = nearest(parcel, np.array([shapes[i] for i in order], dtype=object), [names[i] for i in order], order, 1e6)
+    rows = range(len(shapes))
+    outline = from_wkb([parcel.wkb])
+    first = nearest(outline, neighbours(np.array(shapes, dtype=object), names), rows, 1e6)
+    shuffled = neighbours(np.array([shapes[i] for i in order], dtype=object), [names[i] for i in order])
+    again = nearest(outline, shuffled, rows, 1e6)
     assert first is not None
     assert again is not None
     assert (first.id, first.distance_m) == (again.id, again.distance_m)

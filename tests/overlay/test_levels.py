@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 import shapely
+from exactextract import exact_extract
+from exactextract.feature import JSONFeatureSource
+from exactextract.raster import NumPyRasterSource
 
 from geo_service.errors import MeasureFailed
 from geo_service.overlay import design_from_grid, levels
+from geo_service.store import cog
 from tests.world import ORIGIN, box, grid
 
 
@@ -73,3 +77,54 @@ def test_a_platform_is_judged_without_its_edge() -> None:
     found = levels(box(0, 0, 100, 100), ground(values), None, [platform], 0.30, edge_m=2.0)
     assert found.share_within == 1.0
     assert found.nodata_share > 0.5
+
+
+def test_another_library_gives_the_same_levels() -> None:
+    rng = np.random.default_rng(21)
+    values = 912.0 + rng.normal(0.0, 0.3, (20, 20))
+    values[3:6, 7:9] = np.nan
+    design = 912.0 + rng.normal(0.0, 0.05, (20, 20))
+    parcel = shapely.affinity.rotate(box(13.7, 21.1, 71.9, 88.3), 17.0).difference(box(33.3, 40.2, 41.6, 55.5))
+    found = levels(parcel, ground(values), design, (), 0.30)
+    west, north = ORIGIN[0], ORIGIN[1] + 100
+    source = NumPyRasterSource(values - design, xmin=west, xmax=west + 100, ymin=north - 100, ymax=north)
+    feature = {"type": "Feature", "properties": {}, "geometry": shapely.geometry.mapping(parcel)}
+    cells = exact_extract(source, JSONFeatureSource([feature]), ["values", "coverage"])[0]["properties"]
+    known = np.isfinite(cells["values"])
+    difference, share = np.asarray(cells["values"])[known], np.asarray(cells["coverage"], dtype=float)[known]
+    assert asdict(found) == pytest.approx(
+        {
+            "share_within": share[np.abs(difference) <= 0.30].sum() / share.sum(),
+            "mean_m": np.average(difference, weights=share),
+            "rmse_m": np.sqrt(np.average(difference**2, weights=share)),
+            "p95_m": found.p95_m,
+            "slope_p95_percent": found.slope_p95_percent,
+            "cut_m3": (np.maximum(difference, 0.0) * share).sum() * 25.0,
+            "fill_m3": (np.maximum(-difference, 0.0) * share).sum() * 25.0,
+            "nodata_share": 1 - share.sum() * 25.0 / parcel.area,
+            "judged_m2": share.sum() * 25.0,
+        },
+        rel=1e-6,
+    )
+    # P95: 95 % of the ground lies at most so far from its design.
+    assert share[np.abs(difference) <= found.p95_m].sum() >= 0.95 * share.sum()
+    assert share[np.abs(difference) < found.p95_m].sum() <= 0.95 * share.sum()
+
+
+def test_ground_in_a_file_gives_what_ground_in_memory_gives(tmp_path) -> None:
+    values = 912.0 + np.random.default_rng(22).normal(0.0, 0.3, (600, 300))
+    raster = ground(values)
+    cog.write(raster, tmp_path / "ground.tif")
+    stored = cog.read(tmp_path / "ground.tif", raster.spec)
+    parcel = box(900.0, -1_800.0, 1_400.0, -1_100.0)
+    there = levels(parcel, stored, design_from_grid(stored, stored), (), 0.30)
+    assert there == levels(parcel, raster, values, (), 0.30)
+    assert there.slope_p95_percent is not None and there.slope_p95_percent > 0.0
+
+
+def test_the_slope_at_the_edge_of_a_parcel_is_seen_from_the_ground_beside_it() -> None:
+    values = np.full((20, 20), 912.0)
+    values[:, :10] = 911.0
+    # The step lies just outside: the cells along it rise by half of it in two cells.
+    found = levels(box(50.0, 20.0, 55.0, 80.0), ground(values), values, (), 0.30)
+    assert found.slope_p95_percent == pytest.approx(10.0)

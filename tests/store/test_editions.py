@@ -296,7 +296,11 @@ def test_a_changed_byte_is_noticed_or_changes_nothing(workspace, parcels, grid, 
         content[at] ^= 0xFF
         file.write_bytes(content)
         try:
-            assert editions.read(file, data.spec).sha256 == edition.sha256
+            found = editions.read(file, data.spec)
+            assert found.sha256 == edition.sha256
+            if isinstance(found.data, Grid):
+                # A block is looked at when it is asked for.
+                assert np.array_equal(found.data.values[:, :], data.values, equal_nan=True)
         except WorkspaceError as error:
             noticed += 1
             assert "restore it from a backup" in str(error)
@@ -326,6 +330,30 @@ def test_a_missing_or_cut_file_says_what_to_do_and_an_import_mends_it(workspace,
             Workspace.open(workspace.directory).layer_set()
     workspace.publish(data, make_report(data.spec.id))
     assert Workspace.open(workspace.directory).layer_set().editions[data.spec.id].sha256 == edition.sha256
+
+
+@pytest.mark.parametrize(
+    "window", [(slice(0, 10), slice(0, 10)), (slice(250, 300), slice(200, 420)), (slice(0, 0), slice(3, 9))]
+)
+def test_a_window_of_a_grid_is_what_was_written_there(workspace, grid, make_report, window):
+    values = workspace.publish(grid, make_report("ground_elevation")).data.values
+    for _ in range(2):
+        assert np.array_equal(values[window], grid.values[window], equal_nan=True)
+
+
+def test_a_damaged_block_is_noticed_where_it_is_needed_and_hurts_nobody_else(workspace, grid, make_report):
+    edition = workspace.publish(grid, make_report("ground_elevation"))
+    file = editions.path(workspace.directory, edition.name, grid.spec)
+    with rasterio.open(file) as source:
+        offset, size = (int(source.get_tag_item(f"BLOCK_{what}_1_0", "TIFF", bidx=1)) for what in ("OFFSET", "SIZE"))
+    content = bytearray(file.read_bytes())
+    content[offset : offset + size] = bytes(size)
+    file.write_bytes(content)
+    values = Workspace.open(workspace.directory).layer_set().grid("ground_elevation").values
+    west, north_east = (slice(100, 300), slice(0, 256)), (slice(100, 120), slice(250, 260))
+    assert np.array_equal(values[west], grid.values[west], equal_nan=True)
+    with pytest.raises(WorkspaceError, match="restore it from a backup"):
+        values[north_east]
 
 
 def test_a_tif_that_is_something_else_is_not_followed(workspace, grid, make_report, tmp_path):

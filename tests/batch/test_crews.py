@@ -1,0 +1,154 @@
+"""Whoever does the work, and whoever dies over it: the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import signal
+import tomllib
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import distributed
+import pytest
+
+from geo_service import batch
+from geo_service.batch import examiner
+from geo_service.batch.basis import published
+from geo_service.batch.unit import Job
+from geo_service.errors import InputError, WorkspaceError
+from geo_service.export.record import record_bytes
+from geo_service.service import Service
+from geo_service.store.workspace import Workspace
+from tests.batch.conftest import ASKED, done
+from tests.world import AS_OF
+
+DEMO = Path(__file__).parents[2] / "layers" / "demo" / "demo.toml"
+
+
+@pytest.fixture(scope="module")
+def some(demo: Path) -> list[str]:
+    """A few of the demo's parcels, of its cases and of the others."""
+    cases = tomllib.loads(DEMO.read_text(encoding="utf-8"))["cases"]
+    every = Service(Workspace.open(demo), lambda: AS_OF).parcels
+    return sorted({*list(cases.values())[:6], *list(every)[::40]})
+
+
+@pytest.fixture
+def own(demo: Path, tmp_path: Path) -> Workspace:
+    return Workspace.open(shutil.copytree(demo, tmp_path / "demo"))
+
+
+def sha256(found: tuple[batch.Concluded, ...]) -> str:
+    return hashlib.sha256(b"".join(one.packed() for one in found)).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def expected(demo: Path, some: list[str], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What one process gives, which is what the service answers."""
+    workspace = Workspace.open(shutil.copytree(demo, tmp_path_factory.mktemp("expected") / "demo"))
+    found = done(workspace, chosen=some).found
+    service = Service(workspace, lambda: AS_OF)
+    assert [one.record for one in found] == [record_bytes(service.record(id_)) for id_ in some]
+    return sha256(found)
+
+
+def children() -> set[int]:
+    """Process ids of our children."""
+    return {
+        int(pid)
+        for task in Path("/proc/self/task").iterdir()
+        for pid in (task / "children").read_text(encoding="ascii").split()
+    }
+
+
+@pytest.mark.parametrize(("count", "unit_size"), [(1, 7), (2, 2)])
+def test_processes_give_the_same(own: Workspace, some: list[str], expected: str, count: int, unit_size: int) -> None:
+    assert sha256(done(own, batch.Processes(count), chosen=some, unit_size=unit_size).found) == expected
+
+
+def killing(run: batch.Run, crew: batch.Crew, victims: Iterator[int]) -> None:
+    """Have the work done; after the first units one worker after the other is killed."""
+    for _ in run.work(crew):
+        victim = next(victims, None)
+        if victim is not None:
+            os.kill(victim, signal.SIGKILL)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds its children in /proc, which only Linux has")
+def test_a_process_that_is_killed_changes_nothing(own: Workspace, some: list[str], expected: str) -> None:
+    before = children()
+    with batch.opened(own, ASKED, some, unit_size=1) as run:
+        killing(run, batch.Processes(2), (min(children() - before) for _ in range(2)))
+        assert sha256(tuple(run.results())) == expected
+    assert children() <= before
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """A real cluster on this machine."""
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=50
+    ) as found:
+        yield found
+
+
+def test_a_cluster_of_its_own_gives_the_same(own: Workspace, some: list[str], expected: str) -> None:
+    assert sha256(done(own, batch.Cluster(2), chosen=some, unit_size=3).found) == expected
+
+
+def test_a_worker_that_is_killed_changes_nothing(own: Workspace, some: list[str], expected: str, cluster: Any) -> None:
+    began = {nanny.pid for nanny in cluster.workers.values()}
+    assert len(began) == 2
+    with batch.opened(own, ASKED, some, unit_size=1) as run:
+        killing(run, batch.Cluster(2, cluster.scheduler_address), iter(began))
+        assert sha256(tuple(run.results())) == expected
+    assert not began & {nanny.pid for nanny in cluster.workers.values()}
+
+
+def test_work_stopped_here_goes_on_there(own: Workspace, some: list[str], expected: str, cluster: Any) -> None:
+    with pytest.raises(KeyboardInterrupt), batch.opened(own, ASKED, some, unit_size=4) as run:
+        for _ in run.work(batch.Processes(2)):
+            raise KeyboardInterrupt
+    found = done(own, batch.Cluster(2, cluster.scheduler_address), chosen=some, unit_size=4)
+    assert found.done >= 4
+    assert sha256(found.found) == expected
+
+
+def test_no_scheduler_is_one_clear_error(own: Workspace, some: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("geo_service.batch.cluster.START_LIMIT_S", 1.0)
+    with pytest.raises(InputError, match="--scheduler"):
+        done(own, batch.Cluster(2, "tcp://127.0.0.1:9"), chosen=some)
+
+
+@pytest.mark.parametrize("what", ["software", "rulebook", "catalogue", "edition", "parcels edition"])
+def test_a_worker_with_another_version_refuses(own: Workspace, some: list[str], what: str) -> None:
+    basis = published(own)
+    other = "0" * 64
+    names = {"edition": "zones", "parcels edition": "parcels"}
+    basis = {
+        "software": replace(basis, software=(("geo-service", "0.0.0"), *basis.software[1:])),
+        "rulebook": replace(basis, rulebook_sha256=other),
+        "catalogue": replace(basis, catalogue_sha256=other),
+    }.get(what) or replace(
+        basis,
+        editions=tuple(replace(one, sha256=other) if one.layer == names[what] else one for one in basis.editions),
+    )
+    parcel = Service(own, lambda: AS_OF).parcels[some[0]]
+    with pytest.raises(WorkspaceError, match="the job asks for"):
+        examiner.unit(Job(own.directory, basis, ASKED, (("key", parcel),)))
+
+
+@pytest.mark.parametrize("crew", ["here", "processes", "cluster"])
+def test_what_a_job_raises_is_raised_here(own: Workspace, some: list[str], cluster: Any, crew: str) -> None:
+    crews = {
+        "here": lambda: batch.Here(own),
+        "processes": lambda: batch.Processes(1),
+        "cluster": lambda: batch.Cluster(1, cluster.scheduler_address),
+    }
+    with pytest.raises(InputError, match="no rule was in force"):
+        done(own, crews[crew](), as_of=replace(ASKED, chosen=date(1990, 1, 1)), chosen=some)
