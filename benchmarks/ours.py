@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from benchmarks import resident, running, terrain, workload
 from geo_service.cells import Areas, Prepared, Stack, files, prepare
-from geo_service.cells.__main__ import table
+from geo_service.cells.__main__ import Tables
 from geo_service.rings import Shapes, from_wkb
 
 LAYERS = list(workload.LAYERS)
@@ -30,8 +30,8 @@ def prepare_layers(folder: Path) -> None:
     """Prepare all layers, from the files as they were delivered to the files that the engine maps into memory."""
     prepared_file(folder, "").parent.mkdir(exist_ok=True)
     for name, file in workload.layer_files(folder).items():
-        shapes, classes, _ = files.layer(file, "cls")
-        prepare(shapes, classes).write(prepared_file(folder, name))
+        shapes, classes, crs = files.layer(file, "cls")
+        prepare(shapes, classes, crs=crs).write(prepared_file(folder, name))
 
 
 def overlay_command(folder: Path, count: int, out: Path) -> list[str]:
@@ -71,7 +71,7 @@ def _stack(folder: Path) -> Stack:
 def _overlay(folder: Path, count: int) -> None:
     ids, parcels = _parcels(folder, count)
     stack = _stack(folder)
-    resident.answer(lambda: stack.areas(parcels), lambda found: table(ids, found, LAYERS, stack))
+    resident.answer(lambda: stack.areas(parcels), lambda found: Tables(stack, LAYERS).table(ids, found))
 
 
 def _one(folder: Path, count: int) -> None:

@@ -6,6 +6,7 @@ The command line and the API both stand on this, so that they give the same byte
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -16,13 +17,15 @@ from pathlib import Path
 from threading import Lock
 
 import shapely
+from shapely import GEOSException
 from shapely.geometry.base import BaseGeometry
 
 from geo_service import batch, checking, ingest
 from geo_service.engine import require_zone
 from geo_service.engine.examining import LAST_DAY
-from geo_service.engine.ground import Ground
-from geo_service.errors import GeoServiceError
+from geo_service.engine.ground import Ground, in_crs
+from geo_service.engine.zones import working_crs_of
+from geo_service.errors import CrsMismatch, GeoServiceError
 from geo_service.export import geojson, package
 from geo_service.export.profile import Profile, public_record
 from geo_service.export.record import Record
@@ -35,7 +38,7 @@ from geo_service.model.layer import Features, LayerSet
 from geo_service.model.parcel import AsOf, Parcel
 from geo_service.model.rulebook import Rulebook
 from geo_service.model.text import Text
-from geo_service.projection import LON_LAT, central_meridian, crs_of, lon_lat
+from geo_service.projection import LON_LAT, central_meridian, crs_of, lon_lat, working_crs
 from geo_service.snapshot import Snapshot
 from geo_service.store.register import EditionRow
 from geo_service.store.workspace import Workspace
@@ -43,6 +46,8 @@ from geo_service.store.workspace import Workspace
 _LOG = logging.getLogger("geo_service.service")
 #: Verdicts kept in one transaction: others who write wait for no longer than it takes.
 TOGETHER = 256
+#: Pages hold so many parcels themselves; what is said of more of them comes from the last run.
+FEW_PARCELS = 5_000
 WITHHELD = (Secrecy.CONFIDENTIAL, Secrecy.SECRET)
 
 
@@ -132,6 +137,26 @@ class Service:
                 (one.id, date.fromisoformat(one.as_of), one.digest, one.status, one.record) for one in some
             )
             yield from some
+        if zone is None and run.wanted == len(self.parcels):
+            self.workspace.register.note_run(run.as_of, run.basis.sha256)
+
+    def statuses(self, snapshot: Snapshot, asked: AsOf) -> dict[str, str]:
+        """Return the verdict of every parcel of which it is known, by id.
+
+        Few parcels are examined now; of more it is known what the last run over all of them concluded, unless
+        anything has changed since.
+        """
+        if len(snapshot.parcels) <= FEW_PARCELS:
+            return {id_: str(snapshot.summary(id_, asked).properties["verdict"]) for id_ in snapshot.parcels}
+        ran = self.workspace.register.last_run(batch.published(self.workspace).sha256)
+        if ran is None:
+            return {}
+        known = self.workspace.register.statuses()
+        return {
+            id_: known[id_, day]
+            for id_, parcel in snapshot.parcels.items()
+            if ran.of(parcel) == (day := asked.of(parcel)) and (id_, day) in known
+        }
 
     def require_zone(self, zone: str) -> None:
         """Refuse a zone id that no boundary in the workspace has.
@@ -192,6 +217,31 @@ class Service:
             except GeoServiceError:
                 # Whoever asks is told, in words that are meant for them.
                 _LOG.exception("the service could not be warmed up")
+
+    def prepare(self, name: str, progress: Callable[[int, int], None] | None = None) -> None:
+        """Prepare an edition in the working CRS of every zone, so that no examination has to.
+
+        What cannot be prepared now is prepared, or measured without, when it is needed.
+        """
+        edition = self.workspace.edition(name)
+        if edition.whereabouts is None or not isinstance(edition.data, Features):
+            return
+        for crs in self._working_crss(edition.data):
+            try:
+                edition.whereabouts(in_crs(edition.data, crs), progress)
+            except (CrsMismatch, GEOSException):
+                _LOG.warning("%s has no place in %s", name, crs)
+
+    def _working_crss(self, features: Features) -> list[str]:
+        jurisdiction = self.rulebook.jurisdiction
+        published = self.workspace.register.published().get(self.rulebook.zones_layer)
+        zones = None if published is None else self.workspace.edition(published).data
+        if isinstance(zones, Features) and len(zones):
+            return sorted({working_crs_of(zones, row, jurisdiction) for row in range(len(zones))})
+        west, south, east, north = shapely.total_bounds(features.geometries)
+        if math.isnan(west):
+            return []
+        return [working_crs(jurisdiction, lon_lat(shapely.box(west, south, east, north).centroid, features.crs).x)]
 
     def edition(self, name: str) -> EditionRow:
         """Return an imported edition with its import report, published or not.

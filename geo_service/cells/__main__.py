@@ -69,8 +69,8 @@ def _stack(layers: list[str], threads: int | None) -> tuple[list[str], Stack]:
             path, _, field = source.partition(":")
             from geo_service.cells.preparing import prepare
 
-            shapes, classes, _ = files.layer(Path(path), field or None)
-            prepared.append(prepare(shapes, classes, threads=threads))
+            shapes, classes, crs = files.layer(Path(path), field or None)
+            prepared.append(prepare(shapes, classes, crs=crs, threads=threads))
     return names, Stack(prepared)
 
 
@@ -79,7 +79,7 @@ def _areas(asked: Namespace) -> None:
     made = Tables(stack, names)
 
     def tables() -> Iterator[pa.Table]:
-        for ids, shapes in files.batches(asked.parcels, asked.id_field):
+        for ids, shapes in files.batches(asked.parcels, asked.id_field, stack.crs):
             yield made.table(ids, stack.areas(shapes, threads=asked.threads))
 
     rows = 0
@@ -97,8 +97,8 @@ def _areas(asked: Namespace) -> None:
 def _prepare(asked: Namespace) -> None:
     from geo_service.cells.preparing import prepare
 
-    shapes, classes, _ = files.layer(asked.layer, asked.class_field)
-    layer = prepare(shapes, classes, threads=asked.threads)
+    shapes, classes, crs = files.layer(asked.layer, asked.class_field)
+    layer = prepare(shapes, classes, crs=crs, threads=asked.threads)
     layer.write(asked.out)
     print(f"{len(shapes)} shapes, {layer.columns} × {layer.rows} cells, {len(layer.edges)} edges", file=sys.stderr)
 

@@ -17,8 +17,8 @@ from geo_service.rings import Shapes, from_geoarrow, from_wkb
 BATCH = 65_536
 
 
-def open_file(path: Path) -> tuple[pq.ParquetFile, str, str | None]:
-    """Open a GeoParquet file; returns it, the name of its geometry column and its CRS as text.
+def open_file(path: Path) -> tuple[pq.ParquetFile, str, str]:
+    """Open a GeoParquet file; returns it, the name of its geometry column and the code of its CRS, which may be empty.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def open_file(path: Path) -> tuple[pq.ParquetFile, str, str | None]:
     column = head["primary_column"]
     crs = head["columns"][column].get("crs")
     named = crs.get("id") if isinstance(crs, dict) else None
-    return file, column, f"{named['authority']}:{named['code']}" if named else None
+    return file, column, f"{named['authority']}:{named['code']}" if named else ""
 
 
 def shapes_of(column: Any) -> Shapes:
@@ -62,14 +62,25 @@ def shapes_of(column: Any) -> Shapes:
     return from_geoarrow(column) if pa.types.is_nested(column.type) else from_wkb(column)
 
 
-def batches(path: Path, id_field: str, rows: int = BATCH) -> Iterator[tuple[pa.Array, Shapes]]:
-    """Read parcels in batches: their ids and their shapes."""
-    file, column, _ = open_file(path)
+def batches(path: Path, id_field: str, crs: str, rows: int = BATCH) -> Iterator[tuple[pa.Array, Shapes]]:
+    """Read parcels in batches: their ids and their shapes.
+
+    Raises
+    ------
+    CrsMismatch
+        When they are in another CRS than the one given; nothing is projected in silence.
+    """
+    file, column, own = open_file(path)
+    if own != crs:
+        raise CrsMismatch(
+            f"{path.name} 的坐标系为 {own or '未注明'}，图层为 {crs or '未注明'}：请先换算 / "
+            f"{path.name} is in {own or 'no CRS'}, the layers are in {crs or 'no CRS'}: project one of them first"
+        )
     for batch in file.iter_batches(batch_size=rows, columns=[id_field, column], use_threads=True):
         yield batch.column(0), shapes_of(batch.column(1))
 
 
-def layer(path: Path, class_field: str | None) -> tuple[Shapes, list[str | None], str | None]:
+def layer(path: Path, class_field: str | None) -> tuple[Shapes, list[str | None], str]:
     """Read a layer: its shapes, the class of each and its CRS."""
     file, column, crs = open_file(path)
     table = file.read(columns=[column, *([class_field] if class_field else [])])
@@ -77,17 +88,3 @@ def layer(path: Path, class_field: str | None) -> tuple[Shapes, list[str | None]
     if class_field is None:
         return shapes, [None] * len(shapes), crs
     return shapes, [None if name is None else str(name) for name in table.column(1).to_pylist()], crs
-
-
-def same_crs(paths: list[Path]) -> None:
-    """See that files are in one CRS; nothing is projected in silence.
-
-    Raises
-    ------
-    CrsMismatch
-        When they are not, naming the first that differs.
-    """
-    named = [(path, open_file(path)[2]) for path in paths]
-    for path, crs in named[1:]:
-        if crs != named[0][1]:
-            raise CrsMismatch(f"{path.name}: {crs}; {named[0][0].name}: {named[0][1]}")

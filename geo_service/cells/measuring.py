@@ -82,6 +82,9 @@ class Stack:
         self.layers = tuple(layers)
         if len({layer.cell_m for layer in layers}) > 1:
             raise CrsMismatch("layers were prepared with cells of different sizes")
+        if len({layer.crs for layer in layers}) > 1:
+            raise CrsMismatch(f"layers are in different CRS: {', '.join(sorted({layer.crs for layer in layers}))}")
+        self.crs = layers[0].crs if layers else ""
         self._cell_m = np.array([layers[0].cell_m if layers else 1.0])
         keys = [len(layer.classes) + 2 for layer in layers]
         firsts = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(keys)]).astype(np.int64)

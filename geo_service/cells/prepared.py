@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import mmap
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ _CHECKSUM = Native(
 )
 
 #: Changes with the arrays below or with what they mean; a file of another version is prepared again.
-FORMAT = 2
+FORMAT = 3
 MAGIC = b"cells\n"
 ALIGN = 64
 
@@ -55,6 +57,8 @@ class Prepared:
 
     Attributes
     ----------
+    crs : str
+        Of the layer, which parcels must share; empty when nobody said.
     cell_m : float
         Side of a cell, a power of two, so that its lines are exact.
     west, south : int
@@ -82,6 +86,7 @@ class Prepared:
         Area of every feature by itself.
     """
 
+    crs: str
     cell_m: float
     west: int
     south: int
@@ -112,6 +117,7 @@ class Prepared:
         head = {
             "format": FORMAT,
             "key": key,
+            "crs": self.crs,
             "cell_m": self.cell_m,
             "west": self.west,
             "south": self.south,
@@ -135,6 +141,45 @@ class Prepared:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+    def features_in(
+        self, west: float, south: float, east: float, north: float
+    ) -> tuple[frozenset[int], frozenset[int]]:
+        """Return the features that may have ground in a box, and those of them that certainly take all of it.
+
+        Parameters
+        ----------
+        west, south, east, north : float
+            In metres, in the layer's CRS.
+
+        Examples
+        --------
+        >>> import shapely
+        >>> from geo_service.cells.preparing import prepare
+        >>> from geo_service.rings import from_wkb
+        >>> wide, far = shapely.box(0, 0, 2000, 2000), shapely.box(1500, 0, 2500, 900)
+        >>> layer = prepare(from_wkb([wide.wkb, far.wkb]), ["wet", "wet"])
+        >>> layer.features_in(600, 600, 1000, 700)
+        (frozenset({0}), frozenset({0}))
+        >>> layer.features_in(1900, 600, 2100, 700)
+        (frozenset({0, 1}), frozenset())
+        """
+        first, last = _index(west, self.cell_m) - self.west, _index(east, self.cell_m) - self.west
+        low, high = _index(south, self.cell_m) - self.south, _index(north, self.cell_m) - self.south
+        begin, end = max(low, 0), min(high, self.rows - 1) + 1
+        there: set[int] = set()
+        # Nothing takes all of a box that reaches beyond the cells.
+        everywhere: set[int] | None = (
+            None if 0 <= first and last < self.columns and begin <= low and high < end else set()
+        )
+        for column in range(max(first, 0), min(last, self.columns - 1) + 1) if begin < end else ():
+            at = self.member_at[column * self.rows + begin : column * self.rows + end + 1].tolist()
+            members, full = self.member[at[0] : at[-1]].tolist(), self.member_full[at[0] : at[-1]].tolist()
+            there.update(members)
+            for start, stop in pairwise(at):
+                of_cell = {members[index - at[0]] for index in range(start, stop) if full[index - at[0]]}
+                everywhere = of_cell if everywhere is None else everywhere & of_cell
+        return frozenset(there), frozenset(everywhere or ())
 
     @classmethod
     def open(cls, path: Path, key: str = "") -> Prepared:
@@ -174,6 +219,7 @@ class Prepared:
         except (ValueError, KeyError, TypeError) as error:
             raise WorkspaceError(f"{path.name}: {error}") from error
         return cls(
+            head["crs"],
             head["cell_m"],
             head["west"],
             head["south"],
@@ -183,6 +229,10 @@ class Prepared:
             head["surveyed"],
             **arrays,
         )
+
+
+def _index(metres: float, cell_m: float) -> int:
+    return math.floor(metres / cell_m)
 
 
 def _mapped(path: Path) -> mmap.mmap:

@@ -41,6 +41,7 @@ def prepare(
     classes: Sequence[str | None],
     *,
     surveyed: Shapes | None = None,
+    crs: str = "",
     cell_m: float = CELL_M,
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -55,6 +56,8 @@ def prepare(
         ``None`` keeps a feature out of all classes, though not out of the layer.
     surveyed : Shapes, optional
         Where the layer was surveyed.
+    crs : str
+        Of the features; kept with the layer, so that parcels in another one are refused.
     cell_m : float
         Side of a cell in m, a power of two.
     threads : int, optional
@@ -148,7 +151,9 @@ def prepare(
             if progress is not None:
                 progress(len(results), columns)
     _check_sums(results, own_m2, order)
-    return _assembled(results, cell_m, west, south, rows, names, surveyed is not None, order, own_m2, len(features))
+    return _assembled(
+        results, crs, cell_m, west, south, rows, names, surveyed is not None, order, own_m2, len(features)
+    )
 
 
 def _frame(shapes: Shapes, cell_m: float) -> tuple[int, int, int, int]:
@@ -184,6 +189,7 @@ def _check_sums(results: list[_Column], own_m2: Floats, order: Ints) -> None:
 
 def _assembled(
     results: list[_Column],
+    crs: str,
     cell_m: float,
     west: int,
     south: int,
@@ -211,6 +217,7 @@ def _assembled(
     areas_m2 = np.zeros(len(order))
     areas_m2[order] = own_m2
     return Prepared(
+        crs,
         cell_m,
         west,
         south,

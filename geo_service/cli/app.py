@@ -167,6 +167,8 @@ def import_(
         say.note("仅检查，未入库 / dry run: nothing was stored")
         return
     edition = service.workspace.publish(data, report, at=datetime.now(ZoneInfo("UTC")))
+    with say.watching("准备量算 preparing") as watch:
+        service.prepare(edition.name, watch)
     say.out(f"  数据版次 edition {edition.name}")
 
 

@@ -51,7 +51,7 @@ def seed(directory: Path) -> Workspace:
             licence=entry.get("licence", ""),
             attribution=entry.get("attribution", ""),
         )
-        workspace.publish(data, report)
+        service.prepare(workspace.publish(data, report).name)
     sheets = read_sheets((source / manifest["register"]).read_bytes(), workspace.rulebook)
     workspace.register.put(sheets.claims, sheets.facts, sheets.indicators, source=manifest["register"])
     return workspace

@@ -104,6 +104,16 @@ def counting(total: int, title: str) -> Iterator[Callable[[int], None]]:
         yield lambda count: bar.advance(task, count)
 
 
+@contextmanager
+def watching(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on stderr while something is made; lends what takes how much of it is done, and of how much."""
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=_stderr, transient=True
+    ) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
 def verdict_lines(body: Record, repairs: Iterable[Repair]) -> Iterator[str]:
     """Write a verdict for a terminal."""
     parcel = body["parcel"]

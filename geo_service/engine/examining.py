@@ -184,8 +184,7 @@ def _working_crs(
         return guess
     if row is None:
         return guess
-    declared = zones.working_crs_declared(features, row)
-    return declared or working_crs(rulebook.jurisdiction, lon_lat(features.geometries[row].centroid, features.crs).x)
+    return zones.working_crs_of(features, row, rulebook.jurisdiction)
 
 
 def _valid_until(judge: Judge, rulebook: Rulebook, findings: Findings, as_of: date) -> date | None:

@@ -16,12 +16,13 @@ from geo_service import constraints, overlay
 from geo_service.errors import CrsMismatch
 from geo_service.model.catalogue import Extent
 from geo_service.model.enums import NoDataReason
-from geo_service.model.layer import Features, Grid, LayerSet, Value
+from geo_service.model.layer import Features, Grid, LayerSet, Value, Whereabouts
 from geo_service.model.validity import is_clear, stale_on
 from geo_service.projection import project_features
 
 # Features are immutable, so their projections may be kept as long as they live.
 _PROJECTED: WeakKeyDictionary[Features, dict[str, Features]] = WeakKeyDictionary()
+_WHEREABOUTS: WeakKeyDictionary[Features, Whereabouts | None] = WeakKeyDictionary()
 _NEIGHBOURS: WeakKeyDictionary[Features, overlay.Neighbours] = WeakKeyDictionary()
 
 
@@ -83,6 +84,15 @@ class Ground:
                 return None
             self._placed[layer] = self._place(moved) if features.spec.geometry_from else moved
         return self._placed[layer]
+
+    def whereabouts(self, layer: str) -> Whereabouts | None:
+        """Return the whereabouts of a layer's features; asked once, then remembered."""
+        edition, features = self._layers.editions.get(layer), self.features(layer)
+        if edition is None or edition.whereabouts is None or features is None:
+            return None
+        if features not in _WHEREABOUTS:
+            _WHEREABOUTS[features] = edition.whereabouts(features, None)
+        return _WHEREABOUTS[features]
 
     def grid(self, layer: str) -> Grid | None:
         """Return the grid of a raster layer."""

@@ -47,6 +47,7 @@ class Site:
         self._coverages: dict[Key, Coverage | MeasureFailed] = {}
         self._surveys: dict[tuple[str, date], tuple[int, ...]] = {}
         self._surveyed: dict[tuple[str, tuple[int, ...]], BaseGeometry | None] = {}
+        self._whereabouts: dict[str, tuple[frozenset[int], frozenset[int]] | None] = {}
         self._rows: dict[tuple[str, float], tuple[int, ...]] = {}
         self._nearest: dict[Key, Nearest | None] = {}
         self._levels: dict[Key, Levels | MeasureFailed] = {}
@@ -177,6 +178,7 @@ class Site:
                         covering,
                         self.surveyed(layer, surveys),
                         self.noise(features, hard=hard),
+                        self._shares(layer, rows),
                     )
             except MeasureFailed as error:
                 self._coverages[key] = error
@@ -184,6 +186,17 @@ class Site:
         if isinstance(found, MeasureFailed):
             raise found
         return found
+
+    def _shares(self, layer: str, rows: Sequence[int]) -> list[bool | None]:
+        """Tell of features whether they have all of the parcel, nothing of it, or must be cut out."""
+        if layer not in self._whereabouts:
+            known = self.ground.whereabouts(layer)
+            self._whereabouts[layer] = None if known is None else known.features_in(*self.geometry.bounds)
+        found = self._whereabouts[layer]
+        if found is None:
+            return [None] * len(rows)
+        there, everywhere = found
+        return [True if row in everywhere else None if row in there else False for row in rows]
 
     def nearest(self, layer: str, rows: Sequence[int], search_m: float) -> Nearest | None:
         """Find the nearest of some features.

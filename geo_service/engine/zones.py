@@ -11,7 +11,8 @@ from geo_service.engine.ground import row_values
 from geo_service.errors import Fault, InputError
 from geo_service.model.finding import ZoneRead
 from geo_service.model.layer import Features, LayerSet, Value
-from geo_service.model.rulebook import Rulebook
+from geo_service.model.rulebook import Jurisdiction, Rulebook
+from geo_service.projection import lon_lat, working_crs
 
 APPROVED, APPLIED = "approved", "applied"
 
@@ -25,6 +26,12 @@ def working_crs_declared(features: Features, row: int) -> str | None:
     """Return the working CRS that a zone declares."""
     declared = features.value(row, "working_crs")
     return str(declared) if declared else None
+
+
+def working_crs_of(features: Features, row: int, jurisdiction: Jurisdiction) -> str:
+    """Return the working CRS of a zone: the one it declares, else that of its longitude."""
+    declared = working_crs_declared(features, row)
+    return declared or working_crs(jurisdiction, lon_lat(features.geometries[row].centroid, features.crs).x)
 
 
 def require_zone(zone: str, layers: LayerSet, rulebook: Rulebook) -> None:

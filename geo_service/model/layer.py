@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -113,13 +113,34 @@ class Grid:
     origin: Origin
 
 
+#: Takes what is done and how much there is.
+Progress = Callable[[int, int], None]
+
+
+class Whereabouts(Protocol):
+    """Where the features of a layer are, asked without their geometries."""
+
+    def features_in(
+        self, west: float, south: float, east: float, north: float
+    ) -> tuple[frozenset[int], frozenset[int]]:
+        """Return the rows that may have ground in a box, and those of them that certainly take all of it."""
+
+
 @dataclass(frozen=True, eq=False)
 class Edition:
-    """One immutable imported version of a layer."""
+    """One immutable imported version of a layer.
+
+    Attributes
+    ----------
+    whereabouts : callable, optional
+        Gives the whereabouts of the features once they are in a working CRS; ``None`` where nothing is known of them
+        beside their geometries.
+    """
 
     name: str
     sha256: str
     data: Features | Grid
+    whereabouts: Callable[[Features, Progress | None], Whereabouts | None] | None = None
 
     @property
     def spec(self) -> LayerSpec:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from math import fsum
 
 import numpy as np
@@ -29,6 +30,7 @@ def coverage(
     covering: Collection[str],
     surveyed: BaseGeometry | None,
     noise: NoiseRule,
+    shares: Sequence[bool | None] = (),
 ) -> Coverage:
     """Split a parcel into covered, unsurveyed and uncovered ground, and give the area of each class.
 
@@ -48,6 +50,8 @@ def coverage(
         Where the layer was surveyed; ``None`` is everywhere.
     noise : NoiseRule
         Tolerances.
+    shares : sequence of bool or None, of length n or empty
+        What is known without cutting: a feature has all of the parcel (``True``) or nothing of it (``False``).
 
     Raises
     ------
@@ -68,7 +72,9 @@ def coverage(
     # Ground that is thin itself would be noise as a whole, and nothing at all would cover it.
     if all(is_thin(part, noise.width_m * max(noise.scales())) for part in pieces(parcel)):
         noise = replace(noise, width_m=0.0)
-    on_parcel = [_safe(shapely.intersection, parcel, geometry) for geometry in geometries]
+    on_parcel = [
+        _cut(parcel, geometry, share) for geometry, share in zip_longest(geometries, shares[: len(geometries)])
+    ]
     found: list[ClassArea] = []
     for cls in sorted({cls for cls in classes if cls is not None}):
         members = [index for index, own in enumerate(classes) if own == cls]
@@ -131,6 +137,12 @@ def shared_m2(one: BaseGeometry, other: BaseGeometry) -> float:
     50.0
     """
     return float(_safe(shapely.intersection, one, other).area)
+
+
+def _cut(parcel: BaseGeometry, geometry: BaseGeometry, share: bool | None) -> BaseGeometry:
+    if share is None:
+        return _safe(shapely.intersection, parcel, geometry)
+    return parcel if share else shapely.Polygon()
 
 
 def _union(parts: Sequence[BaseGeometry]) -> BaseGeometry:

@@ -19,6 +19,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, Row, Table, and_, func, select
 
 from geo_service.errors import NotFound
+from geo_service.model.parcel import AsOf
 from geo_service.model.register import Claim, ClaimKind, IndicatorValue, ParcelFacts, Reach
 from geo_service.model.report import ImportReport
 from geo_service.store.database import Database
@@ -27,6 +28,8 @@ from geo_service.store.tables import AUDIT, CLAIMS, EDITIONS, FACTS, INDICATORS,
 T = TypeVar("T", Claim, IndicatorValue)
 
 _REPORT = TypeAdapter(ImportReport)
+#: Lines of audit that are read again.
+_PUT, _RUN = "register.put", "verdicts.run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,7 @@ class Register:
                     connection.execute(table.insert().values(row))
                     added += 1 - gone
                     replaced += gone
-            _note(connection, "register.put", source, input_sha256, at)
+            _note(connection, _PUT, source, input_sha256, at)
         return Changes(added, replaced)
 
     def claims_of(self, parcel_id: str) -> tuple[Claim, ...]:
@@ -260,6 +263,35 @@ class Register:
         query = select(VERDICTS).where(VERDICTS.c.parcel_id == parcel_id).order_by(VERDICTS.c.seq)
         with self._database.reading() as connection:
             return tuple(_verdict(row) for row in connection.execute(query))
+
+    def note_run(self, as_of: AsOf, basis_sha256: str) -> None:
+        """Say that all parcels have been concluded on as of a date, on a basis with this hash."""
+        with self._database.writing() as connection:
+            about = json.dumps([None if day is None else day.isoformat() for day in (as_of.chosen, as_of.fallback)])
+            _note(connection, _RUN, about, basis_sha256, None)
+
+    def last_run(self, basis_sha256: str) -> AsOf | None:
+        """Return of which date all parcels were concluded on last; ``None`` where anything has changed since.
+
+        Parameters
+        ----------
+        basis_sha256 : str
+            Hash of what a conclusion rests on now.
+        """
+        newest = select(AUDIT).where(AUDIT.c.action.in_((_RUN, _PUT))).order_by(AUDIT.c.seq.desc()).limit(1)
+        with self._database.reading() as connection:
+            row = connection.execute(newest).first()
+        if row is None or row.action != _RUN or row.input_sha256 != basis_sha256:
+            return None
+        chosen, fallback = json.loads(row.object)
+        return AsOf(None if chosen is None else date.fromisoformat(chosen), date.fromisoformat(fallback))
+
+    def statuses(self) -> Mapping[tuple[str, date], str]:
+        """Status of the newest verdict of every parcel and date."""
+        newest = select(func.max(VERDICTS.c.seq)).group_by(VERDICTS.c.parcel_id, VERDICTS.c.as_of)
+        query = select(VERDICTS.c.parcel_id, VERDICTS.c.as_of, VERDICTS.c.status).where(VERDICTS.c.seq.in_(newest))
+        with self._database.reading() as connection:
+            return {(row.parcel_id, row.as_of): row.status for row in connection.execute(query)}
 
     def note(self, action: str, about: str, input_sha256: str = "", *, at: datetime | None = None) -> None:
         """Write a line of audit for something that changes no table (a refused import, a forced package)."""

@@ -15,8 +15,9 @@ import os
 import shutil
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal
 
@@ -30,6 +31,7 @@ from geo_service.model.rulebook import Rulebook
 from geo_service.store import editions
 from geo_service.store.database import Sqlite
 from geo_service.store.definitions import bundled, check_against, load_catalogue, load_rulebook
+from geo_service.store.prepared import can_be_prepared, prepared
 from geo_service.store.register import EditionRow, Register
 
 SCHEMA = 1
@@ -225,7 +227,10 @@ class Workspace:
                 f"图层目录不再包含 {row.layer}（版次 {name}）：请恢复其定义或撤下该图层 / "
                 f"the catalogue no longer has {row.layer} (edition {name}): restore its file or withdraw the layer"
             )
-        return editions.read(editions.path(self.directory, name, spec), spec)
+        edition = editions.read(editions.path(self.directory, name, spec), spec)
+        if not can_be_prepared(spec):
+            return edition
+        return replace(edition, whereabouts=partial(prepared, self.directory, edition.name, edition.sha256))
 
     def layer_set(self, names: Mapping[str, str] | None = None) -> LayerSet:
         """Read the published editions, or those named for replay.

@@ -79,7 +79,7 @@ def test_an_internal_failure_is_said_and_decides_nothing(monkeypatch: pytest.Mon
     whole = overlay.coverage
 
     def broken(parcel: Any, geometries: Any, ids: Any, rows: Any, *rest: Any) -> Any:
-        if any(str(one).startswith("farmland") or one == "survey" for one in ids) and rest[-1].hard:
+        if any(str(one).startswith("farmland") or one == "survey" for one in ids) and rest[3].hard:
             raise MeasureFailed("injected")
         return whole(parcel, geometries, ids, rows, *rest)
 

@@ -14,7 +14,7 @@ from geo_service.zonal import weights
 from tests.zonal.shapes import CELL, COLUMNS, NORTH, ROWS, TRANSFORM, WEST, box, cut, local, polygons, shapes
 
 #: A raster with so much around it that no parcel of these tests reaches beyond it.
-MARGIN = 60
+MARGIN = 75
 WIDE = (WEST - MARGIN * CELL, CELL, 0.0, NORTH + MARGIN * CELL, 0.0, -CELL)
 WIDE_SHAPE = (ROWS + 2 * MARGIN, COLUMNS + 2 * MARGIN)
 
