@@ -16,13 +16,15 @@ from geo_service.api import errors
 from geo_service.api.collections import Shelf
 from geo_service.api.guard import JSON_BYTES, UPLOAD_BYTES, Guard
 from geo_service.api.pages import Pages
-from geo_service.api.routes import check, features, known, landing, maps, operations, packages, parcels
+from geo_service.api.routes import check, features, known, landing, maps, operations, packages, parcels, tiles
+from geo_service.api.tiles import Tiles
 from geo_service.maps.view import STATIC
 from geo_service.service import Service
 
 ROUTERS = (
     landing.router,
     features.router,
+    tiles.router,
     parcels.router,
     check.router,
     packages.router,
@@ -69,6 +71,7 @@ def create_app(
     )
     app.state.service = service
     app.state.shelf = Shelf(service)
+    app.state.tiles = Tiles(service)
     app.state.pages = Pages()
     app.state.ready = ready
     app.state.draw_first = draw_first

@@ -11,9 +11,10 @@ So a run may stop and go on, and a worker may die, and nobody can tell from the 
 concluded is taken over where no new edition can have changed it (`changes`).
 """
 
+from geo_service.batch.basis import published
 from geo_service.batch.cluster import Cluster
 from geo_service.batch.local import Here, Processes, cores
 from geo_service.batch.run import Crew, Run, opened
 from geo_service.batch.unit import Concluded
 
-__all__ = ["Cluster", "Concluded", "Crew", "Here", "Processes", "Run", "cores", "opened"]
+__all__ = ["Cluster", "Concluded", "Crew", "Here", "Processes", "Run", "cores", "opened", "published"]

@@ -16,6 +16,7 @@ import shapely
 
 import geo_service
 from geo_service.model.rulebook import Rulebook
+from geo_service.store.digest import canonical, digest
 from geo_service.store.workspace import Workspace
 
 #: Distributions whose arithmetic enters a record; that of one may be absent.
@@ -52,6 +53,11 @@ class Basis:
     def edition(self, layer: str) -> EditionName | None:
         """Return the edition of a layer, ``None`` where none is published."""
         return next((edition for edition in self.editions if edition.layer == layer), None)
+
+    @property
+    def sha256(self) -> str:
+        """Hash of all of it."""
+        return digest([canonical(self.as_json())])
 
     def as_json(self) -> dict[str, Any]:
         """Write it as plain values."""

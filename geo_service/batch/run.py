@@ -95,6 +95,12 @@ class Run:
 
     Attributes
     ----------
+    as_of : AsOf
+        On which date each parcel is asked about.
+    basis : Basis
+        On what the conclusions rest.
+    whole : bool
+        Whether it is over all parcels that there are.
     total : int
         Parcels.
     done : int
@@ -103,11 +109,14 @@ class Run:
         Those among the others whose conclusions an earlier run has, and no new edition affects.
     """
 
-    def __init__(self, workspace: Workspace, as_of: AsOf, plan: Plan, basis: Basis, folder: Folder) -> None:
+    def __init__(
+        self, workspace: Workspace, as_of: AsOf, plan: Plan, basis: Basis, folder: Folder, *, whole: bool
+    ) -> None:
         self._directory = workspace.directory.resolve()
-        self._as_of = as_of
+        self.as_of = as_of
         self._plan = plan
-        self._basis = basis
+        self.basis = basis
+        self.whole = whole
         self._folder = folder
         self._earlier: Earlier | None = None
         self.total = len(plan)
@@ -172,7 +181,7 @@ class Run:
 
     def _job(self, number: int) -> Job:
         return Job(
-            self._directory, self._basis, self._as_of, tuple(self._item(int(row)) for row in self._plan.units[number])
+            self._directory, self.basis, self.as_of, tuple(self._item(int(row)) for row in self._plan.units[number])
         )
 
     def _item(self, row: int) -> tuple[str, Parcel] | Held:
@@ -226,7 +235,7 @@ def opened(
         name = digest([canonical(basis.as_json()), plan.sha256.encode(), b"" if chosen is None else b"chosen"])
         with folders.opened(directory, name[:NAME_LENGTH]) as folder, folders.others(directory, folder) as found:
             folder.begin(basis)
-            run = Run(workspace, as_of, plan, basis, folder)
+            run = Run(workspace, as_of, plan, basis, folder, whole=chosen is None)
             if run.units and found:
                 run.take_over(Earlier(workspace, basis, plan, found))
             yield run

@@ -111,10 +111,7 @@ def _tags(columns: Sequence[Column], rows: Ints) -> tuple[NDArray[np.int32], lis
 
 def _features(layer: Layer, rows: Ints, tags: NDArray[np.int32], square: Square) -> bytes:
     shape_at, chain_at = layer.shape_at, layer.chain_at
-    chains = np.concatenate(
-        [np.arange(start, stop) for start, stop in zip(shape_at[rows], shape_at[rows + 1], strict=True)]
-    )
-    longest = int((chain_at[chains + 1] - chain_at[chains]).max())
+    longest = int(layer.longest[rows].max())
     room = GROWTH * longest + 8
     points, spare, pen = np.empty((room, 2)), np.empty((room, 2)), np.empty(4)
     vertices = int((chain_at[shape_at[rows + 1]] - chain_at[shape_at[rows]]).sum())
@@ -166,6 +163,7 @@ def _counted(layer: Layer, rows: Ints, square: Square, by: str | None) -> tuple[
         np.ones(count, dtype=np.bool_),
         np.full(count, POLYGON),
         np.stack([x, y, x + side, y + side], axis=1),
+        np.full(count, 5),
         tuple(columns),
     )
     return squares, np.arange(count)

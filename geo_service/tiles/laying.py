@@ -70,6 +70,8 @@ class Layer:
         Points, lines or polygons.
     bounds : ndarray of float64, shape (features, 4)
         West, north, east and south; NaN for a feature without a place.
+    longest : ndarray of int64, shape (features,)
+        Vertices of the longest chain of each.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Layer:
     outer: Flags
     kind: Ints
     bounds: Floats
+    longest: Ints
     columns: tuple[Column, ...]
 
     def __len__(self) -> int:
@@ -136,8 +139,12 @@ def laid(features: Features, fields: Sequence[str]) -> Layer:
     per_shape = np.bincount(np.repeat(row, chains_of), minlength=count)
     chain_at, shape_at = _starts(shapely.get_num_coordinates(chains)), _starts(per_shape)
     xy = on_square(_degrees(shapely.get_coordinates(chains), features.crs))
+    longest = np.zeros(count, dtype=np.int64)
+    np.maximum.at(longest, np.repeat(row, chains_of), np.diff(chain_at))
     columns = (Column.of("id", features.ids), *(Column.of(name, _column(features, name)) for name in fields))
-    return Layer(features.spec.id, xy, chain_at, shape_at, outer, kind, _bounds(xy, chain_at[shape_at]), columns)
+    return Layer(
+        features.spec.id, xy, chain_at, shape_at, outer, kind, _bounds(xy, chain_at[shape_at]), longest, columns
+    )
 
 
 def _degrees(points: Floats, crs: str) -> Floats:

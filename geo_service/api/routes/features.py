@@ -38,6 +38,7 @@ from geo_service.snapshot import Snapshot
 router = APIRouter(tags=["OGC API – Features"], default_response_class=Response)
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 QUERYABLES = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
+TILESETS = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-vector"
 JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 _GEOMETRY = {"polygon": "geometry-multipolygon", "line": "geometry-multilinestring", "any": "geometry-any"}
 _TYPES: dict[FieldType, dict[str, str]] = {
@@ -87,6 +88,7 @@ def describe(request: Request, snapshot: Snapshot, collection: Collection) -> di
         link(url(request, own), "self", JSON, collection.id),
         link(url(request, f"{own}/items"), "items", GEOJSON, "要素 / items"),
         link(url(request, f"{own}/queryables"), QUERYABLES, SCHEMA, "可查询的属性 / queryables"),
+        link(url(request, f"{own}/tiles"), TILESETS, JSON, "矢量瓦片 / vector tiles"),
     ]
     return body
 

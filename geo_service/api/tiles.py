@@ -1,0 +1,119 @@
+"""Tiles as they are asked for: layers laid out once an edition, and tiles that were cut lately."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from collections.abc import Hashable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from geo_service.api.collections import Collection, shown_fields
+from geo_service.engine.ground import Ground
+from geo_service.errors import NotFound
+from geo_service.kept import Kept
+from geo_service.model.layer import Features
+from geo_service.model.parcel import AsOf
+from geo_service.projection import LON_LAT
+from geo_service.service import Service
+from geo_service.snapshot import Snapshot
+from geo_service.tiles import Column, Layer, Square, cut, laid, marked
+
+LAID_BYTES, CUT_BYTES = 1_000_000_000, 128_000_000
+#: Raised when other bytes are made of the same data.
+FORMAT = 1
+STATUS = "verdict"
+#: What a tile says of a parcel beside its id and its verdict; the rest is asked for with the parcel.
+PARCEL_FIELDS = ("name", "zone")
+MATRICES = Path(__file__).parent / "tile_matrices.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Tiled:
+    """A layer ready to be cut, and the tag that changes when anything in its tiles may."""
+
+    layer: Layer
+    tag: str
+
+
+class Tiles:
+    """What has been laid out and cut so far; bounded, and the same for all who ask at once."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._lock = Lock()
+        self._laid: Kept[Hashable, Layer] = Kept(LAID_BYTES)
+        self._verdicts: Kept[Hashable, Tiled] = Kept(LAID_BYTES)
+        self._cut: Kept[Hashable, bytes] = Kept(CUT_BYTES)
+
+    def tiled(self, snapshot: Snapshot, collection: Collection, asked: AsOf) -> Tiled:
+        """Return the layer of a collection.
+
+        Raises
+        ------
+        NotFound
+            When the layer is not imported.
+        """
+        if collection.takes_as_of:
+            return self._with_verdicts(snapshot, asked)
+        return self._of_layer(snapshot, collection.id)
+
+    def tile(self, tiled: Tiled, square: Square) -> bytes:
+        """Return one tile, compressed; empty when nothing lies there."""
+        key = (tiled.tag, square)
+        found = self._cut.get(key)
+        if found is None:
+            plain = cut(tiled.layer, square, by=STATUS)
+            # The same bytes whenever they are written: no time enters.
+            found = gzip.compress(plain, 4, mtime=0) if plain else b""
+            self._cut.put(key, found, len(found) + 200)
+        return found
+
+    def _of_layer(self, snapshot: Snapshot, name: str, fields: tuple[str, ...] | None = None) -> Tiled:
+        edition = snapshot.layers.editions.get(name)
+        if edition is None or not isinstance(edition.data, Features):
+            raise NotFound(f"图层 {name} 未导入 / layer {name} is not imported")
+        zones = self._service.rulebook.zones_layer
+        named = [edition.name]
+        if edition.spec.geometry_from and zones in snapshot.layers.editions:
+            named.append(snapshot.layers.editions[zones].name)
+        shown = tuple(field.name for field in shown_fields(edition.data)) if fields is None else fields
+        key = (*named, shown)
+        layer = self._laid.get(key)
+        if layer is None:
+            with self._lock:
+                layer = self._laid.get(key)
+                if layer is None:
+                    placed = Ground(snapshot.layers, LON_LAT, zones).features(name) if len(named) > 1 else None
+                    layer = laid(placed or edition.data, shown)
+                    self._laid.put(key, layer, layer.nbytes)
+        return Tiled(layer, _tag(key))
+
+    def _with_verdicts(self, snapshot: Snapshot, asked: AsOf) -> Tiled:
+        key = (snapshot.revision, asked)
+        found = self._verdicts.get(key)
+        if found is None:
+            name = self._service.rulebook.parcels_layer
+            places, parcels = self._of_layer(snapshot, name, PARCEL_FIELDS), snapshot.layers.features(name)
+            assert parcels is not None
+            statuses = self._service.statuses(snapshot, asked)
+            column = Column.of(STATUS, map(statuses.get, parcels.ids))
+            said = hashlib.sha256(column.codes.tobytes() + b"".join(column.values)).hexdigest()
+            found = Tiled(marked(places.layer, column), _tag((places.tag, said)))
+            self._verdicts.put(key, found, column.codes.nbytes)
+        return found
+
+
+def _tag(key: tuple[Any, ...]) -> str:
+    return hashlib.sha256(json.dumps([FORMAT, *key], ensure_ascii=False).encode()).hexdigest()[:32]
+
+
+@cache
+def matrices() -> dict[str, dict[str, Any]]:
+    """Return the tile matrix sets by id, as they are defined."""
+    found: dict[str, dict[str, Any]] = json.loads(MATRICES.read_text(encoding="utf-8"))
+    return found
