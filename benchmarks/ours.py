@@ -77,14 +77,14 @@ def _overlay(folder: Path, count: int) -> None:
 def _one(folder: Path, count: int) -> None:
     from benchmarks.peers.postgis import singles
 
-    stack = _stack(folder)
+    asker = _stack(folder).asker()
     asked = singles(folder, count)
 
     def one_by_one() -> list[float]:
         seconds = []
         for wkb in asked:
             began = time.perf_counter()
-            stack.areas(from_wkb([wkb]))
+            asker.areas(wkb)
             seconds.append(time.perf_counter() - began)
         return seconds
 
