@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
@@ -32,11 +36,31 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """
     make = numba.njit(nogil=True, error_model="numpy", fastmath=False)
     try:
-        remembered = numba.njit(nogil=True, error_model="numpy", fastmath=False, cache=True)
-        return cast("Callable[P, R]", remembered(function))
+        remembered: Any = numba.njit(nogil=True, error_model="numpy", fastmath=False, cache=True)(function)
     except RuntimeError:
         # No folder to remember it in: a read-only image without a home; or the function came from no file.
         return cast("Callable[P, R]", make(function))
+    # numba looks at the function's own file alone, and would go on with what it once took from the others.
+    file = remembered._cache._cache_file
+    file._source_stamp = (file._source_stamp, _sources(Path(function.__code__.co_filename)))
+    return cast("Callable[P, R]", remembered)
+
+
+@cache
+def _sources(path: Path) -> str:
+    """Return a hash of the part of this package that a file belongs to, and of all parts that are named in it."""
+    home = Path(__file__).parent
+    left = {path.relative_to(home).parts[0].removesuffix(".py")} if path.is_relative_to(home) else set()
+    digest, known = hashlib.sha256(), set[str]()
+    while left:
+        part = min(left)
+        known.add(part)
+        for source in sorted([*home.glob(f"{part}.py"), *(home / part).rglob("*.py")]):
+            text = source.read_text(encoding="utf-8")
+            digest.update(text.encode())
+            left.update(re.findall(r"geo_service\.(\w+)", text))
+        left -= known
+    return digest.hexdigest()
 
 
 def _pointer(context: Any, address: Any, kind: Any) -> Any:

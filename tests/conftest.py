@@ -1,4 +1,4 @@
-"""What holds for every test: no network but loopback, two hypothesis profiles, and no silent skips where CI runs."""
+"""What holds for every test: no network but loopback, the hypothesis profiles, and no silent skips where CI runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from tests.cells.postgis import programs
 
@@ -22,6 +22,15 @@ settings.register_profile(
     print_blob=True,
     # A busy shared runner draws large geometries slowly; that says nothing about the code.
     suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile(
+    "mutants",
+    max_examples=20,
+    deadline=None,
+    # Only whether a test fails is asked: no smaller example, and nothing kept for the next mutant.
+    phases=[Phase.explicit, Phase.generate],
+    database=None,
+    derandomize=True,
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 

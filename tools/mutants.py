@@ -300,7 +300,7 @@ def notices(folder: Path, tests: Sequence[str]) -> bool:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests],
         cwd=folder,
-        env={**os.environ, "CI": "", "HYPOTHESIS_PROFILE": "default", "PYTHONPATH": str(folder)},
+        env={**os.environ, "CI": "", "HYPOTHESIS_PROFILE": "mutants", "PYTHONPATH": str(folder)},
         capture_output=True,
         text=True,
         check=False,

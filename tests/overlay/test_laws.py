@@ -157,6 +157,16 @@ def test_areas_agree_with_rational_arithmetic(parcel, shape) -> None:
     assert measured(parcel, [shape]).covered_m2 == pytest.approx(float(exact_area(parcel, shape)), abs=2e-6)
 
 
+@pytest.mark.parametrize(("width_m", "is_ground"), [(5e-3, True), (2e-3, True), (2e-4, False)])
+def test_ground_of_some_square_millimetres_is_still_ground(width_m, is_ground) -> None:
+    parcel, corner = shapely.box(0, 0, 10, 10), shapely.box(10 - width_m, 10 - width_m, 10, 10)
+    around = measured(parcel, [shapely.difference(parcel, corner)])
+    within = measured(parcel, [corner])
+    expected = width_m**2 if is_ground else 0.0
+    assert around.uncovered_m2 == pytest.approx(expected, abs=1e-12)
+    assert within.covered_m2 == pytest.approx(expected, abs=1e-12)
+
+
 def test_touching_edges_and_corners_cover_nothing() -> None:
     parcel = shapely.box(0, 0, 10, 10)
     found = measured(parcel, [shapely.box(10, 0, 20, 10), shapely.box(-5, -5, 0, 0)])
