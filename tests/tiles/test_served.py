@@ -17,6 +17,7 @@ from geo_service.projection import lon_lat
 from geo_service.service import Service
 from geo_service.store.definitions import bundled
 from geo_service.store.workspace import Workspace
+from geo_service.tiles import Square, cut, laid
 from geo_service.tiles.square import on_square
 from tests import world
 from tests.api.serving import AS_OF, build, report_of, running
@@ -34,6 +35,10 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 @pytest.fixture(scope="module")
 def served(workspace):
     service = Service(workspace, lambda: AS_OF)
+    # Examined and cut once before anybody waits: what is compiled is compiled then.
+    snapshot = service.snapshot()
+    assert set(service.statuses(snapshot, service.as_of(None))) == set(service.parcels)
+    assert cut(laid(snapshot.layers.features("parcels"), []), Square(0, 0, 0))
     with running(create_app(service), service) as found:
         yield found
 
