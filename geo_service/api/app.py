@@ -16,8 +16,9 @@ from geo_service.api import errors
 from geo_service.api.collections import Shelf
 from geo_service.api.guard import JSON_BYTES, UPLOAD_BYTES, Guard
 from geo_service.api.pages import Pages
-from geo_service.api.routes import check, features, known, landing, maps, operations, packages, parcels, tiles
+from geo_service.api.routes import basemaps, check, features, known, landing, maps, operations, packages, parcels, tiles
 from geo_service.api.tiles import Tiles
+from geo_service.basemaps import opened, registered
 from geo_service.maps.view import STATIC
 from geo_service.service import Service
 
@@ -25,6 +26,7 @@ ROUTERS = (
     landing.router,
     features.router,
     tiles.router,
+    basemaps.router,
     parcels.router,
     check.router,
     packages.router,
@@ -72,6 +74,8 @@ def create_app(
     app.state.service = service
     app.state.shelf = Shelf(service)
     app.state.tiles = Tiles(service)
+    directory, jurisdiction = service.workspace.directory, service.rulebook.jurisdiction
+    app.state.basemaps = {one.id: (one, opened(one, directory)) for one in registered(directory, jurisdiction)}
     app.state.pages = Pages()
     app.state.ready = ready
     app.state.draw_first = draw_first
