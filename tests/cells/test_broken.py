@@ -10,6 +10,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from geo_service.cells import areas, prepare
+from geo_service.cells.union import united
 from geo_service.rings import BrokenShape, Shapes, from_wkb
 from tests.cells.asking import layer_of, measured, reckoned, shapes, tables
 from tests.cells.families import Case
@@ -156,6 +157,30 @@ def test_the_reason_is_one_that_helps():
     for name, words in reasons.items():
         with pytest.raises(BrokenShape, match=words):
             ground(BROKEN[name]).check()
+
+
+@pytest.mark.parametrize(("beyond_m", "is_fine"), [(-1e-8, True), (3e-10, True), (2e-8, False), (1e-3, False)])
+def test_a_hole_may_reach_over_the_boundary_by_rounding_only(beyond_m, is_fine):
+    shape = from_wkb([polygon(SQUARE, [(5, 4), (10 + beyond_m, 5), (5, 6), (5, 4)])])
+    if is_fine:
+        shape.check()
+    else:
+        with pytest.raises(BrokenShape, match="crosses itself"):
+            shape.check()
+
+
+@pytest.mark.parametrize(("overlap_m", "broken"), [(0.0, -1), (5e-7, -1), (1e-5, 0), (0.5, 0)])
+def test_ground_that_an_owner_has_twice_is_noticed_while_it_is_united(overlap_m, broken):
+    def square(west: float) -> list[list[float]]:
+        return [[west, 3.0, west + 1, 3.0], [west + 1, 2.0, west, 2.0]]
+
+    edges = np.array(square(0.0) + square(1.0 - overlap_m))
+    union, shared_m2, found = united(edges, np.array([0, 0]).repeat(2), 1)
+
+    assert found == broken
+    assert shared_m2 == pytest.approx(overlap_m, abs=1e-12)
+    assert len(united(edges, np.array([0, 1]).repeat(2), 2)[0]) == len(union)
+    assert united(edges, np.array([0, 1]).repeat(2), 2)[2] == -1
 
 
 @pytest.mark.parametrize(
