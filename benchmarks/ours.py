@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from benchmarks import resident, running, terrain, workload
-from geo_service.cells import Areas, Prepared, Stack, files, prepare
+from geo_service.cells import Areas, Prepared, Stack, prepare
 from geo_service.cells.__main__ import Tables
-from geo_service.rings import Shapes, from_wkb
+from geo_service.rings import Shapes, files, from_wkb
 
 LAYERS = list(workload.LAYERS)
 

@@ -8,19 +8,22 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from geo_service.cells import files
 from geo_service.cells.measuring import Areas, Stack
 from geo_service.cells.prepared import KNOWN, WHOLE, Prepared
 from geo_service.errors import GeoServiceError
+from geo_service.rings import files
 
 SUFFIX = ".cells"
 UNION, SURVEYED = "*", "surveyed"
@@ -35,8 +38,8 @@ class Tables:
 
     def __init__(self, stack: Stack, layers: list[str]) -> None:
         names = sorted({name for layer in stack.layers for name in layer.classes})
-        number = {name: index for index, name in enumerate(names)} | {None: len(names)}
-        self._layers, self._classes = pa.array(layers, pa.string()), pa.array([*names, UNION, SURVEYED])
+        number = {name: index for index, name in enumerate(names)}
+        self._layers, self._classes = files.texts(layers), files.texts([*names, UNION, SURVEYED])
         self._layer_of = stack.layer_of.astype(np.int16)
         ends = {WHOLE: len(names), KNOWN: len(names) + 1}
         self._class_of = np.array(
@@ -50,12 +53,12 @@ class Tables:
     def table(self, ids: pa.Array, found: Areas) -> pa.Table:
         """Return the rows of some parcels."""
         columns = (
-            (found.parcel.astype(np.int32), ids.cast(pa.string())),
+            (found.parcel.astype(np.int32), ids if ids.type == pa.string() else ids.cast(pa.string())),
             (self._layer_of[found.key], self._layers),
             (self._class_of[found.key], self._classes),
         )
-        made = [pa.DictionaryArray.from_arrays(pa.array(index), names, safe=False) for index, names in columns]
-        return pa.table([*made, pa.array(found.area_m2)], schema=SCHEMA)
+        made = [pa.DictionaryArray.from_arrays(files.numbers(index), names, safe=False) for index, names in columns]
+        return pa.table([*made, files.numbers(found.area_m2)], schema=SCHEMA)
 
 
 def _stack(layers: list[str], threads: int | None) -> tuple[list[str], Stack]:
@@ -77,21 +80,43 @@ def _stack(layers: list[str], threads: int | None) -> tuple[list[str], Stack]:
 def _areas(asked: Namespace) -> None:
     names, stack = _stack(asked.layers, asked.threads)
     made = Tables(stack, names)
-
-    def tables() -> Iterator[pa.Table]:
-        for ids, shapes in files.batches(asked.parcels, asked.id_field, stack.crs):
-            yield made.table(ids, stack.areas(shapes, threads=asked.threads))
-
+    batches = files.batches(asked.parcels, asked.id_field, stack.crs)
     rows = 0
-    if asked.out is None:
-        for part in tables():
-            rows += part.num_rows
-    else:
-        with pq.ParquetWriter(asked.out, SCHEMA, compression="zstd", compression_level=1) as writer:
-            for part in tables():
-                writer.write_table(part)
-                rows += part.num_rows
+    # The next batch is read and the last one is written while one is measured.
+    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer, _sink(asked.out) as write:
+        coming, written = reader.submit(next, batches, None), writer.submit(lambda: None)
+        while (batch := coming.result()) is not None:
+            coming = reader.submit(next, batches, None)
+            ids, shapes = batch
+            table = made.table(ids, stack.areas(shapes, threads=asked.threads))
+            rows += table.num_rows
+            written.result()
+            written = writer.submit(write, table)
+        written.result()
     print(f"{rows} rows", file=sys.stderr)
+
+
+@contextmanager
+def _sink(path: Path | None) -> Iterator[Callable[[pa.Table], None]]:
+    """Lend what takes tables; the file has its name only when all of them are in it."""
+    if path is None:
+        yield lambda _: None
+        return
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        with pq.ParquetWriter(
+            # Areas hardly ever repeat, and nobody looks for parcels by the least and most of them.
+            temporary,
+            SCHEMA,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=SCHEMA.names[:-1],
+            write_statistics=False,
+        ) as writer:
+            yield writer.write_table
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _prepare(asked: Namespace) -> None:
@@ -103,8 +128,8 @@ def _prepare(asked: Namespace) -> None:
     print(f"{len(shapes)} shapes, {layer.columns} × {layer.rows} cells, {len(layer.edges)} edges", file=sys.stderr)
 
 
-def main() -> None:
-    """Run a command."""
+def main() -> int:
+    """Run a command; returns 0, or 2 with one clear line when something given is wrong."""
     parser = ArgumentParser(prog="python -m geo_service.cells", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(required=True)
     one = commands.add_parser("prepare", help="准备图层 / prepare a layer")
@@ -124,8 +149,10 @@ def main() -> None:
     try:
         asked.run(asked)
     except GeoServiceError as error:
-        sys.exit(str(error))
+        print(error, file=sys.stderr)
+        return 2
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

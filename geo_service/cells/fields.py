@@ -18,15 +18,12 @@ REFUSED = 1_000
     SURVEYED,
     FIRST_KEY,
     CELL_AT,
-    ENTRY_CLASS,
-    ENTRY_FROM,
-    ENTRY_WIDE,
-    ENTRY_TO,
-    EDGES,
     ENTRIES,
+    ENTRY_COUNT,
+    EDGES,
     EDGE_COUNT,
     FIELDS,
-) = range(16)
+) = range(13)
 
 #: Fields of the desk.
 (
@@ -45,6 +42,7 @@ REFUSED = 1_000
     LAYERS,
     CELL,
     PARCEL_M2,
+    PARCEL_ROWS,
     FOUND_PARCEL,
     FOUND_KEY,
     FOUND_M2,
@@ -58,4 +56,4 @@ REFUSED = 1_000
     BOUNDS,
     STEPS,
     DESK,
-) = range(28)
+) = range(29)

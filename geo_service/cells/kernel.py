@@ -197,6 +197,7 @@ def measure(
     table: Ints,
     cell: float,
     parcel_m2: Floats,
+    parcel_rows: Ints,
     found_parcel: Ints,
     found_key: Rows,
     found_m2: Floats,
@@ -213,8 +214,8 @@ def measure(
     order : ndarray of int64
         Which shapes, neighbours together so that the cells they read are at hand.
     table : ndarray of int64, shape (layers, FIELDS)
-    parcel_m2 : ndarray of float64, shape (shapes,)
-        Written for the shapes in ``order``.
+    parcel_m2, parcel_rows : ndarrays of float64 and int64, shape (shapes,)
+        Area and number of rows, written for the shapes in ``order``.
     sums, met : ndarrays of float64, shape (keys,), and of bool, shape (layers,)
         Zeros; left as zeros. A layer's keys are its classes, its whole, and what is known of it.
     own, cut, bounds : ndarrays of float64
@@ -236,6 +237,7 @@ def measure(
             return -1
         if begin == end:
             continue
+        first_row = rows
         west, south = xy[begin, 0], xy[begin, 1]
         east, north = west, south
         for vertex in range(begin + 1, end):
@@ -289,18 +291,15 @@ def measure(
                     entry_from, entry_to = cell_at[place], cell_at[place + 1]
                     if entry_from == entry_to:
                         continue
-                    entries = table[layer, fields.ENTRIES]
-                    entry_class = short_integers(table[layer, fields.ENTRY_CLASS], entries)
-                    edge_from = integers(table[layer, fields.ENTRY_FROM], entries)
-                    edge_wide = integers(table[layer, fields.ENTRY_WIDE], entries)
-                    edge_to = integers(table[layer, fields.ENTRY_TO], entries)
+                    entries = integers(table[layer, fields.ENTRIES], (table[layer, fields.ENTRY_COUNT], 4))
                     edges = floats(table[layer, fields.EDGES], (table[layer, fields.EDGE_COUNT], 4))
                     met[layer] = True
                     key = table[layer, fields.FIRST_KEY]
                     class_count = table[layer, fields.CLASSES]
                     by_class, whole, known = 0.0, -1.0, -1.0
                     for entry in range(entry_from, entry_to):
-                        if edge_from[entry] < 0:
+                        edge_from = entries[entry, 1]
+                        if edge_from < 0:
                             value = ground
                         else:
                             value = _entry_m2(
@@ -309,12 +308,12 @@ def measure(
                                 bounds,
                                 ground,
                                 edges,
-                                edge_from[entry],
-                                edge_wide[entry],
-                                edge_to[entry],
+                                edge_from,
+                                entries[entry, 2],
+                                entries[entry, 3],
                                 narrow,
                             )
-                        code = entry_class[entry]
+                        code = entries[entry, 0]
                         if code >= 0:
                             sums[key + code] += value
                             by_class += value
@@ -338,37 +337,27 @@ def measure(
                     found_parcel[rows], found_key[rows], found_m2[rows] = shape, key, sums[key]
                     rows += 1
                 sums[key] = 0.0
+        parcel_rows[shape] = rows - first_row
     return rows
 
 
-@compiled
-def _by_parcel(parcel: Ints, key: Rows, m2: Floats, slot: Ints, parcels: Ints, keys: Rows, areas: Floats) -> None:
-    for row in range(len(parcel)):
-        slot[parcel[row] + 1] += 1
-    for shape in range(len(slot) - 1):
-        slot[shape + 1] += slot[shape]
-    for row in range(len(parcel)):
-        into = slot[parcel[row]]
-        slot[parcel[row]] += 1
-        parcels[into], keys[into], areas[into] = parcel[row], key[row], m2[row]
+def place(count: int, shapes: int, desk: int) -> int:
+    """Put rows where they go in the order of parcels; a parcel's own rows stay in theirs. For `Native`.
 
-
-def by_parcel(count: int, shapes: int, desk: int) -> int:
-    """Bring rows into the order of parcels; a parcel's own rows stay in theirs. For `Native`.
-
-    ``desk`` holds the addresses of parcels, keys and areas, of room for a number a parcel and one more, and of where
-    the rows go.
+    ``desk`` holds the addresses of the rows' parcels, keys and areas, of where each parcel's rows begin, and of where
+    parcels, keys and areas go.
     """
     at = integers(desk, 7)
-    _by_parcel(
-        integers(at[0], count),
-        short_integers(at[1], count),
-        floats(at[2], count),
-        integers(at[3], shapes + 1),
-        integers(at[4], count),
-        short_integers(at[5], count),
-        floats(at[6], count),
-    )
+    parcel, key, m2 = integers(at[0], count), short_integers(at[1], count), floats(at[2], count)
+    starts = integers(at[3], shapes + 1)
+    rows = starts[shapes]
+    parcels, keys, areas = integers(at[4], rows), short_integers(at[5], rows), floats(at[6], rows)
+    into, last = 0, -1
+    for row in range(count):
+        shape = parcel[row]
+        into = into + 1 if shape == last else starts[shape]
+        last = shape
+        parcels[into], keys[into], areas[into] = shape, key[row], m2[row]
     return 0
 
 
@@ -386,6 +375,7 @@ def _measure_at(desk: int) -> Any:
         integers(at[fields.TABLE], (at[fields.LAYERS], fields.FIELDS)),
         floats(at[fields.CELL], 1)[0],
         floats(at[fields.PARCEL_M2], shapes),
+        integers(at[fields.PARCEL_ROWS], shapes),
         integers(at[fields.FOUND_PARCEL], at[fields.ROOM]),
         short_integers(at[fields.FOUND_KEY], at[fields.ROOM]),
         floats(at[fields.FOUND_M2], at[fields.ROOM]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +33,9 @@ _SOURCES = (
 _MODULE = "geo_service.cells.kernel"
 _MANY = Native(_MODULE, "measure_many", "int64", ("int64",), _SOURCES)
 _ONE = Native(_MODULE, "measure_one", "int64", ("bytes", "int64", "int64"), _SOURCES)
-_BY_PARCEL = Native(_MODULE, "by_parcel", "int64", ("int64",) * 3, _SOURCES)
+_PLACE = Native(_MODULE, "place", "int64", ("int64",) * 3, _SOURCES)
+
+_Block = tuple[Ints, NDArray[np.int32], Floats]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -99,12 +101,9 @@ class Stack:
                 layer.surveyed,
                 firsts[row],
                 layer.cell_at.ctypes.data,
-                layer.entry_class.ctypes.data,
-                layer.entry_from.ctypes.data,
-                layer.entry_wide.ctypes.data,
-                layer.entry_to.ctypes.data,
+                layer.entries.ctypes.data,
+                len(layer.entries),
                 layer.edges.ctypes.data,
-                len(layer.entry_class),
                 len(layer.edges),
             )
         self._keys = int(firsts[-1])
@@ -131,7 +130,7 @@ class Stack:
         if not parcels.polygonal.all():
             raise BrokenShape(int(np.argmin(parcels.polygonal)), "not a polygon")
         count = len(parcels)
-        parcel_m2 = np.zeros(count)
+        parcel_m2, parcel_rows = np.zeros(count), np.zeros(count, dtype=np.int64)
         starts = range(0, count, BLOCK)
         # A few parcels are not worth waking a thread for.
         workers = min(threads or os.cpu_count() or 1, len(starts))
@@ -141,8 +140,12 @@ class Stack:
                 if fault is not None:
                     raise fault
             order = _neighbours(parcels, float(self._cell_m[0]))
-            blocks = list(each(lambda start: self._block(parcels, order[start : start + BLOCK], parcel_m2), starts))
-        return Areas(*_by_parcel(blocks, count), parcel_m2, self.layer_of, self.class_of)
+            blocks = list(
+                each(lambda start: self._block(parcels, order[start : start + BLOCK], parcel_m2, parcel_rows), starts)
+            )
+            found = _Rows(parcel_rows)
+            list(each(found.place, blocks))
+        return Areas(found.parcel, found.key, found.area_m2, parcel_m2, self.layer_of, self.class_of)
 
     def asker(self) -> Asker:
         """Return what measures one parcel at a time; each thread needs its own."""
@@ -152,7 +155,7 @@ class Stack:
         """Return room for measuring: for parcels up to a number of vertices, and for so many rows of results."""
         return Desk(self._table, self._cell_m, self._keys, vertices, rows)
 
-    def _block(self, parcels: Shapes, order: Ints, parcel_m2: Floats) -> tuple[Ints, NDArray[np.int32], Floats]:
+    def _block(self, parcels: Shapes, order: Ints, parcel_m2: Floats, parcel_rows: Ints) -> _Block:
         order = np.ascontiguousarray(order)
         rows = 16 * len(order) + 4 * self._keys
         while True:
@@ -165,6 +168,7 @@ class Stack:
                     fields.OUTER: parcels.outer,
                     fields.ORDER: order,
                     fields.PARCEL_M2: parcel_m2,
+                    fields.PARCEL_ROWS: parcel_rows,
                 }
             )
             desk.numbers[fields.VERTICES] = len(parcels.xy)
@@ -175,6 +179,22 @@ class Stack:
             if found >= 0:
                 return desk.parcel[:found], desk.key[:found], desk.area_m2[:found]
             rows *= 2
+
+
+class _Rows:
+    """All rows in the order of parcels."""
+
+    def __init__(self, parcel_rows: Ints) -> None:
+        self._starts = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(parcel_rows)])
+        count = int(self._starts[-1])
+        self.parcel, self.key = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.int32)
+        self.area_m2 = np.empty(count)
+
+    def place(self, block: _Block) -> None:
+        """Put the rows of a block where they go; other threads put theirs elsewhere."""
+        arrays = (*block, self._starts, self.parcel, self.key, self.area_m2)
+        desk = np.array([array.ctypes.data for array in arrays], dtype=np.int64)
+        _PLACE.call(len(block[0]), len(self._starts) - 1, desk.ctypes.data)
 
 
 class Desk:
@@ -284,6 +304,7 @@ class Asker:
                 fields.STARTS: np.zeros(2, dtype=np.int64),
                 fields.ORDER: np.zeros(1, dtype=np.int64),
                 fields.PARCEL_M2: self._parcel_m2,
+                fields.PARCEL_ROWS: np.zeros(1, dtype=np.int64),
                 fields.STEPS: np.zeros(2 * vertices, dtype=np.int64),
             }
         )
@@ -325,16 +346,5 @@ def _neighbours(parcels: Shapes, cell_m: float) -> Ints:
     begins, ends = parcels.chain_at[parcels.shape_at[:-1]], parcels.chain_at[parcels.shape_at[1:]]
     there = np.flatnonzero(begins < ends)
     cells = np.floor(parcels.xy[begins[there]] / cell_m).astype(np.int64)
-    return there[np.argsort((cells[:, 0] << 32) + cells[:, 1], kind="stable")]
-
-
-def _by_parcel(
-    blocks: Iterable[tuple[Ints, NDArray[np.int32], Floats]], count: int
-) -> tuple[Ints, NDArray[np.int32], Floats]:
-    empty = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int32), np.zeros(0))
-    found = [np.concatenate(column) for column in zip(*(list(blocks) or [empty]), strict=True)]
-    sorted_ = [np.empty_like(column) for column in found]
-    arrays = [*found[:3], np.zeros(count + 1, dtype=np.int64), *sorted_]
-    desk = np.array([array.ctypes.data for array in arrays], dtype=np.int64)
-    _BY_PARCEL.call(len(found[0]), count, desk.ctypes.data)
-    return sorted_[0], sorted_[1], sorted_[2]
+    # Parcels of one cell in any order: none of them sees another.
+    return there[np.argsort((cells[:, 0] << 32) + cells[:, 1])]

@@ -24,7 +24,7 @@ _CHECKSUM = Native(
 )
 
 #: Changes with the arrays below or with what they mean; a file of another version is prepared again.
-FORMAT = 3
+FORMAT = 4
 MAGIC = b"cells\n"
 ALIGN = 64
 
@@ -37,10 +37,7 @@ WHOLE, KNOWN = -1, -2
 
 _ARRAYS: tuple[tuple[str, type[np.generic]], ...] = (
     ("cell_at", np.int64),
-    ("entry_class", np.int32),
-    ("entry_from", np.int64),
-    ("entry_wide", np.int64),
-    ("entry_to", np.int64),
+    ("entries", np.int64),
     ("edges", np.float64),
     ("member_at", np.int64),
     ("member", np.int32),
@@ -70,13 +67,12 @@ class Prepared:
         Whether the layer has a surveyed extent.
     cell_at : ndarray of int64, shape (columns × rows + 1,)
         Where the entries of each cell begin.
-    entry_class : ndarray of int32
-        Index into ``classes``, `WHOLE` or `KNOWN`. Where a cell has no entry `WHOLE`, its classes do not overlap and
-        add up to it; where it has no entry `KNOWN`, nothing is known beyond the layer.
-    entry_from, entry_wide, entry_to : ndarrays of int64
-        The entry's edges: from ``entry_from`` those wider than ``cell_m`` × `NARROW`, from ``entry_wide`` to
-        ``entry_to`` the others by their western ends, so that few of them need be looked at; -1 where it takes all of
-        the cell.
+    entries : ndarray of int64, shape (n, 4)
+        Class, and where the entry's edges begin, where the narrow ones of them, and where they end. The class is an
+        index into ``classes``, `WHOLE` or `KNOWN`: where a cell has no entry `WHOLE`, its classes do not overlap and
+        add up to it; where it has no entry `KNOWN`, nothing is known beyond the layer. Edges wider than ``cell_m`` ×
+        `NARROW` come first, then the others by their western ends, so that few of them need be looked at; -1 where an
+        entry takes all of the cell. Together, because a parcel that asks for one number needs all four.
     edges : ndarray of float64, shape (n, 4)
         x, y, x, y in metres from the south-west corner of the cell; from west to east where ground lies below, from
         east to west where it lies above. Together with the cell's bottom they close.
@@ -95,10 +91,7 @@ class Prepared:
     classes: tuple[str, ...]
     surveyed: bool
     cell_at: Ints
-    entry_class: NDArray[np.int32]
-    entry_from: Ints
-    entry_wide: Ints
-    entry_to: Ints
+    entries: Ints
     edges: Floats
     member_at: Ints
     member: NDArray[np.int32]

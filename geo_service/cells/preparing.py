@@ -201,13 +201,11 @@ def _assembled(
     feature_count: int,
 ) -> Prepared:
     cell_at, member_at = [np.zeros(1, dtype=np.int64)], [np.zeros(1, dtype=np.int64)]
-    froms: list[Ints] = []
-    wides: list[Ints] = []
-    tos: list[Ints] = []
+    bounds: tuple[list[Ints], ...] = ([], [], [])
     entries, edges, members = 0, 0, 0
     for found in results:
         cell_at.append(found.cell_at[1:] + entries)
-        for into, numbers in ((froms, found.froms), (wides, found.wides), (tos, found.tos)):
+        for into, numbers in zip(bounds, (found.froms, found.wides, found.tos), strict=True):
             into.append(np.where(numbers < 0, -1, numbers + edges))
         member_at.append(found.member_at[1:] + members)
         entries, edges, members = entries + len(found.codes), edges + len(found.edges), members + len(found.members)
@@ -226,10 +224,12 @@ def _assembled(
         names,
         surveyed,
         np.concatenate(cell_at),
-        np.concatenate([found.codes for found in results]).astype(np.int32),
-        np.concatenate(froms),
-        np.concatenate(wides),
-        np.concatenate(tos),
+        np.concatenate(
+            [
+                np.stack([found.codes, froms, wides, tos], axis=1)
+                for found, froms, wides, tos in zip(results, *bounds, strict=True)
+            ]
+        ),
         np.concatenate([found.edges for found in results]),
         np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(is_feature)])[np.concatenate(member_at)],
         member[is_feature].astype(np.int32),

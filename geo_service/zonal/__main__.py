@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from geo_service.errors import Fault, GeoServiceError, InputError
-from geo_service.rings import Shapes, from_geoarrow, from_wkb
+from geo_service.rings import Shapes, files
 from geo_service.zonal.file import from_cog
 from geo_service.zonal.measuring import Statistics
-
-#: What GeoParquet means by a column without a CRS.
-_LON_LAT = "OGC:CRS84"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,7 +46,7 @@ def _write(options: argparse.Namespace) -> None:
     for name, path in options.rasters:
         thresholds = [value for of, value in options.above if of == name]
         found = from_cog(parcels, path, crs=crs, thresholds=thresholds, threads=options.threads)
-        columns |= _columns(name, found, thresholds)
+        columns |= {field: files.numbers(values) for field, values in _columns(name, found, thresholds).items()}
     pq.write_table(pa.table(columns), options.out)
 
 
@@ -64,33 +62,14 @@ def _columns(name: str, found: Statistics, thresholds: list[float]) -> dict[str,
 
 
 def _parcels(path: Path) -> tuple[Any, Shapes, str]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(path) as file:
-            geo = json.loads(file.schema_arrow.metadata[b"geo"])
-            name = geo["primary_column"]
-            column = geo["columns"][name]
-            ids = ["id"] if "id" in file.schema_arrow.names else []
-            table = file.read(columns=[*ids, name])
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise InputError(Fault("unreadable", "不是 GeoParquet", "not a GeoParquet file", where=path.name)) from error
-    geometry = table.column(name)
-    parcels = from_wkb(geometry) if column["encoding"] == "WKB" else from_geoarrow(geometry)
-    crs = column.get("crs", _LON_LAT)
-    if crs is None:
+    file, _, crs = files.opened(path)
+    if not crs:
         raise InputError(Fault("crs_missing", "未声明坐标系", "no CRS is declared", where=path.name))
-    return (
-        table.column("id") if ids else pa.array(range(len(parcels))),
-        parcels,
-        crs if isinstance(crs, str) else _code(crs),
-    )
-
-
-def _code(crs: dict[str, Any]) -> str:
-    known = crs.get("id")
-    return f"{known['authority']}:{known['code']}" if known else json.dumps(crs)
+    if "id" in file.schema_arrow.names:
+        (ids,), parcels, _ = files.read(path, "id")
+        return ids, parcels, crs
+    _, parcels, _ = files.read(path)
+    return files.numbers(np.arange(len(parcels))), parcels, crs
 
 
 def _named(text: str) -> tuple[str, Path]:

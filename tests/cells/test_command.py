@@ -82,31 +82,53 @@ def test_two_runs_write_the_same_bytes_whatever_the_threads(tmp_path, parcels, f
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
-def refused(monkeypatch: pytest.MonkeyPatch, *words: object) -> str:
-    monkeypatch.setattr(sys, "argv", ["cells", *map(str, words)])
-    with pytest.raises(SystemExit) as told:
-        main()
-    return str(told.value)
+@pytest.fixture
+def refused(monkeypatch, capsys):
+    def said(*words: object) -> str:
+        monkeypatch.setattr(sys, "argv", ["cells", *map(str, words)])
+        assert main() == 2
+        return capsys.readouterr().err
+
+    return said
 
 
-def test_parcels_in_another_crs_are_refused_not_measured(tmp_path, monkeypatch, flood):
+def test_parcels_in_another_crs_are_refused_not_measured(tmp_path, refused, flood):
     elsewhere = geoparquet(tmp_path / "p.parquet", [box(X, Y, X + 9, Y + 9)], crs="EPSG:4548", id=["P"])
-    said = refused(monkeypatch, "areas", elsewhere, f"flood={flood}:depth", "-o", tmp_path / "a.parquet")
+    said = refused("areas", elsewhere, f"flood={flood}:depth", "-o", tmp_path / "a.parquet")
     assert "EPSG:4548" in said and CRS in said
+    assert not list(tmp_path.glob("a.parquet*"))
 
 
-def test_layers_in_different_crs_are_refused(tmp_path, monkeypatch, parcels, flood):
+def test_a_field_that_is_not_there_is_named_with_those_that_are(refused, parcels, flood):
+    assert "no field plot; there are: id, geometry" in refused(
+        "areas", parcels, f"flood={flood}:depth", "--id-field", "plot"
+    )
+
+
+def test_layers_in_different_crs_are_refused(tmp_path, refused, parcels, flood):
     other = geoparquet(tmp_path / "scope.parquet", [box(X, Y, X + 9, Y + 9)], crs="EPSG:4548", cls=["a"])
-    assert "EPSG:4548" in refused(monkeypatch, "areas", parcels, f"flood={flood}:depth", f"scope={other}:cls")
+    assert "EPSG:4548" in refused("areas", parcels, f"flood={flood}:depth", f"scope={other}:cls")
 
 
-def test_a_bow_tie_is_named_by_its_row(tmp_path, monkeypatch, flood):
+def test_a_bow_tie_is_named_by_its_row(tmp_path, refused, flood):
     bow_tie = shapely.Polygon([(X, Y), (X + 9, Y + 9), (X + 9, Y), (X, Y + 9)])
     broken = geoparquet(tmp_path / "p.parquet", [box(X, Y, X + 9, Y + 9), bow_tie], id=["P1", "P2"])
-    assert "shape 1: its boundary crosses itself" in refused(monkeypatch, "areas", broken, f"flood={flood}:depth")
+    assert "shape 1: its boundary crosses itself" in refused("areas", broken, f"flood={flood}:depth")
 
 
 @pytest.mark.parametrize("name", ["nothing.parquet", "text.parquet", "nothing.cells"])
-def test_a_file_that_cannot_be_read_is_named(tmp_path, monkeypatch, parcels, name):
+def test_a_file_that_cannot_be_read_is_named(tmp_path, refused, parcels, name):
     (tmp_path / "text.parquet").write_text("no table")
-    assert name in refused(monkeypatch, "areas", parcels, f"flood={tmp_path / name}")
+    assert name in refused("areas", parcels, f"flood={tmp_path / name}")
+
+
+def test_what_starts_slowly_is_not_started(tmp_path, parcels, flood):
+    prepared = tmp_path / "flood.cells"
+    run("prepare", flood, "--class-field", "depth", "-o", prepared)
+    words = ["areas", str(parcels), f"flood={prepared}", "-o", str(tmp_path / "areas.parquet")]
+    code = (
+        f"import sys; sys.argv = ['cells', *{words!r}]; from geo_service.cells.__main__ import main; main(); "
+        "print(sorted({'pandas', 'numba', 'shapely'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
