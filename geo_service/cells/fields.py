@@ -54,6 +54,8 @@ REFUSED = 1_000
     OWN,
     CUT,
     BOUNDS,
+    CELL_ENTRIES,
+    FIRST_EDGES,
     STEPS,
     DESK,
-) = range(29)
+) = range(31)

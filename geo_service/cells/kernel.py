@@ -188,6 +188,33 @@ def _cell_of(coordinate: float, cell: float) -> int:
 
 
 @compiled
+def _look_up(table: Ints, column: int, row: int, cell_entries: Ints, first_edges: Floats) -> None:
+    """Write where each layer's entries of a cell begin and end, and read the edges that will be needed first.
+
+    Memory is slower than all that follows: here it is asked for everything at once, there it would be layer by layer.
+    """
+    for layer in range(len(table)):
+        c, r = column - table[layer, fields.WEST], row - table[layer, fields.SOUTH]
+        height = table[layer, fields.ROWS]
+        cell_entries[layer, 0] = cell_entries[layer, 1] = 0
+        if c >= 0 and r >= 0 and c < table[layer, fields.COLUMNS] and r < height:
+            cell_at = integers(table[layer, fields.CELL_AT], table[layer, fields.COLUMNS] * height + 1)
+            cell_entries[layer, 0], cell_entries[layer, 1] = cell_at[c * height + r], cell_at[c * height + r + 1]
+    for layer in range(len(table)):
+        begin = cell_entries[layer, 0]
+        if begin < cell_entries[layer, 1]:
+            entries = integers(table[layer, fields.ENTRIES], (table[layer, fields.ENTRY_COUNT], 4))
+            cell_entries[layer, 2], cell_entries[layer, 3] = entries[begin, 1], entries[begin, 3]
+        else:
+            cell_entries[layer, 2] = -1
+    for layer in range(len(table)):
+        begin, end = cell_entries[layer, 2], cell_entries[layer, 3]
+        if begin >= 0:
+            edges = floats(table[layer, fields.EDGES], (table[layer, fields.EDGE_COUNT], 4))
+            first_edges[layer, 0], first_edges[layer, 1] = edges[begin, 0], edges[(begin + end) // 2, 0]
+
+
+@compiled
 def measure(
     xy: Floats,
     chain_at: Ints,
@@ -206,6 +233,8 @@ def measure(
     own: Floats,
     cut: Floats,
     bounds: Floats,
+    cell_entries: Ints,
+    first_edges: Floats,
 ) -> int:
     """Measure parcels against layers.
 
@@ -220,6 +249,8 @@ def measure(
         Zeros; left as zeros. A layer's keys are its classes, its whole, and what is known of it.
     own, cut, bounds : ndarrays of float64
         Room for the edges of the longest parcel, for twice as many, and for a box.
+    cell_entries, first_edges : ndarrays of int64, shape (layers, 4), and of float64, shape (layers, 2)
+        Room for what is looked up in a cell.
 
     Returns
     -------
@@ -281,14 +312,9 @@ def measure(
                 if south <= y0 + (row - row_from) * cell:
                     # Its lower side in this cell is the cell's bottom, along which there is no edge.
                     bounds[1] = 0.0
+                _look_up(table, column, row, cell_entries, first_edges)
                 for layer in range(len(table)):
-                    c, r = column - table[layer, fields.WEST], row - table[layer, fields.SOUTH]
-                    if c < 0 or r < 0 or c >= table[layer, fields.COLUMNS] or r >= table[layer, fields.ROWS]:
-                        continue
-                    place = c * table[layer, fields.ROWS] + r
-                    cells = table[layer, fields.COLUMNS] * table[layer, fields.ROWS]
-                    cell_at = integers(table[layer, fields.CELL_AT], cells + 1)
-                    entry_from, entry_to = cell_at[place], cell_at[place + 1]
+                    entry_from, entry_to = cell_entries[layer, 0], cell_entries[layer, 1]
                     if entry_from == entry_to:
                         continue
                     entries = integers(table[layer, fields.ENTRIES], (table[layer, fields.ENTRY_COUNT], 4))
@@ -384,6 +410,8 @@ def _measure_at(desk: int) -> Any:
         floats(at[fields.OWN], (longest, 6)),
         floats(at[fields.CUT], (2 * longest, 6)),
         floats(at[fields.BOUNDS], 4),
+        integers(at[fields.CELL_ENTRIES], (at[fields.LAYERS], 4)),
+        floats(at[fields.FIRST_EDGES], (at[fields.LAYERS], 2)),
     )
 
 

@@ -136,13 +136,16 @@ class Stack:
         workers = min(threads or os.cpu_count() or 1, len(starts))
         with ThreadPoolExecutor(max(workers, 1)) as pool:
             each: Any = pool.map if workers > 1 else map
+            coming = pool.submit(_neighbours, parcels, float(self._cell_m[0]))
             for fault in list(each(lambda start: _fault(parcels, start), starts)):
                 if fault is not None:
                     raise fault
-            order = _neighbours(parcels, float(self._cell_m[0]))
-            blocks = list(
-                each(lambda start: self._block(parcels, order[start : start + BLOCK], parcel_m2, parcel_rows), starts)
-            )
+            order, longest = coming.result(), _longest(parcels)
+
+            def block(start: int) -> _Block:
+                return self._block(parcels, order[start : start + BLOCK], longest, parcel_m2, parcel_rows)
+
+            blocks = list(each(block, starts))
             found = _Rows(parcel_rows)
             list(each(found.place, blocks))
         return Areas(found.parcel, found.key, found.area_m2, parcel_m2, self.layer_of, self.class_of)
@@ -155,11 +158,11 @@ class Stack:
         """Return room for measuring: for parcels up to a number of vertices, and for so many rows of results."""
         return Desk(self._table, self._cell_m, self._keys, vertices, rows)
 
-    def _block(self, parcels: Shapes, order: Ints, parcel_m2: Floats, parcel_rows: Ints) -> _Block:
+    def _block(self, parcels: Shapes, order: Ints, longest: int, parcel_m2: Floats, parcel_rows: Ints) -> _Block:
         order = np.ascontiguousarray(order)
         rows = 16 * len(order) + 4 * self._keys
         while True:
-            desk = self.desk(_longest(parcels), rows)
+            desk = self.desk(longest, rows)
             desk.put(
                 {
                     fields.XY: parcels.xy,
@@ -226,6 +229,8 @@ class Desk:
                 fields.OWN: np.empty((vertices, 6)),
                 fields.CUT: np.empty((2 * vertices, 6)),
                 fields.BOUNDS: np.empty(4),
+                fields.CELL_ENTRIES: np.empty((len(table), 4), dtype=np.int64),
+                fields.FIRST_EDGES: np.empty((len(table), 2)),
             }
         )
         self.numbers[fields.LAYERS] = len(table)
