@@ -5,16 +5,18 @@ The command line and the API both stand on this, so that they give the same byte
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import shapely
 from shapely import GEOSException
@@ -31,16 +33,27 @@ from geo_service.export.profile import Profile, public_record
 from geo_service.export.record import Record
 from geo_service.maps import labels
 from geo_service.maps.scene import RuleNames
-from geo_service.maps.view import MapLayer, MapParcel, MapPiece, MapView, parcel_page, zone_page
+from geo_service.maps.view import (
+    Filed,
+    MapLayer,
+    MapParcel,
+    MapPiece,
+    MapView,
+    listed,
+    panel,
+    parcel_page,
+    zone_page,
+)
 from geo_service.model.catalogue import Catalogue, Secrecy
 from geo_service.model.finding import Verdict
 from geo_service.model.layer import Features, LayerSet
 from geo_service.model.parcel import AsOf, Parcel
+from geo_service.model.register import Claim
 from geo_service.model.rulebook import Rulebook
 from geo_service.model.text import Text
 from geo_service.projection import LON_LAT, central_meridian, crs_of, lon_lat, working_crs
 from geo_service.snapshot import Snapshot
-from geo_service.store.register import EditionRow
+from geo_service.store.register import EditionRow, VerdictRow
 from geo_service.store.workspace import Workspace
 
 _LOG = logging.getLogger("geo_service.service")
@@ -48,6 +61,8 @@ _LOG = logging.getLogger("geo_service.service")
 TOGETHER = 256
 #: Pages hold so many parcels themselves; what is said of more of them comes from the last run.
 FEW_PARCELS = 5_000
+#: The stage of a parcel whose notice is out.
+ANNOUNCED = "已公告"
 WITHHELD = (Secrecy.CONFIDENTIAL, Secrecy.SECRET)
 
 
@@ -338,22 +353,86 @@ class Service:
 
     # maps
 
-    def zone_map(self, chosen: date | None, *, single_file: bool, nonce: str | None = None) -> str:
-        """Draw the page of all parcels."""
+    def zone_map(
+        self, chosen: date | None, *, single_file: bool, nonce: str | None = None, claims: bool = False
+    ) -> str:
+        """Draw the page of all parcels; ``claims`` lets the reader enter some."""
+        return zone_page(
+            self.zone_view(chosen, links=not single_file, claims=claims), single_file=single_file, nonce=nonce
+        )
+
+    def parcel_map(
+        self,
+        parcel_id: str,
+        chosen: date | None,
+        *,
+        single_file: bool,
+        nonce: str | None = None,
+        claims: bool = False,
+        linked: str | None = None,
+    ) -> str:
+        """Draw the page of one parcel with its surroundings; ``linked`` is the digest of the record to be shown."""
+        view = self.parcel_view(parcel_id, chosen, links=not single_file, claims=claims)
+        kept = None if linked is None else self.kept(parcel_id, linked)
+        return parcel_page(view, parcel_id, single_file=single_file, nonce=nonce, linked=linked, kept=kept)
+
+    def parcel_panel(self, parcel_id: str, chosen: date | None) -> dict[str, Any]:
+        """Lay out what the map page says of one parcel."""
+        [parcel] = self.lone_view([parcel_id], chosen).parcels
+        return panel(parcel, _rule_names(self.rulebook), self._layer_titles())
+
+    def keep(self, parcel_id: str, chosen: date | None) -> VerdictRow:
+        """Keep the present record of a parcel for good, so that a link can show it later."""
+        snapshot, asked = self.snapshot(), self.as_of(chosen)
+        content, digest = snapshot.body(parcel_id, asked)
+        found = snapshot.record(parcel_id, asked)
+        day, status = date.fromisoformat(found["as_of"]), found["verdict"]["status"]
+        return self.workspace.register.append_verdict(parcel_id, day, digest, status, content)
+
+    def kept(self, parcel_id: str, digest: str) -> Record | None:
+        """Return a record that was kept, ``None`` when none with that digest was."""
+        rows = self.workspace.register.verdicts_of(parcel_id)
+        row = next((row for row in rows if row.digest == digest), None)
+        return None if row is None else json.loads(row.record)
+
+    def enter(self, claim: Claim, source: str, at: datetime, chosen: date | None) -> dict[str, Any]:
+        """Enter a claim, and lay out what the list says of its parcel now.
+
+        Parameters
+        ----------
+        source : str
+            Who entered it and who looked it over, for the audit.
+
+        Raises
+        ------
+        NotFound
+            When no parcel has that id.
+        """
+        self.verdict(claim.parcel_id, chosen)
+        self.workspace.register.put([claim], source=source, at=at)
+        [parcel] = self.lone_view([claim.parcel_id], chosen).parcels
+        return listed(parcel, _rule_names(self.rulebook))
+
+    def zone_view(self, chosen: date | None, *, links: bool, claims: bool = False) -> MapView:
+        """Gather what the page of all parcels shows."""
         snapshot, asked = self.snapshot(), self.as_of(chosen)
         parcels = tuple(self._map_parcel(*snapshot.conclusion(parcel_id, asked)) for parcel_id in snapshot.parcels)
-        view = self._view(snapshot, parcels, self._map_layers(snapshot, None), chosen, links=not single_file)
-        return zone_page(view, single_file=single_file, nonce=nonce)
+        return self._view(snapshot, parcels, self._map_layers(snapshot, None), chosen, links=links, claims=claims)
 
-    def parcel_map(self, parcel_id: str, chosen: date | None, *, single_file: bool, nonce: str | None = None) -> str:
-        """Draw the page of one parcel with its surroundings."""
+    def parcel_view(self, parcel_id: str, chosen: date | None, *, links: bool, claims: bool = False) -> MapView:
+        """Gather what the page of one parcel shows: the parcel, and what lies within 1.5 km."""
         snapshot, asked = self.snapshot(), self.as_of(chosen)
         verdict = snapshot.verdict(parcel_id, asked)
         window = lon_lat(shapely.box(*shapely.buffer(verdict.geometry, 1500.0).bounds), verdict.crs)
         near = [other.id for other in snapshot.parcels.values() if _meets(other, window)]
         parcels = tuple(self._map_parcel(*snapshot.conclusion(other, asked)) for other in near)
-        view = self._view(snapshot, parcels, self._map_layers(snapshot, window), chosen, links=not single_file)
-        return parcel_page(view, parcel_id, single_file=single_file, nonce=nonce)
+        return self._view(snapshot, parcels, self._map_layers(snapshot, window), chosen, links=links, claims=claims)
+
+    def lone_view(self, ids: Sequence[str], chosen: date | None) -> MapView:
+        """Gather some parcels without layers around them."""
+        snapshot, asked = self.snapshot(), self.as_of(chosen)
+        parcels = tuple(self._map_parcel(*snapshot.conclusion(parcel_id, asked)) for parcel_id in ids)
+        return self._view(snapshot, parcels, (), chosen, links=True)
 
     def _package_view(self, snapshot: Snapshot, verdict: Verdict, body: Record, profile: Profile) -> MapView:
         """Show the parcel alone in the public profile; with its pieces in the internal one."""
@@ -380,6 +459,21 @@ class Service:
             pieces,
             land_use=self.catalogue.named(code, verdict.parcel.land_use_system) if code else None,
             zone_name=verdict.zone.name if verdict.zone else None,
+            filed=self._filed(verdict.parcel, body["verdict"]["status"]),
+        )
+
+    def _layer_titles(self) -> dict[str, Text]:
+        return {name: spec.title for name, spec in self.catalogue.layers.items()}
+
+    def _filed(self, parcel: Parcel, status: str) -> Filed:
+        kept = self.workspace.register.verdicts_of(parcel.id) if parcel.stage == ANNOUNCED else ()
+        return Filed(
+            parcel.planned_notice_on.isoformat() if parcel.planned_notice_on else "",
+            parcel.stage or "",
+            parcel.batch or "",
+            parcel.unit_no or "",
+            parcel.location or "",
+            bool(kept) and kept[-1].status != status,
         )
 
     def _map_layers(self, snapshot: Snapshot, window: BaseGeometry | None) -> tuple[MapLayer, ...]:
@@ -400,26 +494,24 @@ class Service:
         chosen: date | None,
         *,
         links: bool,
+        claims: bool = False,
     ) -> MapView:
         editions = snapshot.layers.editions.values()
         dates = [edition.edition_date for edition in editions if edition.edition_date is not None]
-        fixed = self.workspace.as_of
-        asked = (
-            chosen.isoformat()
-            if chosen
-            else f"{(fixed or self._today()).isoformat()}（各地块按拟公告日 / each by its planned notice date）"
-        )
         crs = parcels[0].record["parcel"]["crs"] if parcels else ""
         return MapView(
             title=Text("供地前核查工作台", "Pre-listing check"),
-            as_of_text=asked,
+            as_of=chosen.isoformat() if chosen else None,
+            fallback=self.as_of(None).fallback.isoformat(),
             data_until=max(dates).isoformat() if dates else "—",
             parcels=parcels,
             layers=layers,
             crs_text=_crs_text(crs),
             synthetic=any(edition.data.origin.synthetic for edition in editions),
             links=links,
-            layer_titles={name: spec.title for name, spec in self.catalogue.layers.items()},
+            claims=links and claims,
+            today=self._today().isoformat() if links else "",
+            layer_titles=self._layer_titles(),
             names=_rule_names(self.rulebook),
         )
 

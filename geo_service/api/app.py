@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
@@ -16,7 +17,19 @@ from geo_service.api import errors
 from geo_service.api.collections import Shelf
 from geo_service.api.guard import JSON_BYTES, UPLOAD_BYTES, Guard
 from geo_service.api.pages import Pages
-from geo_service.api.routes import basemaps, check, features, known, landing, maps, operations, packages, parcels, tiles
+from geo_service.api.routes import (
+    basemaps,
+    check,
+    claims,
+    features,
+    known,
+    landing,
+    maps,
+    operations,
+    packages,
+    parcels,
+    tiles,
+)
 from geo_service.api.tiles import Tiles
 from geo_service.basemaps import opened, registered
 from geo_service.maps.view import STATIC
@@ -29,6 +42,7 @@ ROUTERS = (
     basemaps.router,
     parcels.router,
     check.router,
+    claims.router,
     packages.router,
     maps.router,
     known.router,
@@ -42,7 +56,9 @@ async def _life(app: FastAPI) -> AsyncIterator[None]:
     app.state.checks = asyncio.Semaphore(check.CHECKS)
     await run_in_threadpool(app.state.service.warm_up)
     if app.state.draw_first:
-        await run_in_threadpool(maps.draw_zone_map, app.state.service, app.state.pages)
+        await run_in_threadpool(
+            partial(maps.draw_zone_map, app.state.service, app.state.pages, claims=app.state.claims)
+        )
     yield
 
 
@@ -51,6 +67,7 @@ def create_app(
     *,
     ready: Callable[[], bool] = lambda: True,
     draw_first: bool = False,
+    claims: bool = False,
     json_bytes: int = JSON_BYTES,
     upload_bytes: int = UPLOAD_BYTES,
 ) -> FastAPI:
@@ -59,11 +76,13 @@ def create_app(
     Parameters
     ----------
     service : Service
-        What is asked; no route writes to its register.
+        What is asked. Routes write to its register only claims, and records that somebody wants to link to.
     ready : callable
         Whether the data are there; until then ``/healthz`` answers 503.
     draw_first : bool
         Whether all parcels are assessed and their map is drawn before anybody is answered.
+    claims : bool
+        Whether users of this machine may enter claims.
     json_bytes, upload_bytes : int
         The largest body of JSON and the largest uploaded file, in bytes.
     """
@@ -79,6 +98,7 @@ def create_app(
     app.state.pages = Pages()
     app.state.ready = ready
     app.state.draw_first = draw_first
+    app.state.claims = claims
     errors.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=GZIP_FROM_BYTES)
     app.add_middleware(Guard, json_bytes=json_bytes, upload_bytes=upload_bytes)

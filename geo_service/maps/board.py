@@ -1,12 +1,15 @@
-"""Columns over all parcels: what the table shows, and by which of them the map can be coloured."""
+"""All parcels at once: what the list says of each, and the columns by which the map can be coloured."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
 from functools import partial
 from typing import Any
 
 from geo_service.maps import labels
+from geo_service.maps.draw import label_point
+from geo_service.maps.problem import findings, first_problem, services
 from geo_service.maps.rows import Json, both, joined, pair, square_metres
 from geo_service.maps.scene import MapParcel, Record, RuleNames
 from geo_service.maps.signs import (
@@ -20,6 +23,7 @@ from geo_service.maps.signs import (
     sign_of,
     title_of,
 )
+from geo_service.model.enums import PASSED, Outcome
 from geo_service.model.text import Text
 from geo_service.model.units import grouped, mu, share_text
 
@@ -139,23 +143,52 @@ def _level(record: Record) -> Cell:
     return sign_of(record, level), labels.LEVEL[level["outcome"]], reason_words(level["reason"]), ""
 
 
-def entries(parcels: Sequence[MapParcel], places: Callable[[MapParcel], tuple[float, float]]) -> list[Json]:
-    """List the parcels as search, labels and the first column of the table need them.
+def items(records: Sequence[Record], names: RuleNames) -> list[Json]:
+    """List everything that a parcel may lack, in the order of the panel: code and short name."""
+    titles: dict[str, Text] = {}
+    for record in records:
+        for finding in findings(record):
+            code = finding["code"]
+            titles.setdefault(code, names.short.get(code) or title_of(finding, labels.SERVICE_NAME))
+    return [{"code": code, "title": pair(title)} for code, title in titles.items()]
 
-    ``places`` gives the point (lon, lat) at which a parcel is labelled.
-    """
-    found = []
-    for parcel in parcels:
-        facts = parcel.record["parcel"]
-        lon, lat = places(parcel)
-        found.append(
-            {
-                "id": parcel.id,
-                "name": facts["name"] or "",
-                "zone": facts["zone"] or "",
-                "mu": [f"{grouped(mu(facts['area_m2']), 1)} 亩", f"{grouped(mu(facts['area_m2']), 1)} mu"],
-                "mu2": [f"{grouped(mu(facts['area_m2']), 2)} 亩", f"{grouped(mu(facts['area_m2']), 2)} mu"],
-                "at": [round(lat, 7), round(lon, 7)],
-            }
-        )
-    return found
+
+def entry(parcel: MapParcel, names: RuleNames) -> Json:
+    """Say of a parcel what list, search, filters and labels need."""
+    record, facts, filed = parcel.record, parcel.record["parcel"], parcel.filed
+    lon, lat = label_point(parcel)
+    until = record["verdict"]["valid_until"]
+    in_mu = mu(facts["area_m2"])
+    return {
+        "id": parcel.id,
+        "name": facts["name"] or "",
+        "zone": facts["zone"] or "",
+        "place": filed.location,
+        "unit": filed.unit_no,
+        "batch": filed.batch,
+        "stage": filed.stage,
+        "notice": filed.notice_on,
+        "m2": facts["area_m2"],
+        "mu": [f"{grouped(in_mu, 1)} 亩", f"{grouped(in_mu, 1)} mu"],
+        "mu2": [f"{grouped(in_mu, 2)} 亩", f"{grouped(in_mu, 2)} mu"],
+        "at": [round(lat, 7), round(lon, 7)],
+        "problem": pair(first_problem(record, names)),
+        "left": (date.fromisoformat(until) - date.fromisoformat(record["as_of"])).days if until else None,
+        "changed": filed.changed,
+        "disputed": any(finding["outcome"] == Outcome.REVIEW for finding in services(record)),
+        "lacking": [one["code"] for one in findings(record) if one["outcome"] not in PASSED],
+        "digest": record["provenance"]["digest"],
+    }
+
+
+def listed(parcel: MapParcel, names: RuleNames) -> Json:
+    """Say what the list and the colours of a page need of one parcel that has changed."""
+    return {
+        "entry": entry(parcel, names),
+        "cells": [
+            [column["key"], column["cells"][0], column["legend"][0]]
+            for column in columns([parcel.record], names)
+            if column["cells"][0]
+        ],
+        "status": pair(labels.STATUS_FULL[parcel.record["verdict"]["status"]]),
+    }

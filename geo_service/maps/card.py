@@ -17,14 +17,14 @@ from geo_service.maps.findings import (
     readiness,
     unsurveyed,
 )
-from geo_service.maps.rows import DASH, Finding, Json, both, item, joined, pair, said, section, square_metres
+from geo_service.maps.problem import services
+from geo_service.maps.rows import Finding, Json, both, item, joined, pair, said, section, square_metres
 from geo_service.maps.scene import Record, RuleNames
 from geo_service.maps.signs import (
     STATUS_SIGN,
     Sign,
     assessment_words,
     constraint_words,
-    level_of,
     reason_words,
     service_words,
     sign_of,
@@ -67,7 +67,7 @@ def card(
         "head": head(record, land_use, zone_name),
         "verdict": verdict(record, forced, names),
         "refused": refused(record),
-        "problem": pair(first_problem(record)),
+        "digest": record["provenance"]["digest"],
         "sections": [
             todo(record),
             conditions(record),
@@ -182,12 +182,6 @@ def refused(record: Record) -> Json | None:
     }
 
 
-def first_problem(record: Record) -> Text:
-    """Return the message of the worst reason, a dash when there is none."""
-    worst = [*_with(record, "not_ready"), *_with(record, "undetermined"), *_with(record, "condition")]
-    return next((said(reason["message"]) or both(reason["code"]) for reason in worst), DASH)
-
-
 def todo(record: Record) -> Json:
     """List what fails the parcel: what to do, whose it is, what to obtain."""
     reasons = _with(record, "not_ready")
@@ -198,6 +192,7 @@ def todo(record: Record) -> Json:
             lines=[_owner(reason), _needed(reason)],
             code=reason["code"],
         )
+        | _claimed(record, reason["code"])
         for reason in reasons
     ]
     return section("todo", items, count=len(items))
@@ -247,8 +242,14 @@ def missing(record: Record) -> Json:
                 ],
                 code=finding["code"],
             )
+            | _claimed(record, finding["code"])
         )
     return section("missing", items, count=len(items))
+
+
+def _claimed(record: Record, code: str) -> Json:
+    # A paper can settle a service and levelling; nothing else.
+    return {"claim": True} if any(finding["code"] == code for finding in services(record)) else {}
 
 
 def _owner(reason: Finding) -> Text | None:
@@ -265,8 +266,7 @@ def _needed(reason: Finding) -> Text | None:
 
 def _findings(record: Record) -> list[tuple[Finding, Text]]:
     found = [(finding, title_of(finding, {})) for finding in [*record["assessments"], *record["constraints"]]]
-    services = record["readiness"]["services"]
-    found += [(finding, title_of(finding, labels.SERVICE_NAME)) for finding in [*services, level_of(record)]]
+    found += [(finding, title_of(finding, labels.SERVICE_NAME)) for finding in services(record)]
     return found + [(finding, title_of(finding, {})) for finding in record["indicators"]]
 
 

@@ -39,9 +39,10 @@ _EXTENT = {"color": "#7B8790", "weight": 1, "dash_array": "7 4", "fill_color": "
 class Leaf:
     """One entry of the layer tree: a layer, or the part of it that speaks of one assessment.
 
-    ``applied``: versions of zones that somebody asked for and nobody has approved.
+    ``key`` names it in an address; ``applied``: versions of zones that somebody asked for and nobody has approved.
     """
 
+    key: str
     title: Text
     layer: MapLayer
     rows: tuple[int, ...]
@@ -105,12 +106,12 @@ def leaves(view: MapView) -> list[Leaf]:
             continue
         named = {code for code in codes if code}
         if not named or not named <= titles.keys():
-            found.append(Leaf(layer.spec.title, layer, everything))
+            found.append(Leaf(layer.spec.id, layer.spec.title, layer, everything))
             continue
         for code, title in titles.items():
             rows = tuple(row for row in everything if codes[row] == code)
             if rows:
-                found.append(Leaf(title, layer, rows))
+                found.append(Leaf(f"{layer.spec.id}.{code}", title, layer, rows))
     return found
 
 
@@ -119,10 +120,12 @@ def _zone_leaves(layer: MapLayer) -> list[Leaf]:
     word = status.codes.get(APPLIED) if status else None
     asked_for = {row for row, (_, _, values) in enumerate(layer.features) if values.get("version_status") == APPLIED}
     rest = tuple(row for row in range(len(layer.features)) if row not in asked_for)
-    found = [Leaf(layer.spec.title, layer, rest)]
+    found = [Leaf(layer.spec.id, layer.spec.title, layer, rest)]
     if asked_for:
         words = Text(f"（{word.zh}）", f" ({word.en})") if word else Text("", "")
-        found.append(Leaf(layer.spec.title + words, layer, tuple(sorted(asked_for)), applied=True))
+        found.append(
+            Leaf(f"{layer.spec.id}.{APPLIED}", layer.spec.title + words, layer, tuple(sorted(asked_for)), applied=True)
+        )
     return found
 
 
@@ -130,7 +133,8 @@ def details(leaf: Leaf) -> Json:
     """Say what a click on a feature of this entry shows: its id and its public attributes in words.
 
     ``ground`` and ``cased`` ask the script for a paler ground and a white casing; ``credit`` is to be read on the map
-    while the entry is drawn.
+    while the entry is drawn; ``area`` (square degrees) puts the legend in order; ``fill`` is the full strength of its
+    ground.
     """
     shown = [spec for spec in leaf.layer.spec.fields if not spec.private and spec.name != "id"]
     features = []
@@ -143,11 +147,15 @@ def details(leaf: Leaf) -> Json:
         ]
         features.append({"id": name, "facts": facts})
     layer, zone = leaf.layer, leaf.layer.spec.group == ZONES
+    style = _style(leaf)
     return {
+        "key": leaf.key,
         "title": pair(leaf.title),
         "edition": layer.edition,
+        "area": round(float(sum(layer.features[row][1].area for row in leaf.rows)), 9),
+        "fill": style.get("fill_opacity", 0),
         "features": features,
-        "outline": _style(leaf).get("fill") is False,
+        "outline": style.get("fill") is False,
         "cased": zone,
         "ground": zone and not leaf.applied,
         "credit": "" if layer.synthetic else " · ".join(filter(None, (layer.attribution, layer.licence))),
@@ -264,7 +272,9 @@ def _tree(
         spec = leaf.layer.spec
         style = _style(leaf)
         lack = "" if leaf.rows else f'<span class="lack">{_words(Text("此处无要素", "no features here"))}</span>'
-        node: Json = {"label": f'<span class="leaf">{_swatch(leaf)}{_words(leaf.title)}{lack}</span>'}
+        node: Json = {
+            "label": f'<span class="leaf" data-layer="{index}">{_swatch(leaf)}{_words(leaf.title)}{lack}</span>'
+        }
         if leaf.rows:
             features = [leaf.layer.features[row] for row in leaf.rows]
             # What only helps to find one's way never lies over a parcel.
@@ -310,7 +320,10 @@ def _outside(drawing: folium.Map, layer: MapLayer, index: int, box: Sequence[Seq
         '<svg class="swatch" width="24" height="14" viewBox="0 0 24 14" aria-hidden="true">'
         '<rect x="1" y="1" width="22" height="12" fill="url(#h-extent)" stroke="#7B8790" stroke-dasharray="4 3"/></svg>'
     )
-    return {"label": f'<span class="leaf">{swatch}{_words(layer.spec.title)}</span>', "layer": ground}
+    return {
+        "label": f'<span class="leaf" data-extent="{index}">{swatch}{_words(layer.spec.title)}</span>',
+        "layer": ground,
+    }
 
 
 def _geojson(data: Mapping[str, Any], name: str, options: Json, *, show: bool) -> folium.GeoJson:

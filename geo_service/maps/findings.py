@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
 from geo_service.maps import labels
 from geo_service.maps.rows import DASH, Finding, Json, both, item, joined, pair, said, section, square_metres
@@ -19,9 +20,14 @@ from geo_service.maps.signs import (
     title_of,
 )
 from geo_service.model.text import Text
-from geo_service.model.units import distance_text, grouped, share_text
+from geo_service.model.units import distance_text, grouped, mu, share_text
 
 SOON_DAYS = 90
+_GROUND = {
+    "covered": Text("已覆盖", "covered"),
+    "uncovered": Text("未覆盖", "uncovered"),
+    "unsurveyed": Text("资料外", "unsurveyed"),
+}
 _NOT_COUNTED = Text("不计入结论，照样列出", "not counted, listed all the same")
 
 
@@ -42,11 +48,12 @@ def preconditions(record: Record, names: RuleNames) -> Json:
         if code is None:
             items.append(item(Sign.NOTE, name, labels.ON_PAPER))
         elif code in found:
-            items.append(item(sign_of(record, found[code]), name, _constraint_line(found[code]), code=code))
+            items.append(item(sign_of(record, found[code]), name, constraint_line(found[code]), code=code))
     return section("preconditions", items, layout="pairs")
 
 
-def _constraint_line(finding: Finding) -> Text:
+def constraint_line(finding: Finding) -> Text:
+    """Outcome of a constraint in words, with the ground that is touched or lies outside."""
     words = constraint_words(finding)
     area = _touched_m2(finding)
     if finding["outcome"] in ("affected", "review") and area > 0:
@@ -119,7 +126,26 @@ def _assessment(record: Record, finding: Finding) -> Json:
         right=[share_words, valid],
         soon=soon,
         code=finding["code"],
-    ) | {"more": [pair(line) for line in lines if line is not None and line.zh]}
+    ) | {"more": [pair(line) for line in lines if line is not None and line.zh], "bars": _bars(finding)}
+
+
+def _bars(finding: Finding) -> list[list[Any]]:
+    """Write the ground covered, uncovered and unsurveyed: kind, name, share of the parcel, m² and mu."""
+    coverage = finding["coverage"]
+    if not coverage or finding["outcome"] in ("waived", "not_required"):
+        return []
+    areas = {kind: coverage[f"{kind}_m2"] for kind in _GROUND}
+    whole = sum(areas.values())
+    return [
+        [
+            kind,
+            pair(name),
+            round(areas[kind] / whole, 4) if whole else 0,
+            pair(square_metres(areas[kind])),
+            [f"{grouped(mu(areas[kind]), 2)} 亩", f"{grouped(mu(areas[kind]), 2)} mu"],
+        ]
+        for kind, name in _GROUND.items()
+    ]
 
 
 def _lacking(area_m2: float) -> Text:
@@ -191,6 +217,7 @@ def readiness(record: Record) -> Json:
             lines=[_claims(level), Text("地形 ", "Terrain: ") + terrain, said(level["message"])],
             code=level["code"],
         )
+        | {"claim": True}
     )
     title = said(found["title"]) or both(found["standard"])
     return section("readiness", items, note=joined([title, labels.READINESS[found["met"]]]), layout="services")
@@ -205,7 +232,7 @@ def _service(record: Record, service: Finding) -> Json:
         lines=[_claims(service), _network(service), said(service["message"])],
         tag=tag,
         code=service["code"],
-    )
+    ) | {"claim": True}
 
 
 def _claims(finding: Finding) -> Text:
@@ -254,7 +281,8 @@ def indicators(record: Record) -> Json:
             if value is None:
                 return DASH
             decimals = 0 if float(value).is_integer() else 2
-            return both(f"{mark}{grouped(value, decimals)} {unit}".strip())
+            number = f"{mark}{grouped(value, decimals)}"
+            return Text(f"{number} {unit}".strip(), f"{number} {_english(unit)}".strip())
 
         items.append(
             item(
@@ -268,6 +296,12 @@ def indicators(record: Record) -> Json:
         )
     note = Text("本宗 · 准入标准", "this parcel · entry standard")
     return section("indicators", items, count=len(items), note=note, layout="rows")
+
+
+def _english(unit: str) -> str:
+    for zh, en in labels.UNIT_PARTS.items():
+        unit = unit.replace(zh, en)
+    return unit
 
 
 def constraints(record: Record) -> Json:
@@ -307,7 +341,7 @@ def _constraint(record: Record, finding: Finding, related: Text | None) -> Json:
     return item(
         sign_of(record, finding),
         title_of(finding, {}),
-        joined([_constraint_line(finding), reason_words(finding["reason"])]),
+        joined([constraint_line(finding), reason_words(finding["reason"])]),
         lines=lines,
         code=finding["code"],
     )

@@ -106,6 +106,9 @@ READINESS = {
 # What a planner reads first: constraint code and its name in the list of preconditions. ``None`` is on paper only.
 ON_PAPER = Text("人工核对", "check on paper")
 
+# Parts of the units in which indicators are given; the rules write them in Chinese.
+UNIT_PARTS = {"万元": "10 000 CNY", "亩": "mu", "公顷": "ha", "㎡": "m²", "吨标煤": "tce", "吨": "t", "年": "year"}
+
 SECTION = {
     "todo": Text("公告前必办", "To do before notice"),
     "conditions": Text("写入公告和合同的条件", "Conditions for notice and contract"),

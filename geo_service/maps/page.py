@@ -1,24 +1,28 @@
-"""A whole page: the drawn map, the data beside it, and the one script and style sheet that are ours."""
+"""A whole page: the drawn map, the data beside it, and the scripts and the style sheet that are ours."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
 
 from geo_service.maps import labels
-from geo_service.maps.board import columns, entries
-from geo_service.maps.card import card
-from geo_service.maps.draw import bounds, details, draw, label_point, leaves, rounded
+from geo_service.maps.board import columns, entry, items
+from geo_service.maps.draw import bounds, details, draw, leaves
 from geo_service.maps.offline import Drawn, inline_script, inline_style, render_offline
 from geo_service.maps.pack import packed, script_json
-from geo_service.maps.rows import Json, both, joined, pair, square_metres
-from geo_service.maps.scene import MapParcel, MapPiece, MapView, Record
-from geo_service.maps.signs import title_of
+from geo_service.maps.panel import panel
+from geo_service.maps.rows import Json, pair
+from geo_service.maps.scene import MapParcel, MapView
 from geo_service.model.text import Text
 
-_OWN_SCRIPT, _OWN_STYLE = "app.js", "app.css"
+#: What every page has, then what a page with one map and a panel has, in the order in which they must be read.
+FRAME = ("words", "data", "paint")
+PANEL = ("filter", "parcels", "evidence", "panel", "pointer", "controls", "layers")
+WORKBENCH = (*FRAME, *PANEL, "list", "search", "address", "asof", "claim", "keys", "workbench")
+_OWN_STYLE = "page/page.css"
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
@@ -32,23 +36,53 @@ FILE_POLICY = (
 )
 
 
-def page(view: MapView, focus: MapParcel | None, *, single_file: bool, nonce: str | None) -> str:
-    """Write the page; ``focus`` makes it the page of one parcel."""
-    drawn = render_offline(draw(view, focus))
-    return _TEMPLATES.get_template("page.html").render(
+def page(view: MapView, focus: MapParcel | None, *, single_file: bool, nonce: str | None, older: Json | None) -> str:
+    """Write the page of all parcels; ``focus`` makes it the page of one parcel.
+
+    ``older`` says that the record shown is not the present one: the ``digest`` of a link,
+    whether its record was ``kept`` and is shown, and the ``present`` verdict in words.
+    """
+    return framed(
+        "workbench",
+        view,
+        [render_offline(draw(view, focus))],
+        workbench_data(view, focus, single_file=single_file) | {"older": older},
+        WORKBENCH,
+        single_file=single_file,
+        nonce=nonce,
+        heading=Text(f"{focus.id} · ", f"{focus.id} · ") + view.title if focus else view.title,
         kind="parcel" if focus else "zone",
-        view=view,
         focus=focus,
-        zones=_zones(view),
-        as_of=_as_of(view.as_of_text),
-        synthetic=labels.SYNTHETIC,
         forced=labels.FORCED if focus and _forced(view, focus) else None,
+    )
+
+
+def framed(
+    name: str,
+    view: MapView,
+    drawn: Sequence[Drawn],
+    data: Json,
+    scripts: Sequence[str],
+    *,
+    single_file: bool,
+    nonce: str | None,
+    heading: Text,
+    **more: object,
+) -> str:
+    """Write a page from its template, its maps, its data and its scripts."""
+    return _TEMPLATES.get_template(f"{name}.html").render(
+        view=view,
+        heading=heading,
+        zones=_zones(view),
+        synthetic=labels.SYNTHETIC,
         policy=FILE_POLICY if single_file else None,
         nonce=nonce,
-        map_html=Markup(drawn.html),  # noqa: S704 - rendered by the map library from names of ours
-        map_script=Markup(drawn.script),  # noqa: S704 - data in it are JSON with <, > and & escaped
-        data=Markup(script_json(_data(view, focus))),  # noqa: S704 - escaped by script_json
-        **_assets(drawn, single_file),
+        map_html=Markup("".join(one.html for one in drawn)),  # noqa: S704 - by the map library from names of ours
+        maps=[Markup(one.html) for one in drawn],  # noqa: S704 - by the map library from names of ours
+        map_script=Markup("\n".join(one.script for one in drawn)),  # noqa: S704 - its data have <, > and & escaped
+        data=Markup(script_json(data)),  # noqa: S704 - escaped by script_json
+        **_assets(drawn, [f"page/{script}.js" for script in scripts], single_file),
+        **{"forced": None, "focus": None, "kind": name} | more,
     )
 
 
@@ -61,23 +95,21 @@ def _zones(view: MapView) -> Text:
     return Text(f"{len(names)} 个开发区：{listed}", f"{len(names)} zones: {listed}") if names else Text("", "")
 
 
-def _as_of(text: str) -> tuple[str, Text | None]:
-    """Split ``date（zh / en）`` so that the remark can stand under the date."""
-    day, _, remark = text.partition("（")
-    zh, _, en = remark.removesuffix("）").partition(" / ")
-    return day, Text(zh, en or zh) if zh else None
-
-
-def _assets(drawn: Drawn, single_file: bool) -> dict[str, list[Markup] | list[str]]:
-    scripts, styles = [*drawn.scripts, _OWN_SCRIPT], [*drawn.styles, _OWN_STYLE]
-    if single_file:
-        return {
-            "inline_scripts": [Markup(inline_script(path)) for path in scripts],  # noqa: S704 - files of ours
-            "inline_styles": [Markup(inline_style(path)) for path in styles],  # noqa: S704 - files of ours
-            "linked_scripts": [],
-            "linked_styles": [],
-        }
-    return {"inline_scripts": [], "inline_styles": [], "linked_scripts": scripts, "linked_styles": styles}
+def _assets(drawn: Sequence[Drawn], scripts: Sequence[str], single_file: bool) -> dict[str, list[Markup] | list[str]]:
+    libraries = list(dict.fromkeys(path for one in drawn for path in one.scripts))
+    styles = [*dict.fromkeys(path for one in drawn for path in one.styles), _OWN_STYLE]
+    inlined: dict[str, list[Markup] | list[str]] = {
+        "inline_libraries": [Markup(inline_script(path)) for path in libraries],  # noqa: S704 - vendored files
+        "inline_scripts": [Markup(inline_script(path)) for path in scripts],  # noqa: S704 - files of ours
+        "inline_styles": [Markup(inline_style(path)) for path in styles],  # noqa: S704 - files of ours
+    }
+    linked: dict[str, list[Markup] | list[str]] = {
+        "linked_libraries": libraries,
+        "linked_scripts": list(scripts),
+        "linked_styles": styles,
+    }
+    chosen, other = (inlined, linked) if single_file else (linked, inlined)
+    return chosen | {key: [] for key in other}
 
 
 def _forced(view: MapView, focus: MapParcel) -> bool:
@@ -85,20 +117,33 @@ def _forced(view: MapView, focus: MapParcel) -> bool:
     return not view.links and focus.record["verdict"]["status"] in ("not_ready", "undetermined")
 
 
-def _data(view: MapView, focus: MapParcel | None) -> Json:
+def workbench_data(view: MapView, focus: MapParcel | None, *, single_file: bool) -> Json:
+    """Lay out the data of a page with all parcels.
+
+    A file that stands alone has the findings of all parcels in it; a served page asks for those of a parcel when it is
+    chosen, but for the one that it opens with.
+    """
     # The page of one parcel draws its neighbours and says nothing of them.
     shown = [parcel if focus is None or parcel is focus else None for parcel in view.parcels]
     forced = focus is not None and _forced(view, focus)
+    there = [
+        panel(parcel, view.names, view.layer_titles, forced=forced) if parcel and (single_file or focus) else None
+        for parcel in shown
+    ]
     return {
         "kind": "parcel" if focus else "zone",
         "focus": view.parcels.index(focus) if focus else None,
         "bounds": bounds(view, focus),
         "links": view.links,
+        "claims": view.claims,
+        "asOf": {"chosen": view.as_of, "fallback": view.fallback, "today": view.today},
+        "dataUntil": view.data_until,
         "crs": pair(view.crs_text),
-        "parcels": entries(view.parcels, label_point),
+        "items": items([parcel.record for parcel in view.parcels], view.names),
+        "parcels": [entry(parcel, view.names) for parcel in view.parcels],
         "columns": columns([parcel.record if parcel else None for parcel in shown], view.names),
-        "cards": packed([_card(view, parcel, forced) if parcel else None for parcel in shown]),
-        "pieces": [[_piece(parcel.record, piece) for piece in parcel.pieces] if parcel else [] for parcel in shown],
+        "cards": packed([part and part["card"] for part in there]) if any(there) else None,
+        "pieces": [part["pieces"] if part else [] for part in there],
         "layers": [details(leaf) for leaf in leaves(view)],
         "sources": [
             {
@@ -109,34 +154,4 @@ def _data(view: MapView, focus: MapParcel | None) -> Json:
             }
             for layer in view.layers
         ],
-    }
-
-
-def _card(view: MapView, parcel: MapParcel, forced: bool) -> Json:
-    return card(
-        parcel.record,
-        forced=forced,
-        land_use=parcel.land_use,
-        zone_name=parcel.zone_name,
-        layer_titles=view.layer_titles,
-        names=view.names,
-    )
-
-
-def _piece(record: Record, piece: MapPiece) -> Json:
-    findings = [*record["assessments"], *record["constraints"]]
-    finding = next((found for found in findings if found["code"] == piece.code), None)
-    title = title_of(finding, {}) if finding else both(piece.code)
-    part = next((part for part in (finding or {}).get("parts", ()) if part["class"] == piece.cls), None)
-    if part is not None and part.get("title"):
-        what: Text | None = Text(part["title"]["zh"], part["title"]["en"])
-    elif piece.role == "uncovered":
-        what = Text("范围外", "outside")
-    else:
-        what = both(piece.cls) if piece.cls else None
-    return {
-        "code": piece.code,
-        "title": pair(joined([title, None if what == title else what], " ")),
-        "area": pair(square_metres(piece.area_m2)),
-        "geometry": rounded(piece.geometry),
     }

@@ -26,6 +26,26 @@ class MapPiece:
     geometry: BaseGeometry
 
 
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """What a parcel is filed under, beside its number.
+
+    Attributes
+    ----------
+    notice_on : str
+        The planned notice date, empty when none is planned.
+    changed : bool
+        Whether the verdict that was kept when the parcel was announced was another.
+    """
+
+    notice_on: str = ""
+    stage: str = ""
+    batch: str = ""
+    unit_no: str = ""
+    location: str = ""
+    changed: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class MapParcel:
     """One parcel: its assessment record and its outline; ``land_use`` and ``zone_name`` say what codes stand for."""
@@ -35,6 +55,7 @@ class MapParcel:
     pieces: tuple[MapPiece, ...] = ()
     land_use: Text | None = None
     zone_name: str | None = None
+    filed: Filed = Filed()
 
     @property
     def id(self) -> str:
@@ -80,17 +101,24 @@ class MapView:
         The CRS in which areas were measured, in words.
     layer_titles : mapping of str to Text
         Titles of the layers that records name by id.
+    as_of, fallback : str
+        The one date asked about, ``None`` where each parcel has its own; and the date of a parcel that has none.
     links : bool
         True for served pages (buttons lead to the package routes), False for a file that stands alone.
+    claims : bool
+        Whether the reader may enter claims.
     """
 
     title: Text
-    as_of_text: str
+    as_of: str | None
+    fallback: str
     data_until: str
     parcels: tuple[MapParcel, ...]
     layers: tuple[MapLayer, ...] = field(default=())
     crs_text: Text = field(default=Text("", ""))
     synthetic: bool = False
     links: bool = False
+    claims: bool = False
+    today: str = ""
     layer_titles: Mapping[str, Text] = field(default_factory=dict)
     names: RuleNames = field(default=RuleNames())

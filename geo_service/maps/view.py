@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from geo_service.errors import NotFound
+from geo_service.maps import labels
+from geo_service.maps.board import listed
 from geo_service.maps.offline import STATIC, UnvendoredAsset
 from geo_service.maps.page import page
-from geo_service.maps.scene import MapLayer, MapParcel, MapPiece, MapView, RuleNames
+from geo_service.maps.panel import panel
+from geo_service.maps.rows import pair
+from geo_service.maps.scene import Filed, MapLayer, MapParcel, MapPiece, MapView, Record, RuleNames
 
 
 def zone_page(view: MapView, *, single_file: bool, nonce: str | None = None) -> str:
@@ -26,13 +32,28 @@ def zone_page(view: MapView, *, single_file: bool, nonce: str | None = None) -> 
     UnvendoredAsset
         When the map would need a file from another host.
     """
-    return page(view, None, single_file=single_file, nonce=nonce)
+    return page(view, None, single_file=single_file, nonce=nonce, older=None)
 
 
-def parcel_page(view: MapView, parcel_id: str, *, single_file: bool, nonce: str | None = None) -> str:
+def parcel_page(
+    view: MapView,
+    parcel_id: str,
+    *,
+    single_file: bool,
+    nonce: str | None = None,
+    linked: str | None = None,
+    kept: Record | None = None,
+) -> str:
     """Write the page of one parcel; the view's other parcels are drawn as outlines.
 
     A file that stands alone (``single_file`` and no ``links``) says so when the parcel's verdict refuses a package.
+
+    Parameters
+    ----------
+    linked : str, optional
+        The digest that a link names. When it is not the present one, the page says so.
+    kept : Record, optional
+        The record with that digest, to be shown instead of the present one; ``None`` when it was not kept.
 
     Raises
     ------
@@ -42,17 +63,29 @@ def parcel_page(view: MapView, parcel_id: str, *, single_file: bool, nonce: str 
     focus = next((parcel for parcel in view.parcels if parcel.id == parcel_id), None)
     if focus is None:
         raise NotFound(parcel_id)
-    return page(view, focus, single_file=single_file, nonce=nonce)
+    older = None
+    if linked is not None and linked != focus.record["provenance"]["digest"]:
+        present = labels.STATUS_FULL[focus.record["verdict"]["status"]]
+        older = {"digest": linked, "kept": kept is not None, "present": pair(present)}
+        if kept is not None:
+            # Where its outcomes lie was not kept with it.
+            shown = replace(focus, record=kept, pieces=())
+            parcels = tuple(shown if parcel is focus else parcel for parcel in view.parcels)
+            view, focus = replace(view, parcels=parcels), shown
+    return page(view, focus, single_file=single_file, nonce=nonce, older=older)
 
 
 __all__ = [
     "STATIC",
+    "Filed",
     "MapLayer",
     "MapParcel",
     "MapPiece",
     "MapView",
     "RuleNames",
     "UnvendoredAsset",
+    "listed",
+    "panel",
     "parcel_page",
     "zone_page",
 ]

@@ -31,6 +31,8 @@ class Outcome(StrEnum):
     NO_STANDARD = "no_standard"
 
 
+#: Outcomes after which nothing is missing.
+PASSED = frozenset((Outcome.COVERED, Outcome.WAIVED, Outcome.NOT_REQUIRED, Outcome.CLEAR, Outcome.MET, Outcome.SET))
 ASSESSMENT_OUTCOMES = (
     Outcome.COVERED,
     Outcome.PARTLY_COVERED,

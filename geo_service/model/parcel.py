@@ -49,6 +49,9 @@ class Parcel:
     planned_notice_on: date | None = None
     handover_on: date | None = None
     stage: str | None = None
+    batch: str | None = None
+    unit_no: str | None = None
+    location: str | None = None
     demands: tuple[tuple[str, float], ...] = ()
     claims: tuple[Claim, ...] = ()
     indicators: tuple[IndicatorValue, ...] = ()

@@ -121,6 +121,9 @@ def _parcel(features: Features, row: int, repairs: Mapping[str, tuple[Repair, ..
         planned_notice_on=day("planned_notice_on"),
         handover_on=day("handover_on"),
         stage=text("stage"),
+        batch=text("batch"),
+        unit_no=text("unit_no"),
+        location=text("location"),
         repairs=repairs.get(features.ids[row], ()),
         edition=edition,
     )

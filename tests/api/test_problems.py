@@ -255,7 +255,7 @@ def test_health_waits_for_the_data(service):
 
 
 def test_every_answer_carries_the_guarding_headers(served):
-    for path in ("/", "/map", "/parcels/P/assessment", "/nothing", "/static/app.css", "/parcels?x=1"):
+    for path in ("/", "/map", "/parcels/P/assessment", "/nothing", "/static/page/page.css", "/parcels?x=1"):
         headers = served.get(path).headers
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "no-referrer"

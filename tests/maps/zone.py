@@ -7,7 +7,7 @@ import shapely
 from shapely.affinity import rotate
 from shapely.geometry import LineString, Polygon, box
 
-from geo_service.maps.view import MapLayer, MapParcel, MapPiece, MapView, RuleNames
+from geo_service.maps.view import Filed, MapLayer, MapParcel, MapPiece, MapView, RuleNames
 from geo_service.model.catalogue import Code, FieldSpec, GeometryKind, LayerSpec
 from geo_service.model.text import Text
 from geo_service.store.definitions import bundled, load_rulebook
@@ -674,9 +674,23 @@ def area_of(geometry):
     return 204366.64 if geometry.bounds == (0, 300, 600, 640) else geometry.area
 
 
+#: Two are in the newest batch, one is announced and its verdict has changed since, one is kept in reserve.
+FILED = {
+    "CZGX-2024-001": Filed("2026-12-01", "拟供", "2026年第5批", "140401100001GB00001", "智店路"),
+    "CZGX-2024-002": Filed("2026-12-08", "拟供", "2026年第5批", "140401100001GB00002", HOSTILE[0]),
+    "CZGX-2024-003": Filed("2026-12-15", "已公告", "2026年第4批", changed=True),
+    "CZGX-2024-004": Filed("", "储备"),
+}
+
+
 def map_parcels():
     return tuple(
-        MapParcel(make(number, name, area_of(geometry)), at(geometry), PIECES.get(number, ()))
+        MapParcel(
+            make(number, name, area_of(geometry)),
+            at(geometry),
+            PIECES.get(number, ()),
+            filed=FILED.get(number, Filed("2026-12-22", "拟供", HOSTILE[1])),
+        )
         for make, number, name, geometry in PARCELS
     )
 
@@ -691,7 +705,8 @@ NAMES = RuleNames(
 def map_view(parcels):
     return MapView(
         title=Text("长治高新区（演示）", "Changzhi high-tech zone (demo)"),
-        as_of_text=AS_OF,
+        as_of=None,
+        fallback=AS_OF,
         data_until="2026-11-18",
         parcels=parcels,
         layers=layers(),

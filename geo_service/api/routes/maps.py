@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Hashable
 from datetime import date
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from geo_service.api.links import HTML
+from geo_service.api.answers import json_answer
+from geo_service.api.links import HTML, JSON
 from geo_service.api.openapi import answers
 from geo_service.api.pages import Pages
 from geo_service.api.parameters import AsOfDay, OnlyKnown, ParcelId, Services
+from geo_service.api.routes.claims import may_claim
 from geo_service.service import Service
 
 router = APIRouter(tags=["地图 / maps"], dependencies=[OnlyKnown], default_response_class=Response)
+
+Digest = Annotated[
+    str | None,
+    Query(
+        pattern="^[0-9a-f]{64}$",
+        description="留存的核查记录的校验码，见 /parcels/{id}/links / digest of a record that was kept",
+    ),
+]
 
 
 def pages(request: Request) -> Pages:
@@ -25,18 +37,18 @@ def pages(request: Request) -> Pages:
 
 @router.get("/map", summary="工作台地图 / map of all parcels", responses=answers({HTML: "Page"}, 422))
 def zone_map(request: Request, service: Services, as_of: AsOfDay = None) -> Response:
-    """全部地块的地图、图层树、一览表和查询 / map, layer tree, table and search of all parcels."""
-    return pages(request).answer(*_zone_map(service, as_of))
+    """供地前核查工作台：清单、地图、图层、查询 / the workbench: list, map, layers and search of all parcels."""
+    return pages(request).answer(*_zone_map(service, as_of, may_claim(request)))
 
 
-def draw_zone_map(service: Service, kept: Pages) -> None:
+def draw_zone_map(service: Service, kept: Pages, *, claims: bool) -> None:
     """Draw the map of all parcels ahead of the first who asks for it."""
-    kept.drawn(*_zone_map(service, None))
+    kept.drawn(*_zone_map(service, None, claims))
 
 
-def _zone_map(service: Service, as_of: date | None) -> tuple[Hashable, Callable[[str], str]]:
-    key = (service.snapshot().revision, service.as_of(as_of))
-    return key, lambda nonce: service.zone_map(as_of, single_file=False, nonce=nonce)
+def _zone_map(service: Service, as_of: date | None, claims: bool) -> tuple[Hashable, Callable[[str], str]]:
+    key = (service.snapshot().revision, service.as_of(as_of), claims)
+    return key, lambda nonce: service.zone_map(as_of, single_file=False, nonce=nonce, claims=claims)
 
 
 @router.get(
@@ -44,9 +56,41 @@ def _zone_map(service: Service, as_of: date | None) -> tuple[Hashable, Callable[
     summary="地块地图 / map of one parcel",
     responses=answers({HTML: "Page"}, 404, 422),
 )
-def parcel_map(request: Request, service: Services, parcel_id: ParcelId, as_of: AsOfDay = None) -> Response:
-    """一个地块及其周边 / one parcel with what surrounds it."""
-    key = (service.snapshot().revision, service.as_of(as_of), parcel_id)
+def parcel_map(
+    request: Request, service: Services, parcel_id: ParcelId, as_of: AsOfDay = None, digest: Digest = None
+) -> Response:
+    """一个地块及其周边；带 digest 时显示留存的原结论 / a parcel and what surrounds it; a digest shows what was kept."""
+    claims = may_claim(request)
+    key = (service.snapshot().revision, service.as_of(as_of), parcel_id, claims, digest)
     return pages(request).answer(
-        key, lambda nonce: service.parcel_map(parcel_id, as_of, single_file=False, nonce=nonce)
+        key,
+        lambda nonce: service.parcel_map(
+            parcel_id, as_of, single_file=False, nonce=nonce, claims=claims, linked=digest
+        ),
     )
+
+
+@router.get(
+    "/parcels/{parcel_id:path}/panel",
+    summary="地块面板 / what the map page says of one parcel",
+    responses=answers({JSON: "Object"}, 404, 422),
+)
+def panel(service: Services, parcel_id: ParcelId, as_of: AsOfDay = None) -> Response:
+    """地图页面板的内容：按核查顺序排好的各节，及各项涉及的范围.
+
+    What the map page shows of one parcel: its sections in the planner's order, and the ground that findings rest on.
+    """
+    return json_answer(service.parcel_panel(parcel_id, as_of))
+
+
+@router.post(
+    "/parcels/{parcel_id:path}/links",
+    summary="留存结论 / keep a record for a link",
+    responses=answers({JSON: "Object"}, 404, 409, 422),
+    status_code=201,
+)
+def keep(service: Services, parcel_id: ParcelId, as_of: AsOfDay = None) -> Response:
+    """留存当前结论，日后凭校验码打开同一结论 / keep the present record, so that its digest opens it later."""
+    row = service.keep(parcel_id, as_of)
+    answer = {"parcel": row.parcel_id, "as_of": row.as_of.isoformat(), "digest": row.digest, "status": row.status}
+    return Response(json.dumps(answer), 201, media_type=JSON)

@@ -27,24 +27,11 @@ from geo_service.api.parameters import (
     listed,
 )
 from geo_service.api.routes.features import paging, shelf
-from geo_service.model.enums import Outcome
+from geo_service.model.enums import PASSED
 from geo_service.model.text import Text
 from geo_service.snapshot import Summary
 
 router = APIRouter(tags=["地块 / parcels"], dependencies=[OnlyKnown], default_response_class=Response)
-
-#: Outcomes after which nothing is missing.
-PASSED = frozenset(
-    outcome.value
-    for outcome in (
-        Outcome.COVERED,
-        Outcome.WAIVED,
-        Outcome.NOT_REQUIRED,
-        Outcome.CLEAR,
-        Outcome.MET,
-        Outcome.SET,
-    )
-)
 
 
 @router.get("/parcels", summary="查询地块 / search parcels", responses=answers({GEOJSON: "FeatureCollection"}, 422))

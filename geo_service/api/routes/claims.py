@@ -1,0 +1,122 @@
+"""Claims entered by a form: one paper for one service of one parcel."""
+
+from __future__ import annotations
+
+import ipaddress
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from starlette.responses import Response
+
+from geo_service.api.answers import json_answer
+from geo_service.api.errors import BilingualValueError, Problem
+from geo_service.api.links import JSON
+from geo_service.api.openapi import answers
+from geo_service.api.parameters import AsOfDay, Day, OnlyKnown, ParcelId, Services
+from geo_service.model.register import Claim, ClaimKind, Reach
+from geo_service.model.text import Text
+from geo_service.store.sheets import services
+
+router = APIRouter(tags=["台账 / register"], dependencies=[OnlyKnown], default_response_class=Response)
+
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+
+class ClaimForm(BaseModel):
+    """A claim as it is entered, with who entered it and who looked it over."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    service: Annotated[str, Field(max_length=40)]
+    kind: ClaimKind
+    reach: Reach
+    document: Words
+    issuer: Words
+    dated_on: Day
+    valid_to: Day | None = None
+    funded: bool | None = None
+    due_on: Day | None = None
+    capacity: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    entered_by: Words
+    reviewed_by: Words
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ClaimForm:
+        if self.valid_to is not None and self.valid_to < self.dated_on:
+            raise BilingualValueError(Text("有效期早于出具日期", "it ends before it is dated"))
+        if self.reach is Reach.PLANNED and self.due_on is None:
+            raise BilingualValueError(
+                Text("在建/已列计划须填到位日期", "what is planned needs the date on which it is due")
+            )
+        if plain(self.entered_by) == plain(self.reviewed_by):
+            raise BilingualValueError(
+                Text("登记人与复核人不得为同一人", "who enters a claim does not review it as well")
+            )
+        return self
+
+    def claim(self, parcel_id: str) -> Claim:
+        """Return the claim without the names, which belong to the audit."""
+        values = self.model_dump(exclude={"entered_by", "reviewed_by"})
+        return Claim(parcel_id=parcel_id, **values)
+
+
+def plain(name: str) -> str:
+    """Return a name as it is compared."""
+    return "".join(name.casefold().split())
+
+
+def may_claim(request: Request) -> bool:
+    """Tell whether whoever asks may enter claims: this machine's own users, where the server was told so.
+
+    The name by which the server is called counts as well: a page of another host may have its name lead here.
+    """
+    return bool(request.app.state.claims) and all(
+        _this_machine(host) for host in (request.client.host if request.client else "", request.url.hostname or "")
+    )
+
+
+def _this_machine(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@router.post(
+    "/parcels/{parcel_id:path}/claims",
+    summary="登记证明材料 / enter a claim",
+    responses=answers({JSON: "Object"}, 403, 404, 415, 422),
+)
+def enter(request: Request, service: Services, parcel_id: ParcelId, form: ClaimForm, as_of: AsOfDay = None) -> Response:
+    """登记一份证明材料并重新核查该地块；仅限本机 / enter one claim and check its parcel again; this machine only."""
+    if not may_claim(request):
+        raise Problem(
+            403,
+            "claims-not-allowed",
+            Text("此处不可登记证明材料", "claims cannot be entered from here"),
+            step=Text(
+                "请在服务器本机登记，或用台账表格导入",
+                "enter them on the server itself, or import the register's sheet",
+            ),
+        )
+    # A form of another page can send text, but only a page of ours can send JSON.
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
+        raise Problem(
+            415,
+            "unsupported-media-type",
+            Text("内容类型应为 application/json", "the content type must be application/json"),
+            step=Text("请以 JSON 提交", "send JSON"),
+        )
+    if form.service not in services(service.rulebook):
+        there = "、".join(services(service.rulebook))
+        raise Problem(
+            422,
+            "unknown-service",
+            Text(f"没有事项 {form.service}；可用：{there}", f"no such service: {form.service}; there are: {there}"),
+            step=Text("请从列表中选择", "choose one of the list"),
+            value=form.service,
+        )
+    source = f"表单 form: 登记 entered by {form.entered_by}，复核 reviewed by {form.reviewed_by}"
+    return json_answer(service.enter(form.claim(parcel_id), source, datetime.now(UTC), as_of))
