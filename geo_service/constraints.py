@@ -113,7 +113,7 @@ def contain_class(version: ConstraintVersion, values: Mapping[str, Value], as_of
     return PENDING if part is not None and part.cls == PENDING else INSIDE
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, slots=True)
 class Measured:
     """What was measured for one constraint.
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
+from pyproj import CRS, Geod, Transformer
 from shapely.geometry.base import BaseGeometry
 
 from geo_service.errors import CrsMismatch
@@ -218,17 +218,21 @@ def lon_lat(geometry: BaseGeometry, crs: str) -> BaseGeometry:
     return project(geometry, crs, LON_LAT)
 
 
+@lru_cache(maxsize=64)
+def _ellipsoid(crs: str) -> tuple[Geod, Transformer]:
+    system = crs_of(crs)
+    geod, geographic = system.get_geod(), system.geodetic_crs
+    if geod is None or geographic is None:
+        raise CrsMismatch(f"{crs} has no ellipsoid")
+    return geod, Transformer.from_crs(system, geographic, always_xy=True)
+
+
 def ellipsoidal_area_m2(geometry: BaseGeometry, crs: str) -> float:
     """Area on the ellipsoid of the CRS, in m², whatever the projection does to it.
 
     Edges are straight in ``crs``; each is divided so that its parts may stand for geodesics.
     """
-    system = crs_of(crs)
-    geod = system.get_geod()
-    geographic = system.geodetic_crs
-    if geod is None or geographic is None:
-        raise CrsMismatch(f"{crs} has no ellipsoid")
-    change = Transformer.from_crs(system, geographic, always_xy=True)
+    geod, change = _ellipsoid(crs)
     fine = shapely.segmentize(geometry, 50.0)
     degrees = shapely.transform(fine, lambda points: np.column_stack(change.transform(points[:, 0], points[:, 1])))
     total = 0.0

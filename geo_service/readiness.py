@@ -42,7 +42,7 @@ class NetworkRead:
     reason: NoDataReason | None = None
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, slots=True)
 class LevelRead:
     """What the terrain says, or why nothing is known."""
 
@@ -84,9 +84,25 @@ def turning_days(claim: Claim, max_age_months: int | None) -> tuple[date, ...]:
     return (claim.dated_on,) if last is None else (claim.dated_on, last + DAY)
 
 
-def _valid(claim: Claim, max_age_months: int | None, as_of: date) -> bool:
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The claims of a service as they stand on a date: all, those dated by then, and those of them that hold."""
+
+    own: tuple[Claim, ...]
+    known: tuple[Claim, ...]
+    valid: tuple[Claim, ...]
+
+
+def claimed(claims: Sequence[Claim], code: str, max_age_months: int | None, as_of: date) -> Claimed:
+    """Gather what is claimed of a service."""
+    own = tuple(sorted((claim for claim in claims if claim.service == code), key=_claim_key))
+    known = tuple(claim for claim in own if claim.dated_on <= as_of)
+    return Claimed(own, known, tuple(claim for claim in known if _holds(claim, max_age_months, as_of)))
+
+
+def _holds(claim: Claim, max_age_months: int | None, as_of: date) -> bool:
     last = ends_on(claim, max_age_months)
-    return claim.dated_on <= as_of and (last is None or as_of <= last)
+    return last is None or as_of <= last
 
 
 def _best(claims: Sequence[Claim]) -> Claim | None:
@@ -103,11 +119,10 @@ def judge_service(
     version: ServiceVersion,
     rulebook: Rulebook,
     standard: Standard,
-    claims: Sequence[Claim],
+    claims: Claimed,
     network: NetworkRead,
     demand: float | None,
     handover_on: date | None,
-    as_of: date,
 ) -> ServiceFinding:
     """Conclude one service from its two witnesses (the table of the contract).
 
@@ -116,9 +131,7 @@ def judge_service(
     """
     required = rule.code in standard.required
     severity = Severity.BLOCKING if required else Severity.INFO
-    own = tuple(sorted((claim for claim in claims if claim.service == rule.code), key=_claim_key))
-    known = [claim for claim in own if claim.dated_on <= as_of]
-    valid = [claim for claim in known if _valid(claim, version.claim_max_age_months, as_of)]
+    valid = claims.valid
     temporary_does = rule.code in standard.temporary or not required
     reaching = _best(
         [
@@ -132,7 +145,7 @@ def judge_service(
         key=lambda claim: (claim.due_on or date.max, claim.document),
         default=None,
     )
-    expired = [claim for claim in known if claim not in valid]
+    expired = len(claims.known) > len(valid)
 
     capacity = reaching.capacity if reaching is not None and reaching.capacity is not None else network.capacity
     values = _service_values(version, network, reaching or planned, planned, demand, capacity, handover_on, rule.title)
@@ -200,7 +213,7 @@ def judge_service(
         distance_m=None if network.nearest is None else network.nearest.distance_m,
         limit_m=version.limit_m,
         nearest=None if network.nearest is None else network.nearest.id,
-        claims=own,
+        claims=claims.own,
     )  # fmt: skip
 
 
@@ -245,14 +258,12 @@ def judge_level(
     rule: LevelRule,
     version: LevelVersion,
     rulebook: Rulebook,
-    claims: Sequence[Claim],
+    claims: Claimed,
     terrain: LevelRead,
-    as_of: date,
 ) -> LevelFinding:
     """Conclude levelling from the survey and the terrain."""
-    own = tuple(sorted((claim for claim in claims if claim.service == rule.code), key=_claim_key))
-    known = [claim for claim in own if claim.dated_on <= as_of and claim.reach is Reach.TO_BOUNDARY]
-    valid = _best([claim for claim in known if _valid(claim, version.claim_max_age_months, as_of)])
+    known = [claim for claim in claims.known if claim.reach is Reach.TO_BOUNDARY]
+    valid = _best([claim for claim in claims.valid if claim.reach is Reach.TO_BOUNDARY])
     measured = terrain.levels
     reason: NoDataReason | None = None
     key: str | None = None
@@ -315,7 +326,7 @@ def judge_level(
         cut_m3=None if measured is None else measured.cut_m3,
         fill_m3=None if measured is None else measured.fill_m3,
         nodata_share=None if measured is None else measured.nodata_share,
-        claims=own,
+        claims=claims.own,
         basis=version.basis,
     )
 

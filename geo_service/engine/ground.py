@@ -13,15 +13,17 @@ from shapely import GEOSException
 from shapely.geometry.base import BaseGeometry
 
 from geo_service import constraints, overlay
+from geo_service.engine.attributes import attributes
 from geo_service.errors import CrsMismatch
 from geo_service.model.catalogue import Extent
 from geo_service.model.enums import NoDataReason
-from geo_service.model.layer import Features, Grid, LayerSet, Value, Whereabouts
+from geo_service.model.layer import Features, Grid, LayerSet, Whereabouts
 from geo_service.model.validity import is_clear, stale_on
 from geo_service.projection import project_features
 
 # Features are immutable, so their projections may be kept as long as they live.
 _PROJECTED: WeakKeyDictionary[Features, dict[str, Features]] = WeakKeyDictionary()
+_PLACED: WeakKeyDictionary[Features, WeakKeyDictionary[Features, Features]] = WeakKeyDictionary()
 _WHEREABOUTS: WeakKeyDictionary[Features, Whereabouts | None] = WeakKeyDictionary()
 _NEIGHBOURS: WeakKeyDictionary[Features, overlay.Neighbours] = WeakKeyDictionary()
 
@@ -127,11 +129,14 @@ class Ground:
         if features is None or not (features.spec.class_field and features.spec.surveyed_class):
             return ()
         column = features.attributes.get(features.spec.class_field, (None,) * len(features))
-        rows = [int(row) for row in features.tree.query(window) if column[row] == features.spec.surveyed_class]
+        rows = [row for row in features.tree.query(window).tolist() if column[row] == features.spec.surveyed_class]
+        if not rows:
+            return ()
+        known = attributes(features)
         return tuple(
             row
-            for row in sorted(rows, key=lambda row: (features.ids[row], row))
-            if constraints.stands(values := row_values(features, row), as_of) and is_clear(values.get("status"))
+            for row in sorted(rows, key=known.rank.__getitem__)
+            if constraints.stands(values := known.row(row), as_of) and is_clear(values.get("status"))
         )
 
     def surveyed(self, layer: str, window: BaseGeometry, surveys: tuple[int, ...]) -> BaseGeometry | None:
@@ -152,30 +157,34 @@ class Ground:
         return shapely.Polygon()
 
     def _place(self, features: Features) -> Features:
-        """Put features that name a zone version on exactly that version's boundary."""
+        """Put features that name a zone version on exactly that version's boundary; done once, then remembered."""
         zones = self.features(self._zones_layer)
-        boundaries = {} if zones is None else dict(zip(zones.ids, zones.geometries, strict=True))
-        column = features.attributes.get(features.spec.geometry_from or "", ())
-        geometries: NDArray[np.object_] = features.geometries.copy()
-        for row, name in enumerate(column):
-            if name in boundaries:
-                geometries[row] = boundaries[str(name)]
-        return Features(
-            features.spec,
-            features.crs,
-            features.ids,
-            geometries,
-            features.attributes,
-            features.origin,
-            features.extent,
-        )
+        if zones is None:
+            return features
+        known = _PLACED.setdefault(features, WeakKeyDictionary())
+        if zones not in known:
+            known[zones] = _placed(features, zones)
+        return known[zones]
+
+
+def _placed(features: Features, zones: Features) -> Features:
+    boundaries = dict(zip(zones.ids, zones.geometries, strict=True))
+    column = features.attributes.get(features.spec.geometry_from or "", ())
+    geometries: NDArray[np.object_] = features.geometries.copy()
+    for row, name in enumerate(column):
+        if name in boundaries:
+            geometries[row] = boundaries[str(name)]
+    return Features(
+        features.spec,
+        features.crs,
+        features.ids,
+        geometries,
+        features.attributes,
+        features.origin,
+        features.extent,
+    )
 
 
 def _clipped(features: Features, rows: Iterable[int], window: BaseGeometry) -> BaseGeometry:
-    ordered = sorted((int(row) for row in rows), key=lambda row: (features.ids[row], row))
+    ordered = sorted((int(row) for row in rows), key=attributes(features).rank.__getitem__)
     return shapely.union_all([shapely.intersection(features.geometries[row], window) for row in ordered])
-
-
-def row_values(features: Features, row: int) -> dict[str, Value]:
-    """Return one feature's attributes."""
-    return {name: column[row] for name, column in features.attributes.items()}

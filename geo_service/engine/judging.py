@@ -12,7 +12,7 @@ from shapely.geometry.base import BaseGeometry
 
 from geo_service import assessments, constraints, indicators, readiness, verdict
 from geo_service.engine import zones
-from geo_service.engine.ground import row_values
+from geo_service.engine.attributes import attributes
 from geo_service.engine.site import Site
 from geo_service.errors import MeasureFailed
 from geo_service.model.catalogue import Catalogue
@@ -29,7 +29,7 @@ from geo_service.model.finding import (
     ServiceFinding,
     ZoneRead,
 )
-from geo_service.model.layer import LayerSet
+from geo_service.model.layer import Features, LayerSet
 from geo_service.model.rulebook import (
     AssessmentRule,
     AssessmentVersion,
@@ -53,10 +53,14 @@ class Findings:
     decision: Decision
 
 
+Known = tuple[object, ...]
+
+
 class Judge:
     """The law over one site.
 
-    ``turning`` collects the days on which something that was read changes its standing.
+    ``turning`` collects the days on which something that was read changes its standing. What does not depend on the
+    date itself, but on what stands on it, is concluded once.
     """
 
     def __init__(
@@ -68,6 +72,14 @@ class Judge:
         self._rulebook = rulebook
         self._zone = zone or site.parcel.zone
         self._failed: set[str] = set()
+        self._zones: dict[int, ZoneRead] = {}
+        self._silences: dict[tuple[str, date], NoDataReason | None] = {}
+        self._questions: dict[int, constraints.Question] = {}
+        self._scopes: dict[Known, list[assessments.Scope]] = {}
+        self._constrained: dict[Known, ConstraintFinding] = {}
+        self._served: dict[Known, ServiceFinding] = {}
+        self._levelled: dict[Known, LevelFinding] = {}
+        self._controlled: dict[Known, IndicatorFinding] = {}
         self.turning: set[date] = set()
         self.read: set[str] = set()
 
@@ -91,23 +103,29 @@ class Judge:
         if features is None:
             return None
         self.read.add(layer)
-        for row in range(len(features)):
-            self.turning.update(constraints.turning_days(row_values(features, row)))
+        self.turning.update(attributes(features).every_turning_day)
         try:
-            row_found = zones.find(features, self._site.geometry, self._zone, as_of)
+            row = zones.find(features, self._site.geometry, self._zone, as_of)
         except MeasureFailed:
             self._failed.add(layer)
             return None
-        return None if row_found is None else zones.read(features, row_found, self._rulebook)
+        if row is None:
+            return None
+        if row not in self._zones:
+            self._zones[row] = zones.read(features, row, self._rulebook)
+        return self._zones[row]
 
     def _silence(self, layer: str, as_of: date) -> NoDataReason | None:
-        self.read.add(layer)
-        stale = self._site.ground.stale_day(layer)
-        if stale is not None:
-            self.turning.add(stale)
         if layer in self._failed:
             return NoDataReason.FAILED
-        return self._site.ground.silence(layer, as_of)
+        key = (layer, as_of)
+        if key not in self._silences:
+            self.read.add(layer)
+            stale = self._site.ground.stale_day(layer)
+            if stale is not None:
+                self.turning.add(stale)
+            self._silences[key] = self._site.ground.silence(layer, as_of)
+        return self._silences[key]
 
     # assessments
 
@@ -130,23 +148,29 @@ class Judge:
         silent = self._silence(layer, as_of)
         if silent is None and self._site.ground.needs_zones(layer):
             silent = self._silence(self._rulebook.zones_layer, as_of)
-        scopes: list[assessments.Scope] = []
         if features is None or silent is not None:
             failed = assessments.Measured(None, None, None, failure=silent or NoDataReason.LAYER_MISSING)
-            return assessments.judge(rule, version, self._rulebook, scopes, failed, question)
+            return assessments.judge(rule, version, self._rulebook, (), failed, question)
         window_days = zone.supply_window_days if zone else self._rulebook.defaults.supply_window_days
-        for row in self._site.rows(layer):
-            values = row_values(features, row)
-            if values.get("code") == rule.code:
-                scope = assessments.read_scope(row, features.ids[row], values, version)
-                if scope is not None:
-                    scopes.append(scope)
-                    self.turning.update(scope.turning_days(window_days))
+        scopes = self._read_scopes(features, rule, version)
+        for scope in scopes:
+            self.turning.update(scope.turning_days(window_days))
         try:
             measured = self._measured_scopes(layer, scopes, as_of, window_days)
         except MeasureFailed:
             measured = assessments.Measured(None, None, None, failure=NoDataReason.FAILED)
         return assessments.judge(rule, version, self._rulebook, scopes, measured, question)
+
+    def _read_scopes(
+        self, features: Features, rule: AssessmentRule, version: AssessmentVersion
+    ) -> list[assessments.Scope]:
+        key = (rule.code, version.since)
+        if key not in self._scopes:
+            known, codes = attributes(features), features.attributes.get("code", (None,) * len(features))
+            rows = [row for row in self._site.rows(rule.layer) if codes[row] == rule.code]
+            found = (assessments.read_scope(row, features.ids[row], known.row(row), version) for row in rows)
+            self._scopes[key] = [scope for scope in found if scope is not None]
+        return self._scopes[key]
 
     def _measured_scopes(
         self, layer: str, scopes: list[assessments.Scope], as_of: date, window_days: int
@@ -184,9 +208,18 @@ class Judge:
                 measured = self._measured_constraint(rule, version, as_of, zone)
             except MeasureFailed:
                 measured = constraints.Measured(failure=NoDataReason.FAILED)
-            yield constraints.judge(rule, version, self._rulebook, measured, self._question(scale))
+            key = (code, version.since, scale, measured)
+            if key not in self._constrained:
+                question = self._question(scale)
+                self._constrained[key] = constraints.judge(rule, version, self._rulebook, measured, question)
+            yield self._constrained[key]
 
     def _question(self, scale: int) -> constraints.Question:
+        if scale not in self._questions:
+            self._questions[scale] = self._asked(scale)
+        return self._questions[scale]
+
+    def _asked(self, scale: int) -> constraints.Question:
         parcel = self._site.parcel
         meaning = self._land_use_meaning()
         system = self._catalogue.system(parcel.land_use_system) if parcel.land_use_system else None
@@ -219,13 +252,13 @@ class Judge:
         if features is None:
             return constraints.Measured(failure=NoDataReason.LAYER_MISSING)
         if version.distance_m is not None:
-            return self._distance(rule.layer, version, as_of)
+            return self._distance(rule.layer, features, version, as_of)
         rows = self._site.rows(rule.layer)
         if rule.layer == self._rulebook.zones_layer and zone is not None and self._zone in (zone.id, zone.version):
             # A parcel that names its zone must lie in that one; lying in another is no containment.
             rows = tuple(row for row in rows if zones.zone_id(features, row) == zone.id)
-        for row in rows:
-            self.turning.update(constraints.turning_days(row_values(features, row)))
+        known = attributes(features)
+        self.turning.update(known.turning_days(rows))
         # The ground of a survey that is no longer in force is not known by it.
         surveys = self._site.surveys(rule.layer, as_of)
         rows = tuple(row for row in rows if row in surveys or not self._is_survey(rule.layer, row))
@@ -241,9 +274,7 @@ class Judge:
         if rule.kind is Kind.CONTAIN:
             return self._contained(rule.layer, version, rows, as_of)
         classes = [
-            None
-            if self._is_survey(rule.layer, row)
-            else constraints.avoid_class(version, row_values(features, row), as_of)
+            None if self._is_survey(rule.layer, row) else constraints.avoid_class(version, known.row(row), as_of)
             for row in rows
         ]
         covering = {cls for cls in classes if cls is not None and cls != constraints.WITHHELD}
@@ -275,8 +306,7 @@ class Judge:
         inside = self._inside(settled, outer.on(as_of) or outer.versions[0], self._site.rows(settled), as_of)
         features = self._site.ground.features(settled)
         if features is not None:
-            for row in self._site.rows(settled):
-                self.turning.update(constraints.turning_days(row_values(features, row)))
+            self.turning.update(attributes(features).turning_days(self._site.rows(settled)))
         rest: BaseGeometry = shapely.MultiPolygon()
         if any(constraints.beyond_noise(bands[AS_GIVEN]) for bands in (inside.uncovered, inside.unsurveyed)):
             rest = self._site.without(inside.of(constraints.INSIDE))
@@ -301,7 +331,7 @@ class Judge:
         return [
             None
             if features is None or self._is_survey(layer, row)
-            else constraints.contain_class(version, row_values(features, row), as_of)
+            else constraints.contain_class(version, attributes(features).row(row), as_of)
             for row in rows
         ]
 
@@ -323,15 +353,18 @@ class Judge:
             )
         return constraints.Measured(coverage, beyond)
 
-    def _distance(self, layer: str, version: ConstraintVersion, as_of: date) -> constraints.Measured:
-        features = self._site.ground.features(layer)
+    def _distance(
+        self, layer: str, features: Features, version: ConstraintVersion, as_of: date
+    ) -> constraints.Measured:
         limit = version.distance_m or 0.0
-        rows = []
-        for row in self._site.rows(layer, limit):
-            values = {} if features is None else row_values(features, row)
-            self.turning.update(constraints.turning_days(values))
-            if constraints.avoid_class(version, values, as_of) is not None and not self._is_survey(layer, row):
-                rows.append(row)
+        near = self._site.rows(layer, limit)
+        known = attributes(features)
+        self.turning.update(known.turning_days(near))
+        rows = [
+            row
+            for row in near
+            if constraints.avoid_class(version, known.row(row), as_of) is not None and not self._is_survey(layer, row)
+        ]
         return constraints.Measured(
             nearest=self._site.nearest(layer, rows, limit), surveyed=self._site.is_surveyed(layer, as_of, limit)
         )
@@ -341,7 +374,7 @@ class Judge:
         features = self._site.ground.features(layer)
         if features is None:
             return None
-        values = row_values(features, row)
+        values = attributes(features).row(row)
         if not constraints.stands(values, as_of) or self._is_survey(layer, row):
             return None
         if values.get("status") == constraints.WITHHELD:
@@ -372,23 +405,21 @@ class Judge:
             version = rule.on(as_of)
             if version is None:
                 continue
-            for claim in parcel.claims:
-                if claim.service == code:
-                    self.turning.update(readiness.turning_days(claim, version.claim_max_age_months))
-            services.append(
-                readiness.judge_service(
-                    rule,
-                    version,
-                    self._rulebook,
-                    standard,
-                    parcel.claims,
-                    self._network(code, as_of, demands.get(code)),
-                    demands.get(code),
-                    parcel.handover_on,
-                    as_of,
+            claimed = self._claimed(code, version.claim_max_age_months, as_of)
+            network = self._network(code, as_of, demands.get(code))
+            key = (code, version.since, name, claimed, network)
+            if key not in self._served:
+                self._served[key] = readiness.judge_service(
+                    rule, version, self._rulebook, standard, claimed, network, demands.get(code), parcel.handover_on
                 )
-            )
+            services.append(self._served[key])
         return readiness.gather(name, standard, tuple(services), self._level(as_of))
+
+    def _claimed(self, code: str, max_age_months: int | None, as_of: date) -> readiness.Claimed:
+        claimed = readiness.claimed(self._site.parcel.claims, code, max_age_months, as_of)
+        for claim in claimed.own:
+            self.turning.update(readiness.turning_days(claim, max_age_months))
+        return claimed
 
     def _network(self, code: str, as_of: date, demand: float | None) -> readiness.NetworkRead:
         """Ask the network: the nearest feature within the limit that has what is asked for, else the nearest."""
@@ -401,12 +432,13 @@ class Judge:
         if silent is not None or features is None:
             return readiness.NetworkRead(Network.NO_DATA, reason=silent or NoDataReason.LAYER_MISSING)
         try:
-            rows = []
-            for row in self._site.rows(rule.layer, version.search_m):
-                values = row_values(features, row)
-                self.turning.update(constraints.turning_days(values))
-                if readiness.can_serve(version, values, as_of):
-                    rows.append(row)
+            near, known = self._site.rows(rule.layer, version.search_m), attributes(features)
+            self.turning.update(known.turning_days(near))
+            rows = known.that(
+                (version.states, tuple(version.minimum.items()), as_of),
+                near,
+                lambda values: readiness.can_serve(version, values, as_of),
+            )
             found = None
             if demand is not None and version.capacity_field:
                 spare = {row: features.value(row, version.capacity_field) for row in rows}
@@ -429,14 +461,15 @@ class Judge:
         version = rule.on(as_of)
         if version is None:
             version = rule.versions[0]
-        for claim in self._site.parcel.claims:
-            if claim.service == rule.code:
-                self.turning.update(readiness.turning_days(claim, version.claim_max_age_months))
+        claimed = self._claimed(rule.code, version.claim_max_age_months, as_of)
         try:
             terrain = self._terrain(as_of)
         except MeasureFailed:
             terrain = readiness.LevelRead(Design.NONE, None, self._ground_date(), NoDataReason.FAILED)
-        return readiness.judge_level(rule, version, self._rulebook, self._site.parcel.claims, terrain, as_of)
+        key = (version.since, claimed, terrain)
+        if key not in self._levelled:
+            self._levelled[key] = readiness.judge_level(rule, version, self._rulebook, claimed, terrain)
+        return self._levelled[key]
 
     def _ground_date(self) -> date | None:
         ground = self._site.ground.grid(self._rulebook.level.ground_layer)
@@ -459,7 +492,7 @@ class Judge:
             for row in self._site.rows(rule.platforms_layer):
                 if not self._site.touches(rule.platforms_layer, row):
                     continue
-                values = row_values(features, row)
+                values = attributes(features).row(row)
                 self.turning.update(constraints.turning_days(values))
                 level = values.get("design_elevation_m")
                 if constraints.stands(values, as_of) and isinstance(level, int | float):
@@ -485,7 +518,12 @@ class Judge:
             rule = self._rulebook.indicators[code]
             version = rule.on(as_of)
             if version is not None:
-                yield indicators.judge(rule, version, self._rulebook, zone, self._site.parcel.indicators)
+                key = (code, version.since, zone)
+                if key not in self._controlled:
+                    self._controlled[key] = indicators.judge(
+                        rule, version, self._rulebook, zone, self._site.parcel.indicators
+                    )
+                yield self._controlled[key]
 
 
 def concerns(

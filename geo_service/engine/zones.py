@@ -7,7 +7,7 @@ from datetime import date
 from shapely.geometry.base import BaseGeometry
 
 from geo_service import assessments, constraints, indicators, overlay
-from geo_service.engine.ground import row_values
+from geo_service.engine.attributes import attributes
 from geo_service.errors import Fault, InputError
 from geo_service.model.finding import ZoneRead
 from geo_service.model.layer import Features, LayerSet, Value
@@ -72,11 +72,11 @@ def find(features: Features, geometry: BaseGeometry, declared: str | None, as_of
         When GEOS cannot answer.
     """
     best: tuple[tuple[bool, float, date], str, int] | None = None
-    rows = range(len(features)) if declared else (int(found) for found in features.tree.query(geometry))
+    rows = range(len(features)) if declared else features.tree.query(geometry).tolist()
     for row in rows:
         if declared and declared not in (zone_id(features, row), features.ids[row]):
             continue
-        values = row_values(features, row)
+        values = attributes(features).row(row)
         if not constraints.stands(values, as_of):
             continue
         overlap = overlay.shared_m2(geometry, features.geometries[row])
@@ -103,7 +103,7 @@ def read(features: Features, row: int, rulebook: Rulebook) -> ZoneRead:
     InputError
         When the zone names a code, standard or indicator that the rulebook does not know.
     """
-    values = row_values(features, row)
+    values = attributes(features).row(row)
     every = (*rulebook.order.core, *rulebook.order.local)
     where = f"{features.spec.id}/{features.ids[row]}"
     standard = str(values.get("readiness_standard") or rulebook.defaults.readiness_standard)

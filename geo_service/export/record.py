@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-import rfc8785
-
+from geo_service.export.canonical import canonical
 from geo_service.model.finding import (
     AssessmentFinding,
     Concern,
@@ -35,18 +34,18 @@ Record = dict[str, Any]
 def record(verdict: Verdict) -> Record:
     """Return the record of a verdict, digest included."""
     body = _body(verdict)
-    body["provenance"]["digest"] = hashlib.sha256(rfc8785.dumps(_without_digest(body))).hexdigest()
+    body["provenance"]["digest"] = hashlib.sha256(canonical(_without_digest(body))).hexdigest()
     return body
 
 
 def record_bytes(body: Record) -> bytes:
     """Return the canonical bytes of a record: UTF-8, no final newline."""
-    return rfc8785.dumps(body)
+    return canonical(body)
 
 
 def digest_of(body: Record) -> str:
     """Compute the digest of a record from everything but the digest itself."""
-    return hashlib.sha256(rfc8785.dumps(_without_digest(body))).hexdigest()
+    return hashlib.sha256(canonical(_without_digest(body))).hexdigest()
 
 
 def _without_digest(body: Record) -> Record:

@@ -23,22 +23,20 @@ PLACEHOLDERS = frozenset(
 )
 
 
-class _Said(dict[str, "str | Text"]):
+class _Said(dict[str, str]):
     """Values for a template; what was not measured is written as a dash."""
 
-    def __missing__(self, key: str) -> str | Text:
-        return DASH
+    def __missing__(self, name: str) -> str:
+        return DASH.zh
 
 
 def _fill(text: Text | None, values: Mapping[str, str | Text]) -> Text | None:
     if text is None:
         return None
+    if "{" not in text.zh and "{" not in text.en and "}" not in text.zh and "}" not in text.en:
+        return text
     zh = _Said({key: value.zh if isinstance(value, Text) else value for key, value in values.items()})
     en = _Said({key: value.en if isinstance(value, Text) else value for key, value in values.items()})
-    zh_dash, en_dash = DASH.zh, DASH.en
-    for name in PLACEHOLDERS:
-        zh.setdefault(name, zh_dash)
-        en.setdefault(name, en_dash)
     return Text(text.zh.format_map(zh), text.en.format_map(en))
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import fsum
 
 import shapely
 from shapely.geometry import Polygon
-from shapely.geometry.base import BaseGeometry
+from shapely.geometry.base import BaseGeometry, BaseMultipartGeometry
 
 from geo_service.model.evidence import Band, Bands
 
 # Residue of double arithmetic on 3° coordinates is below 3e-7 m² a pair; smaller pieces are not ground.
 RESIDUE_M2 = 1e-6
+NOTHING = (Band(0.0, 0.0, 0.0, 0.0),) * 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +51,14 @@ def pieces(geometry: BaseGeometry) -> list[Polygon]:
     >>> pieces(shapely.MultiPolygon([shapely.box(0, 0, 1, 1), shapely.box(2, 0, 2 + 1e-9, 1)]))
     [<POLYGON ((1 0, 1 1, 0 1, 0 0, 1 0))>]
     """
-    parts: Iterable[BaseGeometry] = shapely.get_parts([geometry])
+    if isinstance(geometry, Polygon):
+        return [geometry] if geometry.area > RESIDUE_M2 else []
+    if not isinstance(geometry, BaseMultipartGeometry):
+        return []
     flat = [
-        inner for part in parts for inner in (part.geoms if part.geom_type.startswith(("Multi", "Geom")) else [part])
+        inner
+        for part in geometry.geoms
+        for inner in (part.geoms if isinstance(part, BaseMultipartGeometry) else (part,))
     ]
     return [part for part in flat if isinstance(part, Polygon) and part.area > RESIDUE_M2]
 
@@ -91,6 +97,12 @@ def bands(parts: Sequence[Polygon], perimeter_m: float, rule: NoiseRule) -> Band
     >>> bands([shapely.box(0, 0, 10, 0.04)], 400.0, soft)[0].noise_m2
     0.4
     """
+    if not parts:
+        return NOTHING
+    # What is not thin at the widest scale is not thin at the others.
+    if not any(is_thin(part, rule.width_m * max(rule.scales())) for part in parts):
+        all_counts = Band(fsum(part.area for part in parts), 0.0, 0.0, 0.0)
+        return all_counts, all_counts, all_counts
     one, half, double = (_band(parts, perimeter_m, rule, scale) for scale in rule.scales())
     return one, half, double
 
