@@ -10,21 +10,30 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import table, workload
+from benchmarks import map_pages, table, workload
 from benchmarks.measures import MEASURES, Bench, Fact, Measured, ready
 
 
 def main() -> int:
     """Run the command; 0 when every bar is met, 1 when one is missed or results differ."""
     command = argparse.ArgumentParser(prog="python -m benchmarks")
-    run = command.add_subparsers(required=True).add_parser("run", help=__doc__)
+    kinds = command.add_subparsers(required=True, dest="kind")
+    run = kinds.add_parser("run", help=__doc__)
     run.add_argument("--parcels", default="1e5", help="large and memory also take ten times as many (default 1e5)")
     run.add_argument("--rounds", type=int, default=5)
     run.add_argument("--only", default=",".join(MEASURES), help=f"some of {','.join(MEASURES)}")
     run.add_argument("--folder", type=Path, default=workload.FOLDER, help="of the data, written when missing")
     run.add_argument("--machine", default="", help="words about the machine, for the table")
     run.add_argument("--out", type=Path, help="FILE.md; every number goes to FILE.json beside it")
-    asked = run.parse_args(sys.argv[2:]) if sys.argv[1:2] == ["run"] else command.parse_args()
+    pages = kinds.add_parser("map", help="The map's pages and tiles in a headless browser.")
+    pages.add_argument("--parcels", default="1e3,1e4,1e5", help="how many, with commas (default 1e3,1e4,1e5)")
+    pages.add_argument("--rounds", type=int, default=5)
+    pages.add_argument("--folder", type=Path, default=workload.FOLDER, help="of the data, written when missing")
+    pages.add_argument("--machine", default="", help="words about the machine, for the table")
+    pages.add_argument("--out", type=Path, help="FILE.md; every number goes to FILE.json beside it")
+    asked = command.parse_args()
+    if asked.kind == "map":
+        return _maps(asked)
     names = asked.only.split(",")
     unknown = set(names) - set(MEASURES)
     if unknown:
@@ -50,6 +59,22 @@ def main() -> int:
                     asked.out.with_suffix(".json").write_text(table.raw(found, words))
     print(table.markdown(found, words))
     return 0 if all(one.met is not False for one in found) else 1
+
+
+def _maps(asked: argparse.Namespace) -> int:
+    began = time.perf_counter()
+
+    def say(line: str) -> None:
+        print(f"[{time.perf_counter() - began:6.0f} s] {line}", file=sys.stderr, flush=True)
+
+    counts = [int(float(count)) for count in asked.parcels.split(",")]
+    found = map_pages.run(asked.folder, counts, asked.rounds, say)
+    words = f"{asked.rounds} rounds, {datetime.now(UTC):%Y-%m-%d}. {asked.machine}".strip()
+    if asked.out:
+        asked.out.write_text(map_pages.markdown(*found, words))
+        asked.out.with_suffix(".json").write_text(map_pages.raw(*found, words))
+    print(map_pages.markdown(*found, words))
+    return 0 if map_pages.met(*found) else 1
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ from geo_service.export.profile import Profile, public_record
 from geo_service.export.record import Record
 from geo_service.maps import labels
 from geo_service.maps.scene import RuleNames
+from geo_service.maps.tiled import INLINE_MOST, Engine, TiledLayer, engine_for, tiled_page
 from geo_service.maps.view import (
     Filed,
     MapLayer,
@@ -60,7 +61,7 @@ _LOG = logging.getLogger("geo_service.service")
 #: Verdicts kept in one transaction: others who write wait for no longer than it takes.
 TOGETHER = 256
 #: Pages hold so many parcels themselves; what is said of more of them comes from the last run.
-FEW_PARCELS = 5_000
+FEW_PARCELS = INLINE_MOST
 #: The stage of a parcel whose notice is out.
 ANNOUNCED = "已公告"
 WITHHELD = (Secrecy.CONFIDENTIAL, Secrecy.SECRET)
@@ -152,7 +153,7 @@ class Service:
                 (one.id, date.fromisoformat(one.as_of), one.digest, one.status, one.record) for one in some
             )
             yield from some
-        if zone is None and run.wanted == len(self.parcels):
+        if run.whole and zone is None:
             self.workspace.register.note_run(run.as_of, run.basis.sha256)
 
     def statuses(self, snapshot: Snapshot, asked: AsOf) -> dict[str, str]:
@@ -356,10 +357,39 @@ class Service:
     def zone_map(
         self, chosen: date | None, *, single_file: bool, nonce: str | None = None, claims: bool = False
     ) -> str:
-        """Draw the page of all parcels; ``claims`` lets the reader enter some."""
+        """Draw the page of all parcels; ``claims`` lets the reader enter some.
+
+        A served page of very many parcels is drawn from tiles, see `tiled_map`.
+        """
+        if not single_file and len(self.parcels) > FEW_PARCELS:
+            return self.tiled_map(chosen, nonce=nonce)
         return zone_page(
             self.zone_view(chosen, links=not single_file, claims=claims), single_file=single_file, nonce=nonce
         )
+
+    def tiled_map(self, chosen: date | None, engine: Engine | None = None, *, nonce: str | None = None) -> str:
+        """Draw the page of very many parcels; ``engine`` is chosen by their number unless it is named."""
+        snapshot = self.snapshot()
+        name = self.rulebook.parcels_layer
+        parcels = snapshot.layers.features(name)
+        box, count, crs = None, 0, ""
+        if parcels is not None and len(parcels):
+            west, south, east, north = shapely.total_bounds(parcels.geometries)
+            outline = lon_lat(shapely.segmentize(shapely.box(west, south, east, north), (east - west) / 8), parcels.crs)
+            box, count = outline.bounds, len(parcels)
+            crs = working_crs(self.rulebook.jurisdiction, outline.centroid.x)
+        layers = tuple(
+            TiledLayer(
+                edition.spec,
+                edition.name,
+                len(edition.data),
+                " · ".join(filter(None, (edition.data.origin.attribution, edition.data.origin.licence))),
+            )
+            for id_, edition in snapshot.layers.editions.items()
+            if isinstance(edition.data, Features) and id_ != name and edition.spec.secrecy not in WITHHELD
+        )
+        view = replace(self._view(snapshot, (), (), chosen, links=True), crs_text=_crs_text(crs))
+        return tiled_page(view, layers, box, count, engine or engine_for(count), parcels_layer=name, nonce=nonce)
 
     def parcel_map(
         self,

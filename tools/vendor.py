@@ -53,6 +53,18 @@ PACKAGES = (
         },
     ),
     Package(
+        "maplibre-gl",
+        "6.17.0",
+        "BSD-3-Clause",
+        "maplibre-gl",
+        {
+            "dist/maplibre-gl.mjs": "maplibre-gl.mjs",
+            "dist/maplibre-gl-worker.mjs": "maplibre-gl-worker.mjs",
+            "dist/maplibre-gl.css": "maplibre-gl.css",
+            "LICENSE.txt": "LICENSE",
+        },
+    ),
+    Package(
         "swagger-ui-dist",
         "5.35.0",
         "Apache-2.0",
@@ -96,7 +108,7 @@ def kept(package: Package, tarball: Path) -> dict[str, bytes]:
         found: dict[str, bytes] = {}
         for source, target in package.files.items():
             data = read(source)
-            if target.endswith((".js", ".css")):
+            if target.endswith((".js", ".mjs", ".css")):
                 data = SOURCE_MAP.sub(b"", data).rstrip() + b"\n"
             found[target] = data
             if target.endswith(".css"):

@@ -10,7 +10,6 @@ from functools import partial
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.staticfiles import StaticFiles
 
 from geo_service import __version__
 from geo_service.api import errors
@@ -24,12 +23,14 @@ from geo_service.api.routes import (
     features,
     known,
     landing,
+    listing,
     maps,
     operations,
     packages,
     parcels,
     tiles,
 )
+from geo_service.api.static import Static
 from geo_service.api.tiles import Tiles
 from geo_service.basemaps import opened, registered
 from geo_service.maps.view import STATIC
@@ -45,6 +46,7 @@ ROUTERS = (
     claims.router,
     packages.router,
     maps.router,
+    listing.router,
     known.router,
     operations.router,
 )
@@ -104,5 +106,5 @@ def create_app(
     app.add_middleware(Guard, json_bytes=json_bytes, upload_bytes=upload_bytes)
     for router in ROUTERS:
         app.include_router(router)
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.mount("/static", Static(directory=STATIC), name="static")
     return app

@@ -12,17 +12,23 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+import shapely
+
 from geo_service.api.collections import Collection, shown_fields
 from geo_service.engine.ground import Ground
 from geo_service.errors import NotFound
 from geo_service.kept import Kept
+from geo_service.maps.listing import Line, Listing
 from geo_service.model.layer import Features
 from geo_service.model.parcel import AsOf
-from geo_service.projection import LON_LAT
+from geo_service.projection import LON_LAT, crs_of
 from geo_service.service import Service
 from geo_service.snapshot import Snapshot
 from geo_service.tiles import Column, Layer, Square, cut, laid, marked
+from geo_service.tiles.square import in_degrees
 
+#: Lists kept: of one state, by several dates.
+LISTINGS = 4
 LAID_BYTES, CUT_BYTES = 1_000_000_000, 128_000_000
 #: Raised when other bytes are made of the same data.
 FORMAT = 1
@@ -48,6 +54,7 @@ class Tiles:
         self._lock = Lock()
         self._laid: Kept[Hashable, Layer] = Kept(LAID_BYTES)
         self._verdicts: Kept[Hashable, Tiled] = Kept(LAID_BYTES)
+        self._listings: Kept[Hashable, Listing] = Kept(LISTINGS)
         self._cut: Kept[Hashable, bytes] = Kept(CUT_BYTES)
 
     def tiled(self, snapshot: Snapshot, collection: Collection, asked: AsOf) -> Tiled:
@@ -61,6 +68,41 @@ class Tiles:
         if collection.takes_as_of:
             return self._with_verdicts(snapshot, asked)
         return self._of_layer(snapshot, collection.id)
+
+    def listing(self, snapshot: Snapshot, asked: AsOf) -> Listing:
+        """Return the list of all parcels; empty where none are imported."""
+        key = ("listing", snapshot.revision, asked)
+        found = self._listings.get(key)
+        if found is None:
+            found = Listing(self._lines(snapshot, asked))
+            self._listings.put(key, found, 1)
+        return found
+
+    def _lines(self, snapshot: Snapshot, asked: AsOf) -> list[Line]:
+        parcels = snapshot.layers.features(self._service.rulebook.parcels_layer)
+        if parcels is None:
+            return []
+        places = self._of_layer(snapshot, parcels.spec.id, PARCEL_FIELDS).layer
+        boxes = in_degrees(places.bounds)
+        areas = shapely.area(parcels.geometries) if crs_of(parcels.crs).is_projected else None
+        statuses = self._service.statuses(snapshot, asked)
+        found = []
+        for row, id_ in enumerate(parcels.ids):
+            known = snapshot.parcels[id_]
+            found.append(
+                Line(
+                    id_,
+                    known.name or "",
+                    known.zone or "",
+                    known.unit_no or "",
+                    known.location or "",
+                    None if areas is None else float(areas[row]),
+                    known.planned_notice_on.isoformat() if known.planned_notice_on else "",
+                    statuses.get(id_),
+                    boxes[row],
+                )
+            )
+        return found
 
     def tile(self, tiled: Tiled, square: Square) -> bytes:
         """Return one tile, compressed; empty when nothing lies there."""

@@ -57,3 +57,17 @@ def on_square(lon_lat: Floats) -> Floats:
     found[:, 0] = lon_lat[:, 0] / 360.0 + 0.5
     found[:, 1] = 0.5 - np.arcsinh(np.tan(latitude)) / (2.0 * np.pi)
     return found
+
+
+def in_degrees(boxes: Floats) -> list[tuple[float, float, float, float]]:
+    """Return boxes on the globe's square as west, south, east and north in degrees.
+
+    Examples
+    --------
+    >>> in_degrees(np.array([[0.5, 0.25, 0.75, 0.5]]))
+    [(0.0, 0.0, 90.0, 66.51326044311186)]
+    """
+    west, north, east, south = boxes.T
+    latitude = np.degrees(np.arctan(np.sinh(np.pi * (1.0 - 2.0 * np.stack([south, north])))))
+    found = np.stack([(west - 0.5) * 360.0, latitude[0], (east - 0.5) * 360.0, latitude[1]], axis=1)
+    return [(one[0], one[1], one[2], one[3]) for one in found.tolist()]

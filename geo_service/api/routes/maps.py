@@ -16,6 +16,7 @@ from geo_service.api.openapi import answers
 from geo_service.api.pages import Pages
 from geo_service.api.parameters import AsOfDay, OnlyKnown, ParcelId, Services
 from geo_service.api.routes.claims import may_claim
+from geo_service.maps.tiled import Engine
 from geo_service.service import Service
 
 router = APIRouter(tags=["地图 / maps"], dependencies=[OnlyKnown], default_response_class=Response)
@@ -27,6 +28,10 @@ Digest = Annotated[
         description="留存的核查记录的校验码，见 /parcels/{id}/links / digest of a record that was kept",
     ),
 ]
+Draw = Annotated[
+    Engine | None,
+    Query(description="以矢量瓦片绘制（canvas 或 gl），默认按地块数 / drawn from tiles; else by number of parcels"),
+]
 
 
 def pages(request: Request) -> Pages:
@@ -36,8 +41,11 @@ def pages(request: Request) -> Pages:
 
 
 @router.get("/map", summary="工作台地图 / map of all parcels", responses=answers({HTML: "Page"}, 422))
-def zone_map(request: Request, service: Services, as_of: AsOfDay = None) -> Response:
+def zone_map(request: Request, service: Services, as_of: AsOfDay = None, draw: Draw = None) -> Response:
     """供地前核查工作台：清单、地图、图层、查询 / the workbench: list, map, layers and search of all parcels."""
+    if draw is not None:
+        key = (service.snapshot().revision, service.as_of(as_of), draw)
+        return pages(request).answer(key, lambda nonce: service.tiled_map(as_of, draw, nonce=nonce))
     return pages(request).answer(*_zone_map(service, as_of, may_claim(request)))
 
 

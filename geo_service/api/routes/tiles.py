@@ -30,7 +30,8 @@ Row = Annotated[int, Path(description="行，自北向南 / row, from the north"
 Col = Annotated[int, Path(description="列，自西向东 / column, from the west")]
 
 
-def _tiles(request: Request) -> Tiles:
+def tiles_of(request: Request) -> Tiles:
+    """Return what has been cut so far."""
     found: Tiles = request.app.state.tiles
     return found
 
@@ -162,7 +163,7 @@ def tile(
             f"没有瓦片 {zoom}/{row}/{col}，级别 0–{MOST_ZOOM}，行列从 0 起 / "
             f"no tile {zoom}/{row}/{col}; zooms are 0–{MOST_ZOOM}, rows and columns count from 0"
         ) from None
-    tiles = _tiles(request)
+    tiles = tiles_of(request)
     tiled = tiles.tiled(snapshot, found, service.as_of(as_of))
     content = tiles.tile(tiled, square)
     headers = {"Vary": "Accept-Encoding"}

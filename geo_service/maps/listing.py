@@ -1,0 +1,123 @@
+"""A list of very many parcels, of which a page asks for the lines that it shows."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from geo_service.maps.rows import Json
+from geo_service.maps.signs import STATUS_SIGN, Sign
+from geo_service.model.units import grouped, mu
+
+Box = tuple[float, float, float, float]
+#: What a parcel is counted under that nothing was concluded on yet.
+NOT_YET = "unassessed"
+_WORST = list(Sign)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One parcel of the list.
+
+    Attributes
+    ----------
+    unit_no, location : str
+        Found by search; empty where unknown.
+    area_m2 : float or None
+        Plane area where its boundary was delivered, ``None`` where that is not in metres.
+    status : str or None
+        The verdict, ``None`` where none is known.
+    box : tuple of float
+        West, south, east and north in degrees.
+    """
+
+    id: str
+    name: str
+    zone: str
+    unit_no: str
+    location: str
+    area_m2: float | None
+    notice_on: str
+    status: str | None
+    box: Box
+
+
+class Listing:
+    """Parcels by notice date, then the worst first.
+
+    Examples
+    --------
+    >>> def line(name, status):
+    ...     return Line(name, "示例", "", "", "", 666.67, "", status, (0.0, 0.0, 1.0, 1.0))
+    >>> listing = Listing([line("Ａ-1", "ready"), line("b-2", "not_ready")])
+    >>> [row["id"] for row in listing.page("", None, None, 0, 10)["rows"]]
+    ['b-2', 'Ａ-1']
+    >>> listing.page("a -１", None, None, 0, 10)["matched"], listing.counts["ready"]
+    (1, 1)
+    """
+
+    def __init__(self, lines: Sequence[Line]) -> None:
+        self._lines = sorted(lines, key=lambda line: (line.notice_on or "9999", _place(line.status), line.id))
+        self._keys = [
+            plain("\0".join((line.id, line.name, line.zone, line.location, line.unit_no))) for line in self._lines
+        ]
+        self.counts: Mapping[str, int] = Counter(line.status or NOT_YET for line in lines)
+
+    def __len__(self) -> int:
+        """Count the parcels."""
+        return len(self._lines)
+
+    def page(self, words: str, status: str | None, least_mu: float | None, offset: int, limit: int) -> Json:
+        """Return some lines.
+
+        Parameters
+        ----------
+        words : str
+            Part of the number, name, zone, location or unit number; full-width digits and blanks do not matter.
+        status : str, optional
+            A verdict, or ``unassessed``.
+        least_mu : float, optional
+            Smallest area.
+        """
+        sought = plain(words)
+        rows = [
+            row
+            for row, line in enumerate(self._lines)
+            if (not sought or sought in self._keys[row])
+            and (status is None or (line.status or NOT_YET) == status)
+            and (least_mu is None or (line.area_m2 is not None and mu(line.area_m2) >= least_mu))
+        ]
+        return {
+            "matched": len(rows),
+            "counts": {status: self.counts.get(status, 0) for status in (*STATUS_SIGN, NOT_YET)},
+            "rows": [_row(self._lines[row]) for row in rows[offset : offset + limit]],
+        }
+
+
+def plain(text: str) -> str:
+    """Write full-width characters half-width, in lower case, without blanks.
+
+    Examples
+    --------
+    >>> plain("ＣＺＧＸ－２０２４ 001")
+    'czgx-2024001'
+    """
+    return "".join(unicodedata.normalize("NFKC", text).lower().split())
+
+
+def _place(status: str | None) -> int:
+    return len(_WORST) if status is None else _WORST.index(STATUS_SIGN[status])
+
+
+def _row(line: Line) -> Json:
+    return {
+        "id": line.id,
+        "name": line.name,
+        "zone": line.zone,
+        "mu": None if line.area_m2 is None else grouped(mu(line.area_m2), 2),
+        "notice": line.notice_on,
+        "status": line.status,
+        "box": [round(degree, 7) for degree in line.box],
+    }
