@@ -84,8 +84,8 @@ MUTANTS = (
         "claim ends a day early",
         "< to <= on expiry",
         "geo_service/readiness.py",
-        "claim.dated_on <= as_of and (last is None or as_of <= last)",
-        "claim.dated_on <= as_of and (last is None or as_of < last)",
+        "return last is None or as_of <= last",
+        "return last is None or as_of < last",
         DATES,
     ),
     Mutant(
@@ -157,8 +157,8 @@ MUTANTS = (
         "cells leave the last layer out",
         "a dropped layer",
         "geo_service/cells/kernel.py",
-        "                for layer in range(len(table)):\n                    c, r = ",
-        "                for layer in range(len(table) - 1):\n                    c, r = ",
+        "                for layer in range(len(table)):\n                    entry_from, entry_to = ",
+        "                for layer in range(len(table) - 1):\n                    entry_from, entry_to = ",
         AREAS,
     ),
     Mutant(

@@ -8,8 +8,8 @@ import shapely
 from hypothesis import settings
 
 from tests.cells import exact
-from tests.cells.asking import deviations
-from tests.cells.families import FAMILIES, cases
+from tests.cells.asking import deviations, measured
+from tests.cells.families import FAMILIES, ORIGIN, Case, cases
 
 #: As many pairs as a law has examples: 200, and 2,000 in CI.
 PAIRS = settings().max_examples // len(FAMILIES) + 1
@@ -68,3 +68,11 @@ def test_the_sweep_is_exact_where_doubles_are_not():
         found = exact.areas(triangle, [above], {"above": bool})
 
         assert found["above"] == 1.0
+
+
+@pytest.mark.parametrize(("width_m", "is_row"), [(5e-3, True), (2e-3, True), (2e-4, False)])
+@pytest.mark.parametrize("cell_m", [1.0, 512.0])
+def test_ground_of_some_square_millimetres_is_a_row(width_m, is_row, cell_m) -> None:
+    corner = shapely.box(*(ORIGIN + 10 - width_m), *(ORIGIN + 20))
+    (table,) = measured(Case([shapely.box(*ORIGIN, *(ORIGIN + 10))], [corner], ["a"], cell_m=cell_m))
+    assert table == pytest.approx({"parcel": 100.0} | ({"a": width_m**2, "*": width_m**2} if is_row else {}), abs=1e-9)
