@@ -57,6 +57,7 @@ GZIP_FROM_BYTES = 1000
 async def _life(app: FastAPI) -> AsyncIterator[None]:
     app.state.checks = asyncio.Semaphore(check.CHECKS)
     await run_in_threadpool(app.state.service.warm_up)
+    await run_in_threadpool(app.state.tiles.warm_up)
     if app.state.draw_first:
         await run_in_threadpool(
             partial(maps.draw_zone_map, app.state.service, app.state.pages, claims=app.state.claims)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from threading import Lock
-from typing import Any
+from threading import RLock
+from typing import Any, TypeVar
 
 import shapely
 
@@ -22,13 +22,15 @@ from geo_service.maps.listing import Line, Listing
 from geo_service.model.layer import Features
 from geo_service.model.parcel import AsOf
 from geo_service.projection import LON_LAT, crs_of
-from geo_service.service import Service
+from geo_service.service import FEW_PARCELS, Service
 from geo_service.snapshot import Snapshot
 from geo_service.tiles import Column, Layer, Square, cut, laid, marked
 from geo_service.tiles.square import in_degrees
 
-#: Lists kept: of one state, by several dates.
-LISTINGS = 4
+T = TypeVar("T")
+
+#: What is kept of one state of the workspace by date, and of the state before.
+STATES = 4
 LAID_BYTES, CUT_BYTES = 1_000_000_000, 128_000_000
 #: Raised when other bytes are made of the same data.
 FORMAT = 1
@@ -51,11 +53,20 @@ class Tiles:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._lock = Lock()
+        # Held while something large is made: callers who ask for it at once then share the work.
+        self._lock = RLock()
         self._laid: Kept[Hashable, Layer] = Kept(LAID_BYTES)
-        self._verdicts: Kept[Hashable, Tiled] = Kept(LAID_BYTES)
-        self._listings: Kept[Hashable, Listing] = Kept(LISTINGS)
+        self._statuses: Kept[Hashable, dict[str, str]] = Kept(STATES)
+        self._verdicts: Kept[Hashable, Tiled] = Kept(STATES)
+        self._listings: Kept[Hashable, Listing] = Kept(STATES)
         self._cut: Kept[Hashable, bytes] = Kept(CUT_BYTES)
+
+    def warm_up(self) -> None:
+        """Make what the page of very many parcels needs before anybody asks for it; of few it is made when it is."""
+        snapshot, asked = self._service.snapshot(), self._service.as_of(None)
+        if len(snapshot.parcels) > FEW_PARCELS:
+            self._with_verdicts(snapshot, asked)
+            self.listing(snapshot, asked)
 
     def tiled(self, snapshot: Snapshot, collection: Collection, asked: AsOf) -> Tiled:
         """Return the layer of a collection.
@@ -71,12 +82,24 @@ class Tiles:
 
     def listing(self, snapshot: Snapshot, asked: AsOf) -> Listing:
         """Return the list of all parcels; empty where none are imported."""
-        key = ("listing", snapshot.revision, asked)
-        found = self._listings.get(key)
+        return self._once(
+            self._listings, (snapshot.revision, asked), lambda: Listing(self._lines(snapshot, asked)), lambda _: 1
+        )
+
+    def _once(self, kept: Kept[Hashable, T], key: Hashable, make: Callable[[], T], size: Callable[[T], int]) -> T:
+        found = kept.get(key)
         if found is None:
-            found = Listing(self._lines(snapshot, asked))
-            self._listings.put(key, found, 1)
+            with self._lock:
+                found = kept.get(key)
+                if found is None:
+                    found = make()
+                    kept.put(key, found, size(found))
         return found
+
+    def _known(self, snapshot: Snapshot, asked: AsOf) -> dict[str, str]:
+        return self._once(
+            self._statuses, (snapshot.revision, asked), lambda: self._service.statuses(snapshot, asked), lambda _: 1
+        )
 
     def _lines(self, snapshot: Snapshot, asked: AsOf) -> list[Line]:
         parcels = snapshot.layers.features(self._service.rulebook.parcels_layer)
@@ -85,7 +108,7 @@ class Tiles:
         places = self._of_layer(snapshot, parcels.spec.id, PARCEL_FIELDS).layer
         boxes = in_degrees(places.bounds)
         areas = shapely.area(parcels.geometries) if crs_of(parcels.crs).is_projected else None
-        statuses = self._service.statuses(snapshot, asked)
+        statuses = self._known(snapshot, asked)
         found = []
         for row, id_ in enumerate(parcels.ids):
             known = snapshot.parcels[id_]
@@ -119,35 +142,29 @@ class Tiles:
         edition = snapshot.layers.editions.get(name)
         if edition is None or not isinstance(edition.data, Features):
             raise NotFound(f"图层 {name} 未导入 / layer {name} is not imported")
-        zones = self._service.rulebook.zones_layer
+        data, zones = edition.data, self._service.rulebook.zones_layer
         named = [edition.name]
         if edition.spec.geometry_from and zones in snapshot.layers.editions:
             named.append(snapshot.layers.editions[zones].name)
-        shown = tuple(field.name for field in shown_fields(edition.data)) if fields is None else fields
+        shown = tuple(field.name for field in shown_fields(data)) if fields is None else fields
         key = (*named, shown)
-        layer = self._laid.get(key)
-        if layer is None:
-            with self._lock:
-                layer = self._laid.get(key)
-                if layer is None:
-                    placed = Ground(snapshot.layers, LON_LAT, zones).features(name) if len(named) > 1 else None
-                    layer = laid(placed or edition.data, shown)
-                    self._laid.put(key, layer, layer.nbytes)
-        return Tiled(layer, _tag(key))
+
+        def lay() -> Layer:
+            placed = Ground(snapshot.layers, LON_LAT, zones).features(name) if len(named) > 1 else None
+            return laid(placed or data, shown)
+
+        return Tiled(self._once(self._laid, key, lay, lambda layer: layer.nbytes), _tag(key))
 
     def _with_verdicts(self, snapshot: Snapshot, asked: AsOf) -> Tiled:
-        key = (snapshot.revision, asked)
-        found = self._verdicts.get(key)
-        if found is None:
+        def mark() -> Tiled:
             name = self._service.rulebook.parcels_layer
             places, parcels = self._of_layer(snapshot, name, PARCEL_FIELDS), snapshot.layers.features(name)
             assert parcels is not None
-            statuses = self._service.statuses(snapshot, asked)
-            column = Column.of(STATUS, map(statuses.get, parcels.ids))
+            column = Column.of(STATUS, map(self._known(snapshot, asked).get, parcels.ids))
             said = hashlib.sha256(column.codes.tobytes() + b"".join(column.values)).hexdigest()
-            found = Tiled(marked(places.layer, column), _tag((places.tag, said)))
-            self._verdicts.put(key, found, column.codes.nbytes)
-        return found
+            return Tiled(marked(places.layer, column), _tag((places.tag, said)))
+
+        return self._once(self._verdicts, (snapshot.revision, asked), mark, lambda _: 1)
 
 
 def _tag(key: tuple[Any, ...]) -> str:

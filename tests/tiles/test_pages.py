@@ -1,0 +1,215 @@
+"""The page of very many parcels in a real browser: drawn from tiles by either engine, with the same panel and list."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+
+import pytest
+
+from geo_service import service as services
+from geo_service.api.app import create_app
+from geo_service.service import Service
+from geo_service.store.definitions import bundled
+from tests.api.serving import AS_OF, ODD, build, running
+from tests.maps.test_browser import ARGS, CHROMIUM
+
+pytestmark = pytest.mark.chromium
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+ENGINES = ("canvas", "gl")
+BASEMAP = """
+[[basemaps]]
+id = "hills"
+title = {zh = "地形", en = "Hills"}
+kind = "xyz"
+datum = "WGS84"
+attribution = {zh = "某测绘院", en = "Some survey"}
+approval_no = "GS(2026)0002号"
+url = "http://127.0.0.1:1/{z}/{x}/{y}"
+"""
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    workspace = build(tmp_path_factory.mktemp("pages") / "ws", bundled()[0])
+    (workspace.directory / "basemaps.toml").write_text(BASEMAP, encoding="utf-8")
+    service = Service(workspace, lambda: AS_OF)
+    assert service.statuses(service.snapshot(), service.as_of(None))
+    with running(create_app(service), service) as found:
+        assert found.get("/map/list").status_code == 200
+        assert found.get("/collections/verdicts/tiles/WebMercatorQuad/0/0/0").status_code == 200
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browsers():
+    with sync_api.sync_playwright() as playwright:
+        without = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGS, "--disable-3d-apis"])
+        arguments = [argument for argument in ARGS if argument != "--disable-gpu"]
+        usual = playwright.chromium.launch(executable_path=CHROMIUM, args=[*arguments, "--enable-unsafe-swiftshader"])
+        yield usual, without
+        usual.close()
+        without.close()
+
+
+def wait(page, condition: str) -> None:
+    """Wait for a condition; the driver's own way is forbidden by the page's policy."""
+    for _ in range(600):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(condition)
+
+
+@contextmanager
+def opened(browser, served, address: str):
+    """Open a page; afterwards nothing was blocked, nothing failed and nobody else was asked."""
+    page = browser.new_page(viewport={"width": 1366, "height": 768})
+    problems: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda said: problems.append(said.text) if said.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.add_init_script(
+        "window.blocked = []; document.addEventListener('securitypolicyviolation', "
+        "(event) => window.blocked.push(event.violatedDirective + ' ' + event.blockedURI));"
+    )
+    page.goto(served.base + address, wait_until="load")
+    wait(page, "performance.getEntriesByName('painted').length > 0")
+    wait(page, "document.querySelectorAll('#parcels li[data-i]').length > 0")
+    yield page
+    assert page.evaluate("window.blocked") == []
+    assert [said for said in problems if "GPU stall" not in said] == []
+    assert [url for url in asked if not url.startswith((served.base, "data:", "blob:"))] == []
+    page.close()
+
+
+def counters(page) -> list[int]:
+    return [int(re.sub(r"\D", "", text)) for text in page.locator("#counters button b").all_inner_texts()]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_list_counters_and_panel_say_what_the_records_say(browsers, served, engine):
+    statuses = [served.service.record(id_)["verdict"]["status"] for id_ in served.service.parcels]
+    with opened(browsers[0], served, f"/map?draw={engine}") as page:
+        wanted = [statuses.count(status) for status in ("ready", "conditional", "not_ready", "undetermined")]
+        assert counters(page) == [*wanted, 0]
+        page.locator("#search").fill("ｓ － ０ ３")
+        wait(page, "document.querySelectorAll('#parcels li[data-i]').length === 1")
+        page.keyboard.press("Enter")
+        page.locator("#panel .verdict").wait_for()
+        assert "S-03" in page.locator("#panel h2").inner_text()
+        assert page.locator(f"#panel .verdict.{served.service.record('S-03')['verdict']['status']}").count() == 1
+        assert "#p=S-03" in page.url
+        page.keyboard.press("Escape")
+        page.locator("#panel").wait_for(state="hidden")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_press_on_the_map_opens_the_parcel_there(browsers, served, engine):
+    with opened(browsers[0], served, f"/map?draw={engine}") as page:
+        page.locator("#search").fill("P")
+        row = page.locator("#parcels li[data-i='P'] button")
+        row.click()
+        page.locator("#panel .verdict").wait_for()
+        page.locator("#panel .tools button").last.click()
+        page.locator("#panel").wait_for(state="hidden")
+        page.wait_for_timeout(500)
+        box = page.locator("#map_main").bounding_box()
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.locator("#panel .verdict").wait_for()
+        assert page.locator("#panel h2").inner_text().startswith("P ")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_counter_filters_list_and_map(browsers, served, engine):
+    with opened(browsers[0], served, f"/map?draw={engine}") as page:
+        place = next(place for place, count in enumerate(counters(page)) if 0 < count < len(served.service.parcels))
+        page.locator("#counters button").nth(place).click()
+        wait(page, f"document.querySelectorAll('#parcels li[data-i]').length === {counters(page)[place]}")
+        assert page.locator("#counters button").nth(place).get_attribute("aria-pressed") == "true"
+        words = set(page.locator("#parcels .how .zh").all_inner_texts())
+        assert len(words) == 1
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_hostile_names_are_shown_as_text(browsers, served, engine):
+    with opened(browsers[0], served, f"/map?draw={engine}") as page:
+        title = page.title()
+        page.locator("#search").fill("乙")
+        wait(page, "document.querySelectorAll('#parcels li[data-i]').length === 1")
+        page.keyboard.press("Enter")
+        page.locator("#panel .verdict").wait_for()
+        assert ODD in page.locator("#panel h2").inner_text()
+        assert "<script>alert(1)</script>" in page.locator("#panel h2").inner_text()
+        assert page.title() == title
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_where_a_finding_lies_is_shown(browsers, served, engine):
+    with opened(browsers[0], served, f"/map?draw={engine}#p=N") as page:
+        page.locator("#panel .verdict").wait_for()
+        page.locator("#panel .row .link").first.click()
+        page.wait_for_timeout(300)
+        assert page.locator("#panel .row.chosen").count() >= 1
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_layer_and_a_basemap_are_switched_on_with_their_credit(browsers, served, engine):
+    with opened(browsers[0], served, f"/map?draw={engine}") as page:
+        page.locator("#drawer-button").click()
+        title = served.service.catalogue.layers["water_mains"].title.zh
+        page.locator("#layers label", has_text=title).locator("input").check()
+        assert "water_mains" in page.url
+        page.locator("#layers label", has_text="地形").locator("input").check()
+        credits = page.locator(".credits").inner_text()
+        assert "某测绘院" in credits and "审图号：GS(2026)0002号" in credits
+        assert page.locator("#ground").inner_text() == "地形"
+        page.locator("#layers input[type=radio]").first.check()
+        assert page.locator("#ground").inner_text() == "无底图"
+        page.wait_for_timeout(500)
+
+
+def test_both_languages(browsers, served):
+    with opened(browsers[0], served, "/map?draw=canvas#words=en") as page:
+        assert page.locator("html").get_attribute("lang") == "en"
+        assert page.locator("#counters button").first.inner_text().startswith("Ready")
+        page.locator(".words button").first.click()
+        assert page.locator("#counters button").first.inner_text().startswith("具备条件")
+
+
+def test_without_webgl_the_page_is_drawn_on_canvases(browsers, served):
+    with opened(browsers[1], served, "/map?draw=gl") as page:
+        assert "draw=canvas" in page.url
+        assert page.locator("#map_main canvas.leaflet-tile").count() > 0
+
+
+def test_parcels_are_painted_in_the_colours_of_the_legend(browsers, served):
+    with opened(browsers[0], served, "/map?draw=canvas") as page:
+        painted = page.evaluate(
+            """() => {
+              const seen = new Set();
+              for (const tile of document.querySelectorAll('#map_main canvas.leaflet-tile')) {
+                const { data } = tile.getContext('2d').getImageData(0, 0, tile.width, tile.height);
+                for (let at = 0; at < data.length; at += 4) {
+                  if (data[at + 3] === 255) seen.add((data[at] << 16) | (data[at + 1] << 8) | data[at + 2]);
+                }
+              }
+              return [...seen];
+            }"""
+        )
+        statuses = {served.service.record(id_)["verdict"]["status"] for id_ in served.service.parcels}
+        grounds = {"ready": 0x7DB9DE, "conditional": 0xF5CD68, "not_ready": 0xC76535, "undetermined": 0xECECEA}
+        assert {status for status, colour in grounds.items() if colour in painted} == statuses
+
+
+def test_the_number_of_parcels_chooses_the_page(served, monkeypatch):
+    assert "page/workbench.js" in served.service.zone_map(None, single_file=False)
+    monkeypatch.setattr(services, "FEW_PARCELS", 5)
+    page = served.service.zone_map(None, single_file=False)
+    assert "page/tiled.js" in page and "page/canvas.js" in page
+    assert "planner.list" in served.service.zone_map(None, single_file=True), "a file has no server to ask for tiles"
+    monkeypatch.setattr("geo_service.maps.tiled.CANVAS_MOST", 5)
+    assert "page/gl.js" in served.service.zone_map(None, single_file=False)
