@@ -14,7 +14,7 @@ from statistics import median
 import numpy as np
 import pyarrow.parquet as pq
 
-from benchmarks import agree, ours, pieces, running, workload
+from benchmarks import agree, ours, pieces, running, service, workload
 from benchmarks.peers.exact import NAMES as ZONAL
 from benchmarks.server import Server
 
@@ -76,7 +76,7 @@ class Fact:
     name: str
     value: str
     bar: str
-    met: bool
+    met: bool | None
 
 
 @dataclass
@@ -364,6 +364,25 @@ def bits(bench: Bench, count: int) -> Iterator[Fact]:
     )
 
 
+def api(bench: Bench, count: int) -> Iterator[Fact]:
+    """Give a whole check of one parcel over HTTP: every rule, the record written."""
+    p50, p99 = service.check_ms(bench.folder)
+    yield Fact(
+        "POST /check of one parcel of the demo, loopback", f"p50 {p50:.1f} ms, p99 {p99:.1f} ms", "reported", None
+    )
+
+
+def cluster(bench: Bench, count: int) -> Iterator[Fact]:
+    """Give a run over the demo on Dask with two workers, against one process."""
+    here, there, same = service.runs(bench.folder, bench.scratch, min(bench.rounds, 3))
+    yield Fact(
+        "assess of the demo, Dask with 2 workers (its start included) against one process",
+        f"{median(there):.1f} s against {median(here):.1f} s, records {'identical' if same else 'differ'}",
+        "identical; speed reported",
+        same,
+    )
+
+
 MEASURES: dict[str, Callable[[Bench, int], Iterator[Measured | Fact]]] = {
     "overlay": overlay,
     "large": large,
@@ -376,6 +395,8 @@ MEASURES: dict[str, Callable[[Bench, int], Iterator[Measured | Fact]]] = {
     "memory": memory,
     "accuracy": accuracy,
     "bits": bits,
+    "api": api,
+    "cluster": cluster,
 }
 
 

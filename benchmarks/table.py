@@ -38,14 +38,18 @@ def spread(values: Sequence[float]) -> str:
 
 def _line(one: Measured | Fact) -> list[str]:
     if isinstance(one, Fact):
-        return [one.name, one.value, "", "", one.bar, "met" if one.met else "**missed**"]
+        return [one.name, one.value, "", "", one.bar, _outcome(one.met)]
     own = [seconds for asked in one.ours for seconds in asked]
     peers = "<br>".join(f"{PEERS[name]} {spread(seconds)} {one.unit}" for name, seconds in one.peers.items())
-    outcome = "reported" if one.met is None else "met" if one.met else "**missed**"
+    outcome = _outcome(one.met)
     if not one.agreed:
         outcome += ", **results differ**"
     bar = "–" if one.bar is None else f"≥ {one.bar:g} ×"
     return [one.name, f"{spread(own)} {one.unit}", peers, f"**{spread(one.ratios())}**", bar, outcome]
+
+
+def _outcome(met: bool | None) -> str:
+    return "reported" if met is None else "met" if met else "**missed**"
 
 
 def markdown(measured: Sequence[Measured | Fact], words: str) -> str:
