@@ -42,7 +42,8 @@ def opened(path: Path) -> tuple[pq.ParquetFile, str, str]:
         When it cannot be read or says nothing of a geometry.
     """
     try:
-        file = pq.ParquetFile(path, memory_map=True)
+        # What is read ahead would stay in memory until the end of the file.
+        file = pq.ParquetFile(path, pre_buffer=False)
     except (OSError, pa.ArrowException) as error:
         raise InputError(
             Fault("file_unreadable", "文件不存在或无法读取", "no such file, or it cannot be read", where=path.name)
