@@ -27,7 +27,7 @@ from geo_service.engine import require_zone
 from geo_service.engine.examining import LAST_DAY
 from geo_service.engine.ground import Ground, in_crs
 from geo_service.engine.zones import working_crs_of
-from geo_service.errors import CrsMismatch, GeoServiceError
+from geo_service.errors import CrsMismatch, GeoServiceError, NotFound
 from geo_service.export import geojson, package
 from geo_service.export.profile import Profile, public_record
 from geo_service.export.record import Record
@@ -40,9 +40,12 @@ from geo_service.maps.view import (
     MapParcel,
     MapPiece,
     MapView,
+    check_page,
+    compare_page,
     listed,
     panel,
     parcel_page,
+    uploaded,
     zone_page,
 )
 from geo_service.model.catalogue import Catalogue, Secrecy
@@ -410,6 +413,68 @@ class Service:
         """Lay out what the map page says of one parcel."""
         [parcel] = self.lone_view([parcel_id], chosen).parcels
         return panel(parcel, _rule_names(self.rulebook), self._layer_titles())
+
+    def check_map(self, chosen: date | None, *, nonce: str | None = None) -> str:
+        """Draw the page that checks boundaries from outside, with the parcels there are as its background."""
+        snapshot = self.snapshot()
+        if len(snapshot.parcels) <= FEW_PARCELS:
+            view = self.zone_view(chosen, links=True)
+        else:
+            view = self._view(snapshot, (), self._zone_layers(snapshot, None), chosen, links=True)
+        drawn = [parcel.geometry for parcel in view.parcels]
+        drawn += [geometry for layer in view.layers for _, geometry, _ in layer.features]
+        jurisdiction = self.rulebook.jurisdiction
+        codes = [*(working_crs(jurisdiction, one.centroid.x) for one in drawn[:1]), *jurisdiction.geographic_crs]
+        return check_page(view, crs=[(code, _crs_text(code)) for code in codes], nonce=nonce)
+
+    def compare_map(
+        self, ids: Sequence[str], chosen: date | None, *, linked: str | None = None, nonce: str | None = None
+    ) -> str:
+        """Draw the page of some parcels side by side; with ``linked``, one as it was kept and as it is.
+
+        Raises
+        ------
+        NotFound
+            When no parcel has one of the ids, or no record with that digest was kept.
+        """
+        shown = self.lone_view(ids, chosen).parcels
+        if linked is not None:
+            kept = self.kept(ids[0], linked)
+            if kept is None:
+                raise NotFound("没有留存这份核查记录 / that record was not kept")
+            shown = (replace(shown[0], record=kept), shown[0])
+        return compare_page(self._around(shown, chosen), shown, nonce=nonce)
+
+    def _around(self, shown: Sequence[MapParcel], chosen: date | None) -> MapView:
+        """Gather some parcels, the ones near them, and the zones they lie in."""
+        snapshot, asked = self.snapshot(), self.as_of(chosen)
+        window = shapely.union_all([shapely.box(*shapely.buffer(one.geometry, 0.008).bounds) for one in shown])
+        near = [other.id for other in snapshot.parcels.values() if _meets(other, window)]
+        parcels = tuple(self._map_parcel(*snapshot.conclusion(other, asked)) for other in near)
+        return self._view(snapshot, parcels, self._zone_layers(snapshot, window), chosen, links=True)
+
+    def _zone_layers(self, snapshot: Snapshot, window: BaseGeometry | None) -> tuple[MapLayer, ...]:
+        found = self._map_layers(snapshot, window)
+        return tuple(layer for layer in found if layer.spec.id == self.rulebook.zones_layer)
+
+    def uploaded(self, boundaries: ingest.Boundaries, found: checking.Measured) -> dict[str, Any]:
+        """Lay out what was concluded of boundaries from outside, and how they were read, as the check page shows it."""
+        given, report = dict(boundaries.parcels), boundaries.report
+        crs, how = _crs_text(report.crs), labels.CRS_HOW.get(report.crs_how, Text(report.crs_how, report.crs_how))
+        shown = [
+            uploaded(
+                row,
+                content,
+                drawn,
+                land_use=self.catalogue.named(code, given[row].land_use_system)
+                if (code := given[row].land_use)
+                else None,
+                names=_rule_names(self.rulebook),
+                layer_titles=self._layer_titles(),
+            )
+            for (row, content), drawn in zip(found.records, found.drawn, strict=True)
+        ]
+        return {"found": shown, "crs": [crs.zh, crs.en], "crs_how": [how.zh, how.en]}
 
     def keep(self, parcel_id: str, chosen: date | None) -> VerdictRow:
         """Keep the present record of a parcel for good, so that a link can show it later."""

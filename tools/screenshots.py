@@ -1,8 +1,7 @@
-"""Make the two pictures of the README from the demo: ``docs/images/zone.png`` and ``docs/images/parcel.png``.
+"""Make the pictures of the README from the demo: ``zone.png``, ``parcel.png`` and ``check.png`` in ``docs/images``.
 
 Run by hand from the source tree when the pages or the demo change: ``python tools/screenshots.py``. The demo is seeded
-in a temporary folder and served on this machine only; the system's Chromium draws it at 1366 by 768, Chinese with
-English beside it.
+in a temporary folder and served on this machine only; the system's Chromium draws it at 1366 by 768.
 """
 
 from __future__ import annotations
@@ -29,6 +28,7 @@ IMAGES = ROOT / "docs" / "images"
 MANIFEST = ROOT / "layers" / "demo" / "demo.toml"
 SIZE = (1366, 768)
 MOST_BYTES = 400_000
+PATIENCE_MS = 120_000
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
 
@@ -49,9 +49,13 @@ def serving(service: Service) -> Iterator[str]:
         thread.join()
 
 
-def take(page: Page, address: str, name: str) -> None:
-    """Draw one address and keep it as a picture."""
+def take(page: Page, address: str, name: str, upload: Path | None = None) -> None:
+    """Draw one address, with a file dropped on it, and keep it as a picture."""
+    page.set_default_timeout(PATIENCE_MS)
     page.goto(address, wait_until="networkidle")
+    if upload is not None:
+        page.locator("#file").set_input_files(upload)
+    page.locator("#panel .verdict").wait_for()
     page.evaluate("document.fonts.ready")
     # Tips fade in.
     page.wait_for_timeout(500)
@@ -67,15 +71,21 @@ def main() -> None:
     """Seed, serve, draw."""
     manifest = tomllib.loads(MANIFEST.read_text(encoding="utf-8"))
     as_of: date = manifest["as_of"]
-    parcel = manifest["cases"]["moderate"]
+    cases = manifest["cases"]
+    boundary = MANIFEST.parent / manifest["files"]["boundary"]
+    pictures = (
+        (f"/map#p={cases['moderate']}&row=HAZARD", "zone.png", None),
+        (f"/parcels/{cases['B']}/map#row=SWC", "parcel.png", None),
+        ("/check", "check.png", boundary),
+    )
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         service = Service(seed(Path(folder) / "demo"), lambda: as_of)
         with serving(service) as base, sync_playwright() as player:
             browser = player.chromium.launch(executable_path=shutil.which("chromium"), args=ARGS)
-            for address, name in (("/map", "zone.png"), (f"/parcels/{parcel}/map#row=HAZARD", "parcel.png")):
+            for address, name, upload in pictures:
                 page = browser.new_page(viewport={"width": SIZE[0], "height": SIZE[1]})
-                take(page, base + address, name)
+                take(page, base + address, name, upload)
                 page.close()
             browser.close()
 

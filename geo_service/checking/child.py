@@ -9,6 +9,8 @@ from pathlib import Path
 from geo_service.checking.job import Ground, Job
 from geo_service.engine import examine, prepare, require_zone
 from geo_service.errors import GeoServiceError, InputError, TooComplex, WorkspaceError, too_complex
+from geo_service.export import geojson
+from geo_service.export.profile import Profile
 from geo_service.export.record import record, record_bytes
 from geo_service.model.catalogue import Catalogue
 from geo_service.model.finding import Verdict
@@ -24,7 +26,8 @@ HEADROOM_BYTES = 2 << 30
 #: Beyond this a boundary and the features it meets take seconds to lay over each other.
 MAX_CROSSINGS = 20_000
 
-Answer = bytes | GeoServiceError | None
+#: The record and the internal GeoJSON of a boundary, what is wrong with it, or nothing where nothing was asked.
+Answer = tuple[bytes, bytes] | GeoServiceError | None
 
 
 class _Open:
@@ -71,7 +74,7 @@ class Examiner:
         self._open: _Open | None = None
 
     def answers(self, job: Job) -> Iterator[tuple[Answer, str]]:
-        """Yield whether the ground is open, then the record of each boundary or what is wrong with it.
+        """Yield whether the ground is open, then the record of each boundary and its shapes, or what is wrong with it.
 
         Beside each stands the trace of an error that nobody foresaw, for the log.
         """
@@ -92,7 +95,7 @@ class Examiner:
         verdicts = ground.examine(left, job)
         for _ in job.parcels:
             found = _record_of(verdicts)
-            if not isinstance(found[0], bytes):
+            if not isinstance(found[0], tuple):
                 # What raised is at its end; another goes on with the boundaries that are left.
                 verdicts = ground.examine(left, job)
             yield found
@@ -112,7 +115,9 @@ class Examiner:
 
 def _record_of(verdicts: Iterator[Verdict]) -> tuple[Answer, str]:
     try:
-        return record_bytes(record(next(verdicts))), ""
+        verdict = next(verdicts)
+        body = record(verdict)
+        return (record_bytes(body), geojson.collection(verdict, body, Profile.INTERNAL, forced=False)), ""
     except InputError as error:
         return error, ""
     except (MemoryError, RecursionError):

@@ -37,11 +37,14 @@ class Measured:
     ----------
     records : tuple of (row, canonical bytes of the record)
         In the order in which they were given.
+    drawn : tuple of bytes
+        The internal GeoJSON of each record: its outline, and the ground its outcomes rest on.
     rejected : tuple of Fault
         One for each row that could not be measured.
     """
 
     records: tuple[tuple[int, bytes], ...]
+    drawn: tuple[bytes, ...]
     rejected: tuple[Fault, ...]
 
     def with_unread(self, faults: Sequence[Fault]) -> Measured:
@@ -77,7 +80,7 @@ class Examiners(Workers):
         GeoServiceError
             When the ground cannot be opened, or ``zone`` is no zone.
         """
-        records: list[tuple[int, bytes]] = []
+        records: list[tuple[int, tuple[bytes, bytes]]] = []
         rejected: list[Fault] = []
         left = list(rows)
         deadline = time.monotonic() + CHECK_LIMIT_S + CHECK_LIMIT_S_PER_ROW * len(left)
@@ -93,13 +96,17 @@ class Examiners(Workers):
                 deaths += 1
                 if alive or deaths > 1:
                     raise error
-        return Measured(tuple(records), tuple(rejected))
+        return Measured(
+            tuple((row, content) for row, (content, _) in records),
+            tuple(drawn for _, (_, drawn) in records),
+            tuple(rejected),
+        )
 
     def _ask(
         self,
         examiner: Worker,
         left: list[Row],
-        records: list[tuple[int, bytes]],
+        records: list[tuple[int, tuple[bytes, bytes]]],
         rejected: list[Fault],
         deadline: float,
     ) -> None:
@@ -121,7 +128,7 @@ class Examiners(Workers):
             found, trace = opened(reply, KNOWN)
             if trace:
                 _log.error("measuring row %d failed\n%s", row, trace)
-            if isinstance(found, bytes):
+            if isinstance(found, tuple):
                 records.append((row, found))
             else:
                 fault = found.faults[0] if isinstance(found, InputError) else _failed()

@@ -533,7 +533,12 @@ class _Server(uvicorn.Server):
 def _run(service: Service, host: str, port: int, *, draw_first: bool = False) -> None:
     _check_port(host, port)
     server = _Server(
-        uvicorn.Config(create_app(service, draw_first=draw_first), host=host, port=port, log_level="warning")
+        uvicorn.Config(
+            create_app(service, draw_first=draw_first, claims=host in LOOPBACK),
+            host=host,
+            port=port,
+            log_level="warning",
+        )
     )
     with suppress(KeyboardInterrupt):
         server.run()

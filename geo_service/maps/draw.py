@@ -173,9 +173,9 @@ def _value(spec: FieldSpec, value: Any) -> Text:
     return Text(f"{value}{spec.unit}", f"{value} {spec.unit}".rstrip())
 
 
-def _named(element: Element, name: str) -> Element:
+def _named(element: Element, name: str, suffix: str = "") -> Element:
     # The library names elements at random; the page must be the same bytes for the same view.
-    element._id = name
+    element._id = name + suffix
     return element
 
 
@@ -232,8 +232,10 @@ def _words(text: Text) -> str:
     return f'<span class="zh">{zh}</span><span class="en" lang="en">{en}</span>'
 
 
-def draw(view: MapView, focus: MapParcel | None = None) -> folium.Map:
+def draw(view: MapView, focus: MapParcel | None = None, suffix: str = "") -> folium.Map:
     """Draw parcels and layers; colours of parcels, panel and search are the page script's.
+
+    A page of several maps gives each a ``suffix``, which ends all its names; these maps have no tree of layers.
 
     The script finds the map as ``map_main``, the parcels as ``geo_json_parcels`` (property ``i`` = index in the view)
     and the entries of the tree as ``geo_json_layer_<n>`` (property ``f`` = index in the entry).
@@ -251,20 +253,24 @@ def draw(view: MapView, focus: MapParcel | None = None) -> folium.Map:
         zoom_snap=0.25,
         zoom_delta=0.5,
     )
-    _named(drawing, "main")
+    _named(drawing, "main", suffix)
     for name, level in (("context", 350), ("areas", 450), ("lines", 460)):
-        _named(CustomPane(name, z_index=level), name).add_to(drawing)
+        _named(CustomPane(name, z_index=level), name, suffix).add_to(drawing)
     parcels = _collection((parcel.geometry, {"i": index}) for index, parcel in enumerate(view.parcels))
-    _named(folium.GeoJson(parcels, control=False, smooth_factor=0.5), "parcels").add_to(drawing)
-    tree = _tree(drawing, view, leaves(view), box)
-    if tree:
+    _named(folium.GeoJson(parcels, control=False, smooth_factor=0.5), "parcels", suffix).add_to(drawing)
+    tree = _tree(drawing, view, leaves(view), box, suffix)
+    if tree and not suffix:
         control = TreeLayerControl(overlay_tree=tree, collapsed=False, closed_symbol="▸", opened_symbol="▾")
         _named(control, "tree").add_to(drawing)
     return drawing
 
 
 def _tree(
-    drawing: folium.Map, view: MapView, found: Sequence[Leaf], box: Sequence[Sequence[float]] | None
+    drawing: folium.Map,
+    view: MapView,
+    found: Sequence[Leaf],
+    box: Sequence[Sequence[float]] | None,
+    suffix: str,
 ) -> list[Json]:
     groups: dict[str, list[Json]] = {}
     extents: list[Json] = []
@@ -281,13 +287,13 @@ def _tree(
             pane = CONTEXT if spec.group == CONTEXT else "lines" if style.get("fill") is False else "areas"
             node["layer"] = _geojson(
                 _collection((geometry, {"f": place}) for place, (_, geometry, _) in enumerate(features)),
-                f"layer_{index}",
+                f"layer_{index}{suffix}",
                 style | {"pane": pane, "interactive": False},
                 show=_shown_at_first(leaf),
             )
             node["layer"].add_to(drawing)
         groups.setdefault(spec.group, []).append(node)
-    if box is not None:
+    if box is not None and not suffix:
         for index, layer in enumerate(view.layers):
             if layer.extent is not None:
                 extents.append(_outside(drawing, layer, index, box))

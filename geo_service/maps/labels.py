@@ -106,6 +106,14 @@ READINESS = {
 # What a planner reads first: constraint code and its name in the list of preconditions. ``None`` is on paper only.
 ON_PAPER = Text("人工核对", "check on paper")
 
+# How the CRS of a file is known.
+CRS_HOW = {
+    "declared": Text("文件写明", "as the file says"),
+    "header": Text("文件头写明", "as its head says"),
+    "option": Text("您选定", "as you chose"),
+    "prefix": Text("由横坐标带号判定", "by the zone before the easting"),
+    "default": Text("按格式规定", "as the format has it"),
+}
 # Parts of the units in which indicators are given; the rules write them in Chinese.
 UNIT_PARTS = {"万元": "10 000 CNY", "亩": "mu", "公顷": "ha", "㎡": "m²", "吨标煤": "tce", "吨": "t", "年": "year"}
 

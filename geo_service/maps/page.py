@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from geo_service.maps import labels
 from geo_service.maps.board import columns, entry, items
+from geo_service.maps.comparing import compared
 from geo_service.maps.draw import bounds, details, draw, leaves
 from geo_service.maps.offline import Drawn, inline_script, inline_style, render_offline
 from geo_service.maps.pack import packed, script_json
@@ -22,6 +23,8 @@ from geo_service.model.text import Text
 FRAME = ("words", "data", "paint")
 PANEL = ("filter", "parcels", "evidence", "panel", "pointer", "controls", "layers")
 WORKBENCH = (*FRAME, *PANEL, "list", "search", "address", "asof", "claim", "keys", "workbench")
+CHECK = (*FRAME, *(name for name in PANEL if name != "pointer"), "asof", "check", "keys")
+COMPARE = (*FRAME, "asof", "compare")
 _OWN_STYLE = "page/page.css"
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
@@ -54,6 +57,48 @@ def page(view: MapView, focus: MapParcel | None, *, single_file: bool, nonce: st
         kind="parcel" if focus else "zone",
         focus=focus,
         forced=labels.FORCED if focus and _forced(view, focus) else None,
+    )
+
+
+def check(view: MapView, *, crs: Sequence[tuple[str, Text]], nonce: str | None) -> str:
+    """Write the page that checks boundaries from outside; ``crs`` are the ones that may be named, with their words."""
+    return framed(
+        "check",
+        view,
+        [render_offline(draw(view))],
+        workbench_data(view, None, single_file=False)
+        | {"kind": "check", "older": None, "crsChoices": [[code, pair(words)] for code, words in crs]},
+        CHECK,
+        single_file=False,
+        nonce=nonce,
+        heading=Text("界址核查 · ", "Check a boundary · ") + view.title,
+        kind="check",
+    )
+
+
+def compare(view: MapView, shown: Sequence[MapParcel], *, nonce: str | None) -> str:
+    """Write the page of some parcels side by side; ``view`` is what is drawn around them."""
+    places = [next(index for index, parcel in enumerate(view.parcels) if parcel.id == one.id) for one in shown]
+    numbers = " · ".join(dict.fromkeys(one.id for one in shown))
+    return framed(
+        "compare",
+        view,
+        [render_offline(draw(view, view.parcels[place], f"_{number}")) for number, place in enumerate(places)],
+        {
+            "kind": "compare",
+            "links": True,
+            "asOf": {"chosen": view.as_of, "fallback": view.fallback, "today": view.today},
+            "places": places,
+            "parcels": [entry(parcel, view.names) for parcel in view.parcels],
+            "columns": columns([parcel.record for parcel in view.parcels], view.names),
+            "cards": None,
+            "compared": compared(shown, view.names),
+        },
+        COMPARE,
+        single_file=False,
+        nonce=nonce,
+        heading=Text(f"比较 {numbers} · ", f"Compare {numbers} · ") + view.title,
+        kind="compare",
     )
 
 

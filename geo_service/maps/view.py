@@ -8,10 +8,13 @@ from geo_service.errors import NotFound
 from geo_service.maps import labels
 from geo_service.maps.board import listed
 from geo_service.maps.offline import STATIC, UnvendoredAsset
+from geo_service.maps.page import check as check_page
+from geo_service.maps.page import compare as compare_page
 from geo_service.maps.page import page
 from geo_service.maps.panel import panel
 from geo_service.maps.rows import pair
 from geo_service.maps.scene import Filed, MapLayer, MapParcel, MapPiece, MapView, Record, RuleNames
+from geo_service.maps.uploaded import uploaded
 
 
 def zone_page(view: MapView, *, single_file: bool, nonce: str | None = None) -> str:
@@ -84,8 +87,11 @@ __all__ = [
     "MapView",
     "RuleNames",
     "UnvendoredAsset",
+    "check_page",
+    "compare_page",
     "listed",
     "panel",
     "parcel_page",
+    "uploaded",
     "zone_page",
 ]

@@ -1,83 +1,15 @@
 """The pages in a real browser: drawn, searched, clicked, recoloured; nothing asked of any other host."""
 
 import dataclasses
-import http.server
-import json
-import shutil
-import threading
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from geo_service.maps.view import STATIC, panel, parcel_page, zone_page
+from geo_service.maps.view import zone_page
+from tests.maps.browsing import choose, fills, listed, opened, shapes
 from tests.maps.zone import HOSTILE
 
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 pytestmark = pytest.mark.chromium
-NONCE = "bm9uY2U"
-POLICY = (
-    f"default-src 'none'; script-src 'self' 'nonce-{NONCE}'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; "
-    "base-uri 'none'; object-src 'none'; frame-ancestors 'self'"
-)
 TITLE = "长治高新区（演示）"
-
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def server(view):
-    """Serve the pages with the policy a real server sends."""
-    pages = {
-        "/map": zone_page(view, single_file=False, nonce=NONCE),
-        "/parcels/CZGX-2024-003/map": parcel_page(view, "CZGX-2024-003", single_file=False, nonce=NONCE),
-    }
-    panels = {f"/parcels/{one.id}/panel": panel(one, view.names, view.layer_titles) for one in view.parcels}
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            path = unquote(urlsplit(self.path).path)
-            if path in pages:
-                body, kind = pages[path].encode(), "text/html; charset=utf-8"
-            elif path in panels:
-                body, kind = json.dumps(panels[path]).encode(), "application/json"
-            elif path.startswith("/static/") and (STATIC / path[8:]).is_file():
-                kinds = {".js": "text/javascript", ".css": "text/css", ".png": "image/png"}
-                body, kind = (STATIC / path[8:]).read_bytes(), kinds[Path(path).suffix]
-            else:
-                self.send_error(404)
-                return
-            self.send_response(200)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.send_header("Content-Security-Policy", POLICY)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as found:
-        threading.Thread(target=found.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{found.server_port}"
-        found.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -92,40 +24,6 @@ def page(request, browser, server, file):
     """Open the zone's page; afterwards nothing may have gone wrong and nobody else may have been asked."""
     address = file if request.param == "file" else f"{server}/map"
     yield from opened(browser, address, server)
-
-
-def opened(browser, address, server):
-    context = browser.new_context(viewport={"width": 1366, "height": 768})
-    found = context.new_page()
-    problems, requests = [], []
-    found.on("console", lambda message: problems.append(message.text) if message.type in ("error", "warning") else None)
-    found.on("pageerror", lambda error: problems.append(str(error)))
-    found.on("dialog", lambda dialog: (problems.append(f"dialog {dialog.message}"), dialog.dismiss()))
-    found.on("request", lambda request: requests.append(request.url))
-    found.goto(address)
-    yield found
-    assert problems == []
-    assert [url for url in requests if not url.startswith((server, "file://", "data:"))] == []
-    context.close()
-
-
-def shapes(page):
-    return page.locator(".leaflet-overlay-pane path.leaflet-interactive")
-
-
-def fills(page):
-    return page.evaluate(
-        "[...document.querySelectorAll('.leaflet-overlay-pane path')].map((path) => path.getAttribute('fill'))"
-    )
-
-
-def listed(page):
-    return [line.split()[0] for line in page.locator("#parcels li[data-i]").all_inner_texts()]
-
-
-def choose(page, number):
-    page.locator(f'#parcels li[data-i="{number - 1}"] > button').click()
-    page.locator("#panel .verdict").wait_for()
 
 
 def test_the_map_is_drawn_and_hatched_by_verdict(page, parcels):
@@ -245,6 +143,17 @@ def test_hostile_names_are_text_and_the_title_is_untouched(page):
     assert HOSTILE[0] in page.locator("#layers").inner_text()
     assert page.locator("img").count() == 0
     assert page.title() == TITLE
+
+
+@pytest.mark.parametrize("path", ["/compare", "/check", "/parcels/CZGX-2024-003/map"])
+def test_hostile_names_are_text_on_every_page(browser, server, path):
+    for page in opened(browser, server + path, server):
+        assert page.title().endswith(TITLE)
+        assert page.locator(".leaflet-container").count() > 0
+        assert page.locator("img").count() == 0
+        if path == "/compare":
+            heads = page.locator(".heads h2 a").all_inner_texts()
+            assert [name for name in HOSTILE if any(head.endswith(name) for head in heads)] == list(HOSTILE)
 
 
 def test_a_layer_can_be_switched_on_faded_and_clicked_and_stands_in_the_legend_while_it_is(page):

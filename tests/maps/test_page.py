@@ -17,7 +17,7 @@ from geo_service.maps.board import columns
 from geo_service.maps.draw import label_point
 from geo_service.maps.offline import STATIC, UnvendoredAsset, render_offline
 from geo_service.maps.pack import packed, script_json
-from geo_service.maps.page import WORKBENCH
+from geo_service.maps.page import CHECK, COMPARE, WORKBENCH
 from geo_service.maps.safe import safe_text
 from geo_service.maps.tiled import CANVAS_SCRIPTS, GL_SCRIPTS
 from geo_service.maps.view import MapParcel, parcel_page, zone_page
@@ -72,7 +72,7 @@ def test_the_vendored_files_are_the_ones_written_down():
 
 def test_every_script_of_ours_is_read_by_some_page():
     there = {path.stem for path in (STATIC / "page").glob("*.js")}
-    assert there == {name for scripts in (WORKBENCH, CANVAS_SCRIPTS, GL_SCRIPTS) for name in scripts}
+    assert there == {name for scripts in (WORKBENCH, COMPARE, CHECK, CANVAS_SCRIPTS, GL_SCRIPTS) for name in scripts}
 
 
 def test_no_static_file_asks_another_host_or_a_source_map():

@@ -17,10 +17,8 @@ from geo_service.cli.demo import seed
 from geo_service.export.package import verify
 from geo_service.service import Service
 from tests.api.serving import Served, running
-from tests.maps.test_browser import ARGS, CHROMIUM
 
 pytestmark = pytest.mark.chromium
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 MANIFEST = tomllib.loads((Path(__file__).parents[2] / "layers/demo/demo.toml").read_text(encoding="utf-8"))
 CASE = MANIFEST["cases"]
@@ -37,14 +35,6 @@ def served(tmp_path_factory) -> Iterator[Served]:
         service.record(number)
     with running(create_app(service, claims=True), service) as found:
         yield found
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -6,9 +6,8 @@ import asyncio
 import json
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import Annotated, BinaryIO
 
@@ -17,13 +16,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
+from geo_service.api.answers import json_answer
 from geo_service.api.errors import Problem, problem_of
 from geo_service.api.guard import MULTIPART
 from geo_service.api.links import JSON
 from geo_service.api.openapi import answers
 from geo_service.api.parameters import AsOfDay, OnlyKnown, ProjectType, Services
 from geo_service.errors import Fault, InputError
-from geo_service.export.checked import checked, fault_json
+from geo_service.export.checked import checked, fault_json, report_json
 from geo_service.ingest import Boundaries
 from geo_service.model.text import Text
 from geo_service.service import Service
@@ -140,8 +140,53 @@ async def check(
     """
 
     def answer() -> Response:
-        return _answer(service, posted, as_of, project_type, zone, crs)
+        boundaries = _boundaries(service, posted, crs)
+        found = service.check(boundaries, as_of, project_type, zone)
+        records = [content for _, content in found.records]
+        if not records:
+            raise _nothing(found.rejected)
+        single = (
+            posted.file is None and json.loads(posted.body.removeprefix(b"\xef\xbb\xbf"))["type"] != "FeatureCollection"
+        )
+        return Response(records[0] if single else checked(records, found.rejected, boundaries.report), media_type=JSON)
 
+    return await _in_turn(request, answer)
+
+
+@router.post(
+    "/check/panels",
+    summary="核查页面板 / what the check page says",
+    responses=answers({JSON: "Object"}, 408, 413, 415, 422, 503),
+    openapi_extra={"requestBody": BODY},
+)
+async def panels(
+    request: Request,
+    service: Services,
+    posted: Annotated[Posted, Depends(_posted)],
+    as_of: AsOfDay = None,
+    crs: Annotated[str | None, Query(max_length=200, description="坐标系代码 / CRS")] = None,
+) -> Response:
+    """核查页面的内容：各界址的面板与范围，未通过的行，读取情况；不入库.
+
+    What the check page shows of boundaries: panel and shapes of each, rejected rows, and how they were read; nothing is
+    stored.
+    """
+
+    def answer() -> Response:
+        boundaries = _boundaries(service, posted, crs)
+        found = service.check(boundaries, as_of)
+        return json_answer(
+            service.uploaded(boundaries, found)
+            | {
+                "rejected": [fault_json(fault) for fault in found.rejected],
+                "report": report_json(boundaries.report),
+            }
+        )
+
+    return await _in_turn(request, answer)
+
+
+async def _in_turn(request: Request, answer: Callable[[], Response]) -> Response:
     places: asyncio.Semaphore = request.app.state.checks
     try:
         await asyncio.wait_for(places.acquire(), WAIT_S)
@@ -153,22 +198,14 @@ async def check(
         places.release()
 
 
-def _answer(
-    service: Service, posted: Posted, as_of: date | None, project_type: str | None, zone: str | None, crs: str | None
-) -> Response:
+def _boundaries(service: Service, posted: Posted, crs: str | None) -> Boundaries:
     if posted.file is None:
-        boundaries = service.read_geojson(posted.body, crs)
-        single = json.loads(posted.body.removeprefix(b"\xef\xbb\xbf"))["type"] != "FeatureCollection"
+        found = service.read_geojson(posted.body, crs)
     else:
-        boundaries = _read_file(service, posted.file, posted.name, crs)
-        single = False
-    if len(boundaries.parcels) > MAX_BOUNDARIES:
-        raise _too_many(len(boundaries.parcels))
-    found = service.check(boundaries, as_of, project_type, zone)
-    records = [content for _, content in found.records]
-    if not records:
-        raise _nothing(found.rejected)
-    return Response(records[0] if single else checked(records, found.rejected, boundaries.report), media_type=JSON)
+        found = _read_file(service, posted.file, posted.name, crs)
+    if len(found.parcels) > MAX_BOUNDARIES:
+        raise _too_many(len(found.parcels))
+    return found
 
 
 def _read_file(service: Service, file: BinaryIO, name: str, crs: str | None) -> Boundaries:

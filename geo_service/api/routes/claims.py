@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from starlette.responses import Response
 
 from geo_service.api.answers import json_answer
-from geo_service.api.errors import BilingualValueError, Problem
+from geo_service.api.errors import Problem
 from geo_service.api.links import JSON
 from geo_service.api.openapi import answers
 from geo_service.api.parameters import AsOfDay, Day, OnlyKnown, ParcelId, Services
@@ -42,19 +42,15 @@ class ClaimForm(BaseModel):
     entered_by: Words
     reviewed_by: Words
 
-    @model_validator(mode="after")
-    def _consistent(self) -> ClaimForm:
+    def contradiction(self) -> Text | None:
+        """Say what in the form contradicts itself, ``None`` when nothing does."""
         if self.valid_to is not None and self.valid_to < self.dated_on:
-            raise BilingualValueError(Text("有效期早于出具日期", "it ends before it is dated"))
+            return Text("有效期早于出具日期", "it ends before it is dated")
         if self.reach is Reach.PLANNED and self.due_on is None:
-            raise BilingualValueError(
-                Text("在建/已列计划须填到位日期", "what is planned needs the date on which it is due")
-            )
+            return Text("在建/已列计划须填到位日期", "what is planned needs the date on which it is due")
         if plain(self.entered_by) == plain(self.reviewed_by):
-            raise BilingualValueError(
-                Text("登记人与复核人不得为同一人", "who enters a claim does not review it as well")
-            )
-        return self
+            return Text("登记人与复核人不得为同一人", "who enters a claim does not review it as well")
+        return None
 
     def claim(self, parcel_id: str) -> Claim:
         """Return the claim without the names, which belong to the audit."""
@@ -118,5 +114,8 @@ def enter(request: Request, service: Services, parcel_id: ParcelId, form: ClaimF
             step=Text("请从列表中选择", "choose one of the list"),
             value=form.service,
         )
+    wrong = form.contradiction()
+    if wrong is not None:
+        raise Problem(422, "claim-contradicts-itself", wrong, step=Text("请改正后再登记", "mend it and enter it again"))
     source = f"表单 form: 登记 entered by {form.entered_by}，复核 reviewed by {form.reviewed_by}"
     return json_answer(service.enter(form.claim(parcel_id), source, datetime.now(UTC), as_of))

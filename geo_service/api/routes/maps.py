@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Hashable
 from datetime import date
 from typing import Annotated
@@ -11,16 +10,19 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from geo_service.api.answers import json_answer
+from geo_service.api.errors import bad_parameter
 from geo_service.api.links import HTML, JSON
 from geo_service.api.openapi import answers
 from geo_service.api.pages import Pages
-from geo_service.api.parameters import AsOfDay, OnlyKnown, ParcelId, Services
+from geo_service.api.parameters import AsOfDay, OnlyKnown, ParcelId, Services, listed
 from geo_service.api.routes.claims import may_claim
 from geo_service.maps.tiled import Engine
+from geo_service.model.text import Text
 from geo_service.service import Service
 
 router = APIRouter(tags=["地图 / maps"], dependencies=[OnlyKnown], default_response_class=Response)
 
+MOST_COMPARED = 4
 Digest = Annotated[
     str | None,
     Query(
@@ -78,6 +80,36 @@ def parcel_map(
     )
 
 
+@router.get("/check", summary="界址核查页 / check a boundary", responses=answers({HTML: "Page"}, 422))
+def check_map(request: Request, service: Services, as_of: AsOfDay = None) -> Response:
+    """绘制或上传界址即核查，不入库 / draw or drop a boundary and have it checked; nothing is stored."""
+    key = (service.snapshot().revision, service.as_of(as_of), "check")
+    return pages(request).answer(key, lambda nonce: service.check_map(as_of, nonce=nonce))
+
+
+@router.get("/compare", summary="比较 / parcels side by side", responses=answers({HTML: "Page"}, 404, 422))
+def compare_map(
+    request: Request,
+    service: Services,
+    parcels: Annotated[str, Query(description="地块编号，逗号并列，二至四宗 / ids of two to four parcels")],
+    as_of: AsOfDay = None,
+    digest: Digest = None,
+) -> Response:
+    """两宗（至多四宗）逐项比较，不同项在前；带 digest 时比较一宗的原结论与现结论.
+
+    Two to four parcels item by item, what differs first; with a digest, one parcel as it was kept and as it is.
+    """
+    ids = listed(parcels)
+    if not (len(ids) == 1 if digest else 1 <= len(ids) <= MOST_COMPARED):
+        raise bad_parameter(
+            "parcels",
+            Text(f"应为一至{MOST_COMPARED}个地块编号", f"must be one to {MOST_COMPARED} parcel ids"),
+            parcels,
+        )
+    key = (service.snapshot().revision, service.as_of(as_of), "compare", *ids, digest)
+    return pages(request).answer(key, lambda nonce: service.compare_map(ids, as_of, linked=digest, nonce=nonce))
+
+
 @router.get(
     "/parcels/{parcel_id:path}/panel",
     summary="地块面板 / what the map page says of one parcel",
@@ -94,11 +126,11 @@ def panel(service: Services, parcel_id: ParcelId, as_of: AsOfDay = None) -> Resp
 @router.post(
     "/parcels/{parcel_id:path}/links",
     summary="留存结论 / keep a record for a link",
-    responses=answers({JSON: "Object"}, 404, 409, 422),
-    status_code=201,
+    responses=answers({JSON: "Object"}, 404, 422),
 )
 def keep(service: Services, parcel_id: ParcelId, as_of: AsOfDay = None) -> Response:
     """留存当前结论，日后凭校验码打开同一结论 / keep the present record, so that its digest opens it later."""
     row = service.keep(parcel_id, as_of)
-    answer = {"parcel": row.parcel_id, "as_of": row.as_of.isoformat(), "digest": row.digest, "status": row.status}
-    return Response(json.dumps(answer), 201, media_type=JSON)
+    return json_answer(
+        {"parcel": row.parcel_id, "as_of": row.as_of.isoformat(), "digest": row.digest, "status": row.status}
+    )

@@ -105,6 +105,8 @@
       if (!sum) {
         sum = el('span', { class: 'sum' });
         head.append(sum);
+        const all = head.querySelector('input[type="checkbox"]');
+        if (all) planner.attribute(all, 'aria-label', ['.zh', '.en'].map((language, place) => head.querySelector(language).textContent + ['：全部', ': all'][place]));
       }
       sum.textContent = `${on}/${leaves.length}`;
     }

@@ -1,0 +1,49 @@
+"""A page in the system's Chromium: opened, looked at, and closed only when nothing went wrong on it."""
+
+from __future__ import annotations
+
+import shutil
+
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+def opened(browser, address, server):
+    context = browser.new_context(viewport={"width": 1366, "height": 768})
+    found = context.new_page()
+    problems, requests = [], []
+    found.on("console", lambda message: problems.append(message.text) if message.type in ("error", "warning") else None)
+    found.on("pageerror", lambda error: problems.append(str(error)))
+    found.on("dialog", lambda dialog: (problems.append(f"dialog {dialog.message}"), dialog.dismiss()))
+    found.on("request", lambda request: requests.append(request.url))
+    found.goto(address)
+    yield found
+    assert problems == []
+    assert [url for url in requests if not url.startswith((server, "file://", "data:"))] == []
+    context.close()
+
+
+def shapes(page):
+    return page.locator(".leaflet-overlay-pane path.leaflet-interactive")
+
+
+def fills(page):
+    return page.evaluate(
+        "[...document.querySelectorAll('.leaflet-overlay-pane path')].map((path) => path.getAttribute('fill'))"
+    )
+
+
+def listed(page):
+    return [line.split()[0] for line in page.locator("#parcels li[data-i]").all_inner_texts()]
+
+
+def choose(page, number):
+    page.locator(f'#parcels li[data-i="{number - 1}"] > button').click()
+    page.locator("#panel .verdict").wait_for()
