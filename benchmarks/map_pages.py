@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -34,6 +35,7 @@ from geo_service.model.layer import Features, Origin
 from geo_service.model.parcel import AsOf
 from geo_service.model.report import ImportReport
 from geo_service.projection import LON_LAT, transformer
+from geo_service.store.editions import REGISTER
 from geo_service.store.workspace import Workspace
 from geo_service.tiles.square import on_square
 
@@ -125,8 +127,11 @@ def workspace(folder: Path, count: int) -> Path:
         Features(spec, workload.CRS, ids, shapes, {"name": names}, origin),
         ImportReport("generated", "generated", spec.id, workload.CRS, "declared", "", "", count, count),
     )
-    rows = ((id_, AS_OF, f"{row:064x}", STATUSES[row * 7 % 11 % 4], b"{}") for row, id_ in enumerate(ids))
-    made.register.append_verdicts(rows)
+    with closing(sqlite3.connect(place / REGISTER)) as register, register:
+        register.executemany(
+            "INSERT INTO verdict_history (parcel_id, as_of, digest, status, record) VALUES (?, ?, ?, ?, '{}')",
+            ((id_, AS_OF.isoformat(), f"{row:064x}", STATUSES[row * 7 % 11 % 4]) for row, id_ in enumerate(ids)),
+        )
     made.register.note_run(AsOf(None, AS_OF), batch.published(made).sha256)
     (place / "made").touch()
     return place

@@ -22,7 +22,7 @@ import shapely
 from shapely import GEOSException
 from shapely.geometry.base import BaseGeometry
 
-from geo_service import batch, checking, ingest
+from geo_service import basemaps, batch, checking, ingest
 from geo_service.engine import require_zone
 from geo_service.engine.examining import LAST_DAY
 from geo_service.engine.ground import Ground, in_crs
@@ -608,7 +608,12 @@ class Service:
             today=self._today().isoformat() if links else "",
             layer_titles=self._layer_titles(),
             names=_rule_names(self.rulebook),
+            basemaps=self._basemaps() if links else (),
         )
+
+    def _basemaps(self) -> tuple[dict[str, Any], ...]:
+        found = basemaps.registered(self.workspace.directory, self.rulebook.jurisdiction)
+        return tuple(basemap.described() for basemap in found)
 
 
 def _rule_names(rulebook: Rulebook) -> RuleNames:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
@@ -82,6 +82,19 @@ class Basemap(_Frozen):
         """What must be read wherever it is shown."""
         number = Text(f" 审图号：{self.approval_no}", f" map approval no. {self.approval_no}")
         return self.attribution + (number if self.approval_no else Text("", ""))
+
+    def described(self) -> dict[str, Any]:
+        """What anybody may know of it: neither where it comes from nor its key."""
+        return {
+            "id": self.id,
+            "title": {"zh": self.title.zh, "en": self.title.en},
+            "datum": self.datum,
+            "credit": {"zh": self.credit.zh, "en": self.credit.en},
+            "approval_no": self.approval_no or None,
+            "least_zoom": self.least_zoom,
+            "most_zoom": self.most_zoom,
+            "tiles": f"/basemaps/{self.id}/{{z}}/{{y}}/{{x}}",
+        }
 
 
 class _Registry(_Frozen):

@@ -21,7 +21,7 @@ from geo_service.model.text import Text
 
 #: What every page has, then what a page with one map and a panel has, in the order in which they must be read.
 FRAME = ("words", "data", "paint")
-PANEL = ("filter", "parcels", "evidence", "panel", "pointer", "controls", "layers")
+PANEL = ("filter", "parcels", "evidence", "panel", "pointer", "controls", "layers", "basemap")
 WORKBENCH = (*FRAME, *PANEL, "list", "search", "address", "asof", "claim", "keys", "workbench")
 CHECK = (*FRAME, *(name for name in PANEL if name != "pointer"), "asof", "check", "keys")
 COMPARE = (*FRAME, "asof", "compare")
@@ -183,6 +183,7 @@ def workbench_data(view: MapView, focus: MapParcel | None, *, single_file: bool)
         "claims": view.claims,
         "asOf": {"chosen": view.as_of, "fallback": view.fallback, "today": view.today},
         "dataUntil": view.data_until,
+        "basemaps": list(view.basemaps),
         "crs": pair(view.crs_text),
         "items": items([parcel.record for parcel in view.parcels], view.names),
         "parcels": [entry(parcel, view.names) for parcel in view.parcels],

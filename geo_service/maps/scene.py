@@ -107,6 +107,8 @@ class MapView:
         True for served pages (buttons lead to the package routes), False for a file that stands alone.
     claims : bool
         Whether the reader may enter claims.
+    basemaps : sequence of mapping
+        Those that may be laid under the map, as the API describes them.
     """
 
     title: Text
@@ -122,3 +124,4 @@ class MapView:
     today: str = ""
     layer_titles: Mapping[str, Text] = field(default_factory=dict)
     names: RuleNames = field(default=RuleNames())
+    basemaps: Sequence[Mapping[str, Any]] = ()

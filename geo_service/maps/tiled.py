@@ -21,8 +21,8 @@ from geo_service.model.text import Text
 #: A page holds so many parcels itself; so many more are drawn from tiles by the usual library, and beyond by WebGL.
 INLINE_MOST, CANVAS_MOST = 5_000, 20_000
 _SHARED = (*FRAME, "panel", "asof", "tiles")
-CANVAS_SCRIPTS = (*_SHARED, "evidence", "controls", "canvas", "tiled")
-GL_SCRIPTS = (*_SHARED, "gl", "tiled")
+CANVAS_SCRIPTS = (*_SHARED, "evidence", "controls", "canvas", "basemap", "tiled")
+GL_SCRIPTS = (*_SHARED, "gl", "basemap", "tiled")
 GL = "maplibre-gl"
 
 
@@ -119,6 +119,7 @@ def _data(
         "claims": False,
         "asOf": {"chosen": view.as_of, "fallback": view.fallback, "today": view.today},
         "dataUntil": view.data_until,
+        "basemaps": list(view.basemaps),
         "crs": pair(view.crs_text),
         "count": count,
         "parcels": parcels_layer,

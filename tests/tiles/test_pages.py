@@ -163,13 +163,26 @@ def test_a_layer_and_a_basemap_are_switched_on_with_their_credit(browsers, serve
         title = served.service.catalogue.layers["water_mains"].title.zh
         page.locator("#layers label", has_text=title).locator("input").check()
         assert "water_mains" in page.url
-        page.locator("#layers label", has_text="地形").locator("input").check()
-        credits = page.locator(".credits").inner_text()
-        assert "某测绘院" in credits and "审图号：GS(2026)0002号" in credits
-        assert page.locator("#ground").inner_text() == "地形"
-        page.locator("#layers input[type=radio]").first.check()
-        assert page.locator("#ground").inner_text() == "无底图"
+        choose_basemap(page)
         page.wait_for_timeout(500)
+
+
+def choose_basemap(page):
+    page.locator("#layers label", has_text="地形").locator("input").check()
+    credit = page.locator("#basemap-credit").inner_text()
+    assert "某测绘院" in credit and "审图号：GS(2026)0002号" in credit
+    assert "地形（WGS84）" in page.locator(".map .status").inner_text()
+    page.locator("#layers input[type=radio]").first.check()
+    assert page.locator("#basemap-credit").is_hidden()
+    assert "无底图" in page.locator(".map .status").inner_text()
+
+
+def test_the_workbench_of_few_parcels_has_the_basemap_too(browsers, served):
+    page = browsers[0].new_page(viewport={"width": 1366, "height": 768})
+    page.goto(served.base + "/map", wait_until="load")
+    page.locator("#drawer-button").click()
+    choose_basemap(page)
+    page.close()
 
 
 def test_both_languages(browsers, served):

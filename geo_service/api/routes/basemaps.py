@@ -10,13 +10,12 @@ from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from geo_service.api.answers import json_answer
-from geo_service.api.links import JSON, segment
+from geo_service.api.links import JSON
 from geo_service.api.openapi import answers
 from geo_service.api.parameters import OnlyKnown
 from geo_service.basemaps import Basemap, Source
 from geo_service.basemaps.sources import picture
 from geo_service.errors import NotFound
-from geo_service.model.text import Text
 
 router = APIRouter(tags=["底图 / basemaps"], dependencies=[OnlyKnown], default_response_class=Response)
 _LOG = logging.getLogger("geo_service.api")
@@ -33,30 +32,10 @@ def _basemaps(request: Request) -> dict[str, tuple[Basemap, Source]]:
     return found
 
 
-def _both(text: Text) -> dict[str, str]:
-    return {"zh": text.zh, "en": text.en}
-
-
 @router.get("/basemaps", summary="底图 / basemaps", responses=answers({JSON: "Object"}))
 def basemaps(request: Request) -> Response:
     """已登记的底图：名称、基准、审图号和署名；默认没有 / the basemaps there are; none by default."""
-    return json_answer(
-        {
-            "basemaps": [
-                {
-                    "id": one.id,
-                    "title": _both(one.title),
-                    "datum": one.datum,
-                    "credit": _both(one.credit),
-                    "approval_no": one.approval_no or None,
-                    "least_zoom": one.least_zoom,
-                    "most_zoom": one.most_zoom,
-                    "tiles": f"/basemaps/{segment(one.id)}/{{z}}/{{y}}/{{x}}",
-                }
-                for one, _ in _basemaps(request).values()
-            ]
-        }
-    )
+    return json_answer({"basemaps": [one.described() for one, _ in _basemaps(request).values()]})
 
 
 @router.get(

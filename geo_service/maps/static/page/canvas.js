@@ -34,7 +34,7 @@
       const pen = tile.getContext('2d');
       pen.setTransform(SCALE, 0, 0, SCALE, 0, 0);
       pen.clearRect(0, 0, SIZE, SIZE);
-      for (const [name, features] of Object.entries(tile.features)) this._paint(pen, features, name.endsWith('_counts'));
+      for (const features of Object.values(tile.features)) this._paint(pen, features, features.length > 0 && features[0].counted);
     },
     everyTile() {
       return Object.values(this._tiles || {}).map((entry) => entry.el).filter((tile) => tile.features);
@@ -42,7 +42,7 @@
     again() {
       for (const tile of this.everyTile()) this.repaint(tile);
     },
-    /** The feature under a place, and the tile's own units. */
+    /** The feature under a place. */
     at(latlng) {
       const zoom = this._tileZoom;
       if (zoom === undefined) return null;
@@ -54,13 +54,10 @@
       const pen = entry.el.getContext('2d');
       pen.save();
       pen.setTransform(1, 0, 0, 1, 0, 0);
-      let found = null;
-      for (const [name, features] of Object.entries(entry.el.features)) {
-        found = found || features.find((one) => one.box[0] <= inside.x && one.box[2] >= inside.x && one.box[1] <= inside.y
-          && one.box[3] >= inside.y && pen.isPointInPath(one.path, inside.x, inside.y) && (one.counted = name.endsWith('_counts'), true));
-      }
+      const found = Object.values(entry.el.features).flat().find(({ box, path }) => box[0] <= inside.x && box[2] >= inside.x
+        && box[1] <= inside.y && box[3] >= inside.y && pen.isPointInPath(path, inside.x, inside.y));
       pen.restore();
-      return found;
+      return found || null;
     },
   });
 
@@ -121,7 +118,7 @@
     };
   }
 
-  for (const [name, level] of [['grounds', 340], ['parcels', 400], ['layers', 450]]) map.createPane(name).style.zIndex = level;
+  for (const [name, level] of [['parcels', 400], ['layers', 450]]) map.createPane(name).style.zIndex = level;
   map.getPane('layers').style.pointerEvents = 'none';
   planner.controls();
   planner.whole();
@@ -137,11 +134,6 @@
     show(layer, on) {
       if (on && !others.has(layer.id)) others.set(layer.id, new Tiles(layer.id, plain(layer), 'layers').addTo(map));
       else if (!on && others.has(layer.id)) { others.get(layer.id).remove(); others.delete(layer.id); }
-    },
-    basemap: null,
-    ground(basemap) {
-      if (this.basemap) this.basemap.remove();
-      this.basemap = basemap && L.tileLayer(basemap.tiles, { pane: 'grounds', minZoom: basemap.least_zoom, maxNativeZoom: basemap.most_zoom, maxZoom: 22 }).addTo(map);
     },
     remembered: () => [map.getCenter().lat.toFixed(6), map.getCenter().lng.toFixed(6), map.getZoom()].join(','),
     recall: (lat, lng, zoom) => map.setView([lat, lng], zoom, { animate: false }),

@@ -7,6 +7,8 @@
   let map = null;
   let pieces = [];
   let painted;
+  // By its id the browser takes the place of the map for the map.
+  planner.map = null;
 
   const test = document.createElement('canvas').getContext('webgl2');
   if (!test) {

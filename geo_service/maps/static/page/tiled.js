@@ -161,7 +161,7 @@
     return [[`此格 ${properties.n} 宗，放大查看`, `${properties.n} parcels here; zoom in`], ...parts];
   };
 
-  // ---- Layers, legend, basemap ------------------------------------------------------------------------------------
+  // ---- Layers, legend -------- ------------------------------------------------------------------------------------
 
   const shown = new Set();
 
@@ -197,35 +197,13 @@
       el('p', {}, say(['缩小时每格为多宗地块，各色高度按宗数比例', 'Zoomed out, a square stands for several parcels; the height of each colour is its share'])));
   }
 
-  let credit = null;
-
   function credits() {
     const words = [...shown].map((layer) => layer.credit).filter(Boolean).map((one) => [one, one]);
-    if (credit) words.push(credit);
     const main = document.querySelector('.map');
-    const old = main.querySelector('.credits');
+    const old = document.getElementById('credits');
     if (old) old.remove();
-    if (words.length) main.append(el('div', { class: 'credits' }, ...words.map((one) => el('span', {}, say(one)))));
-  }
-
-  async function basemaps() {
-    const { basemaps: found } = await fetch('/basemaps').then(planner.json);
-    if (!found.length) return;
-    const box = document.getElementById('layers');
-    box.append(el('h2', {}, say(['底图', 'Basemap'])));
-    const choice = (basemap, words) => {
-      const tick = el('input', { type: 'radio', name: 'ground' });
-      tick.checked = !basemap;
-      tick.addEventListener('change', () => {
-        view.ground(basemap);
-        credit = basemap && [basemap.credit.zh, basemap.credit.en];
-        document.getElementById('ground').replaceChildren(say(basemap ? words : ['无底图', 'no basemap']));
-        credits();
-      });
-      box.append(el('label', { class: 'every' }, tick, el('span', {}, say(words))));
-    };
-    choice(null, ['无', 'none']);
-    for (const basemap of found) choice(basemap, [basemap.title.zh, basemap.title.en]);
+    if (words.length) main.querySelector('.status').before(el('p', { class: 'credits', id: 'credits' }, ...words.map((one) => el('span', {}, say(one)))));
+    view.resized();
   }
 
   function drawer() {
@@ -269,6 +247,5 @@
   planner.on('moved', remember);
   ready = true;
   ask(true);
-  basemaps().catch(() => {});
   if (given.get('p')) choose(given.get('p'), null, false);
 }(window.planner = window.planner || {}));

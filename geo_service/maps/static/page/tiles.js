@@ -64,7 +64,7 @@
     return found;
   }
 
-  /** Read a tile: its layers by name, each a list of features with properties and a path in units of ``size``. */
+  /** Read a tile: its layers by name, each a list of features with properties and a path, the side of a tile being ``size``. */
   planner.readTile = (buffer, size) => {
     const layers = {};
     fields(new Uint8Array(buffer), (field, bytes) => {
@@ -81,13 +81,14 @@
         else if (part === 4) values.push(valueOf(value));
         else if (part === 5) extent = value;
       });
-      layers[name] = raw.map((one) => featureOf(one, keys, values, size / extent));
+      const counted = name.endsWith('_counts');
+      layers[name] = raw.map((one) => featureOf(one, keys, values, size / extent, counted));
     });
     return layers;
   };
 
-  function featureOf(bytes, keys, values, scale) {
-    const feature = { properties: {}, kind: 0, path: null, box: null };
+  function featureOf(bytes, keys, values, scale, counted) {
+    const feature = { properties: {}, kind: 0, path: null, box: null, counted };
     fields(bytes, (field, value) => {
       if (field === 2) {
         const tags = numbers(value);
