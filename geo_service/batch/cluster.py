@@ -14,7 +14,8 @@ from geo_service.batch.unit import Job
 from geo_service.errors import Fault, GeoServiceError, InputError
 
 LOOPBACK = "127.0.0.1"
-START_LIMIT_S = 60.0
+#: A scheduler that is there answers at once; its workers may still be starting.
+ANSWER_LIMIT_S, WORKERS_LIMIT_S = 15.0, 60.0
 #: Jobs on their way for each thread of the cluster: enough that none waits, few enough that they need no memory.
 AHEAD = 3
 
@@ -58,7 +59,7 @@ class Cluster:
         Raises
         ------
         InputError
-            When no worker answers at the scheduler's address.
+            When no scheduler answers at the address, or it has no workers.
         WorkspaceError
             When a worker has other software, rules or editions.
         GeoServiceError
@@ -76,20 +77,26 @@ class Cluster:
                         processes=True,
                         host=LOOPBACK,
                         dashboard_address=None,
+                        # Dask answers over HTTP even so, else on a port that another run may have.
+                        scheduler_kwargs={"dashboard_address": f"{LOOPBACK}:0"},
                         silence_logs=logging.CRITICAL,
                     )
                 )
             try:
-                client = stack.enter_context(distributed.Client(address, timeout=START_LIMIT_S, set_as_default=False))
-                client.wait_for_workers(1, timeout=START_LIMIT_S)
+                client = stack.enter_context(distributed.Client(address, timeout=ANSWER_LIMIT_S, set_as_default=False))
             except (OSError, ValueError) as error:
                 raise _unreachable(self._scheduler or LOOPBACK) from error
-            room = AHEAD * sum(client.nthreads().values())
+            try:
+                client.wait_for_workers(1, timeout=WORKERS_LIMIT_S)
+            except OSError as error:
+                raise _idle(self._scheduler or LOOPBACK) from error
             numbers: dict[str, tuple[int, Any]] = {}
             going = distributed.as_completed(loop=client.loop, with_results=True)
             left = iter(jobs)
             try:
                 while True:
+                    # Workers come and go while the work is done.
+                    room = AHEAD * max(1, sum(client.nthreads().values()))
                     while len(numbers) < room and (job := next(left, None)) is not None:
                         future = client.submit(examiner.unit, job[1], pure=False)
                         numbers[future.key] = (job[0], future)
@@ -111,10 +118,23 @@ def _unreachable(address: str) -> InputError:
     return InputError(
         Fault(
             "cluster_unreachable",
-            "集群调度器无应答或没有计算进程",
-            "the scheduler does not answer, or has no workers",
-            next_zh="核对 --scheduler 地址，并确认 dask worker 已启动",
-            next_en="look at --scheduler, and see that dask workers are running",
+            "集群调度器无应答",
+            "no scheduler answers",
+            next_zh="核对 --scheduler 地址（形如 tcp://主机:8786），并确认 dask scheduler 已启动",
+            next_en="look at --scheduler (like tcp://host:8786), and see that dask scheduler is running",
+            value=address,
+        )
+    )
+
+
+def _idle(address: str) -> InputError:
+    return InputError(
+        Fault(
+            "cluster_idle",
+            "集群没有计算进程",
+            "the cluster has no workers",
+            next_zh=f"在各机运行 dask worker {address}",
+            next_en=f"run dask worker {address} on the machines",
             value=address,
         )
     )

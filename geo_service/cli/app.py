@@ -291,8 +291,7 @@ def _work(run: batch.Run, crew: Callable[[batch.Run], batch.Crew]) -> None:
         say.note(f"{run.kept} 个地块不受变化影响，不再重算 / {run.kept} parcels are not affected by what changed")
     done = run.done
     try:
-        with say.counting(run.total, "核查 assessing") as count:
-            count(done)
+        with say.counting(run.total, "核查 assessing", done) as count:
             for finished in run.work(crew(run)):
                 done += finished
                 count(finished)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
+from time import monotonic
 from typing import Any, TypeVar
 
 from rich.console import Console
@@ -33,6 +35,8 @@ STATUS = {
     "not_ready": "暂不具备供应条件 / not ready",
     "undetermined": "资料不足，暂不能判定 / undetermined",
 }
+#: As often is a line written where there is no bar.
+LINE_EVERY_S = 30.0
 EFFECT = {"not_ready": "公告前必办", "undetermined": "资料不足", "condition": "写入公告和合同的条件"}
 
 _stderr = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -63,7 +67,7 @@ def out_bytes(content: bytes) -> None:
 
 
 def progress(items: Iterable[T], total: int, title: str) -> Iterator[T]:
-    """Show a bar on stderr while items go by; nothing where stderr is no terminal and there is little to do."""
+    """Show a bar on stderr while items go by; nothing where stderr is no terminal."""
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -72,6 +76,7 @@ def progress(items: Iterable[T], total: int, title: str) -> Iterator[T]:
         TimeRemainingColumn(),
         console=_stderr,
         transient=True,
+        disable=not _stderr.is_terminal,
     ) as bar:
         yield from bar.track(items, total=total, description=title)
 
@@ -85,9 +90,38 @@ class _Rate(ProgressColumn):
         return RichText("" if speed is None else f"{speed:,.1f}/s")
 
 
+class _Log:
+    """Counts in lines now and then, for stderr that is kept in a file."""
+
+    def __init__(self, total: int, title: str, done: int) -> None:
+        self._total, self._title = total, title
+        self._done = self._before = done
+        self._began = self._said = monotonic()
+
+    def count(self, count: int) -> None:
+        """Count further."""
+        self._done += count
+        now = monotonic()
+        if now - self._said < LINE_EVERY_S:
+            return
+        self._said = now
+        speed = (self._done - self._before) / max(now - self._began, 1e-9)
+        left = timedelta(seconds=round((self._total - self._done) / max(speed, 1e-9)))
+        note(f"{self._title} {self._done}/{self._total} · {speed:,.1f}/s · 余 left {left}")
+
+
 @contextmanager
-def counting(total: int, title: str) -> Iterator[Callable[[int], None]]:
-    """Show a bar on stderr with what is done, how many a second, and the time left; lends what counts further."""
+def counting(total: int, title: str, done: int = 0) -> Iterator[Callable[[int], None]]:
+    """Show on stderr what is done, how many a second, and the time left; lends what counts further.
+
+    Parameters
+    ----------
+    done : int
+        Of the total, before this began; says nothing about the speed.
+    """
+    if not _stderr.is_terminal:
+        yield _Log(total, title, done).count
+        return
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -100,7 +134,9 @@ def counting(total: int, title: str) -> Iterator[Callable[[int], None]]:
         transient=True,
         speed_estimate_period=120.0,
     ) as bar:
-        task = bar.add_task(title, total=total)
+        task = bar.add_task(title, total=total, completed=done)
+        # The speed is told from the first count on.
+        bar.advance(task, 0)
         yield lambda count: bar.advance(task, count)
 
 

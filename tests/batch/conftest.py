@@ -1,4 +1,4 @@
-"""A bureau with a dozen parcels in a row, 1.5 km apart, and every layer that a rule reads."""
+"""A bureau with half a dozen parcels in a row, 1.5 km apart, and every layer that a rule reads."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from geo_service.model.report import ImportReport
 from geo_service.store.workspace import Workspace
 from tests.world import AS_OF, CRS, Row, box, claim, features, line, ready_editions
 
-PARCELS = 12
+PARCELS = 6
 STEP_M = 1_500.0
 ASKED = AsOf(None, AS_OF)
 
 
-def square(number: int, side: float = 200.0) -> Any:
+def square(number: int, side: float = 200.0, step: float = STEP_M) -> Any:
     """The ground of a parcel."""
-    west = -8_000.0 + number * STEP_M
+    west = -8_000.0 + number * step
     return box(west, 100.0, west + side, 100.0 + side)
 
 
-def parcel_rows(count: int = PARCELS) -> list[Row]:
+def parcel_rows(count: int = PARCELS, step: float = STEP_M) -> list[Row]:
     """Parcels; their ids run against their places."""
     return [
         {
             "id": f"P{99 - number}",
-            "geometry": square(number),
+            "geometry": square(number, step=step),
             "zone": "Z",
             "land_use": "100102",
             "land_use_system": "landsea_2023",

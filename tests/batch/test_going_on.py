@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,16 +36,16 @@ def test_results_are_the_records_of_the_service_in_the_order_of_ids(workspace: W
         assert json.loads(one.feature)["properties"]["digest"] == one.digest
 
 
-@pytest.mark.parametrize("size", [1, 5, 1_000])
+@pytest.mark.parametrize("size", [1, 4, 1_000])
 def test_how_parcels_are_cut_into_units_changes_nothing(workspace: Workspace, before: Done, size: int) -> None:
     assert done(workspace, unit_size=size).found == before.found
 
 
 def test_a_stopped_run_goes_on(workspace: Workspace, before: Done) -> None:
-    with stopped_after(workspace, 3, unit_size=2) as finished:
-        assert finished == 6
+    with stopped_after(workspace, 2, unit_size=2) as finished:
+        assert finished == 4
     again = done(workspace, unit_size=2)
-    assert (again.done, again.total) == (6, PARCELS)
+    assert (again.done, again.total) == (4, PARCELS)
     assert again.found == before.found
 
 
@@ -54,10 +55,18 @@ def test_the_same_run_again_is_there_already(assessed: Workspace, before: Done) 
         assert tuple(run.results()) == before.found
 
 
-@pytest.mark.parametrize("harm", ["cut", "head", "part", "empty", "other"])
-def test_a_damaged_unit_is_done_again(workspace: Workspace, before: Done, harm: str) -> None:
-    with stopped_after(workspace, 4, unit_size=2):
+@pytest.fixture(scope="module")
+def half_done(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy in which a run was stopped when four parcels were done."""
+    directory = shutil.copytree(pristine, tmp_path_factory.mktemp("batch") / "bureau")
+    with stopped_after(Workspace.open(directory), 4, unit_size=1):
         pass
+    return directory
+
+
+@pytest.mark.parametrize("harm", ["cut", "head", "part", "empty", "other"])
+def test_a_damaged_unit_is_done_again(half_done: Path, tmp_path: Path, before: Done, harm: str) -> None:
+    workspace = Workspace.open(shutil.copytree(half_done, tmp_path / "bureau"))
     units = sorted(folders(workspace)[0].glob("*.unit"))
     content = bytearray(units[1].read_bytes())
     if harm == "cut":
@@ -69,8 +78,8 @@ def test_a_damaged_unit_is_done_again(workspace: Workspace, before: Done, harm: 
     else:
         content[100 if harm == "head" else -100] ^= 1
     units[1].write_bytes(content)
-    again = done(workspace, unit_size=2)
-    assert again.done == 6
+    again = done(workspace, unit_size=1)
+    assert again.done == 3
     assert again.found == before.found
 
 
@@ -99,16 +108,16 @@ def test_a_finished_run_replaces_all_others(assessed: Workspace) -> None:
 
 def test_a_run_over_some_parcels_leaves_what_was_there(assessed: Workspace, before: Done) -> None:
     kept = folders(assessed)
-    some = done(assessed, chosen=["P91", "P99", "P91"])
+    some = done(assessed, chosen=["P95", "P99", "P95"])
     by_id = {one.id: one for one in before.found}
-    assert some.found == (by_id["P91"], by_id["P99"], by_id["P91"])
+    assert some.found == (by_id["P95"], by_id["P99"], by_id["P95"])
     assert (some.total, some.kept) == (2, 2)
     assert folders(assessed) == kept
 
 
 def test_a_parcel_that_is_not_there_is_named(workspace: Workspace) -> None:
     with pytest.raises(NotFound, match="NOWHERE"):
-        done(workspace, chosen=["P91", "NOWHERE"])
+        done(workspace, chosen=["P95", "NOWHERE"])
     assert folders(workspace) == []
 
 
