@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +31,15 @@ def prepared_file(folder: Path, name: str) -> Path:
 def prepare_layers(folder: Path) -> None:
     """Prepare all layers, from the files as they were delivered to the files that the engine maps into memory."""
     prepared_file(folder, "").parent.mkdir(exist_ok=True)
-    for name, file in workload.layer_files(folder).items():
+
+    def one(named: tuple[str, Path]) -> None:
+        name, file = named
         shapes, classes, crs = files.layer(file, "cls")
         prepare(shapes, classes, crs=crs).write(prepared_file(folder, name))
+
+    # Several at once, as the command does.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(one, workload.layer_files(folder).items()))
 
 
 def overlay_command(folder: Path, count: int, out: Path) -> list[str]:

@@ -62,19 +62,20 @@ class Tables:
 
 
 def _stack(layers: list[str], threads: int | None) -> tuple[list[str], Stack]:
-    names, prepared = [], []
-    for argument in layers:
-        name, _, source = argument.partition("=")
-        names.append(name)
-        if source.endswith(SUFFIX):
-            prepared.append(Prepared.open(Path(source)))
-        else:
-            path, _, field = source.partition(":")
-            from geo_service.cells.preparing import prepare
+    named = [(name, source) for name, _, source in (argument.partition("=") for argument in layers)]
 
-            shapes, classes, crs = files.layer(Path(path), field or None)
-            prepared.append(prepare(shapes, classes, crs=crs, threads=threads))
-    return names, Stack(prepared)
+    def layer(source: str) -> Prepared:
+        if source.endswith(SUFFIX):
+            return Prepared.open(Path(source))
+        from geo_service.cells.preparing import prepare
+
+        path, _, field = source.partition(":")
+        shapes, classes, crs = files.layer(Path(path), field or None)
+        return prepare(shapes, classes, crs=crs, threads=threads)
+
+    # Several at once: one is read or put together while another is cut.
+    with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
+        return [name for name, _ in named], Stack(list(pool.map(layer, (source for _, source in named))))
 
 
 def _areas(asked: Namespace) -> None:

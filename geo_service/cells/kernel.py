@@ -450,8 +450,8 @@ def measure_one(wkb: int, size: int, desk: int) -> int:
         chains,
         True,
         floats(at[fields.OWN], (longest, 4)),
-        floats(at[fields.CUT], longest),
-        floats(at[fields.CUT] + 8 * longest, (2 * longest, 2)),
+        floats(at[fields.CUT], (4, longest)),
+        floats(at[fields.CUT] + 8 * 4 * longest, (2 * longest, 2)),
         integers(at[fields.STEPS], 2 * longest),
     )
     if fault != FINE:

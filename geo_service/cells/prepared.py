@@ -129,8 +129,7 @@ class Prepared:
                 for _, array in arrays:
                     file.write(b"\0" * (-file.tell() % ALIGN))
                     file.write(array.data if array.size else b"")
-                file.flush()
-                os.fsync(file.fileno())
+            # Not synced: after a crash its sums tell that it is not whole, and it is prepared again.
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)

@@ -210,7 +210,7 @@ class Shapes:
 
     def _check(self, *, by_pairs: bool) -> None:
         longest = int((self.chain_at[self.shape_at[1:]] - self.chain_at[self.shape_at[:-1]]).max(initial=0))
-        room, steps, index = np.empty(9 * longest), np.empty(2 * longest, dtype=np.int64), np.zeros(1, dtype=np.int64)
+        room, steps, index = np.empty(12 * longest), np.empty(2 * longest, dtype=np.int64), np.zeros(1, dtype=np.int64)
         fault = _FIRST_FAULT.call(
             *self._addresses(),
             self.outer.ctypes.data,

@@ -355,11 +355,11 @@ def fault_of(
     last: int,
     by_pairs: bool,
     room: Floats,
-    west_room: Floats,
+    boxes: Floats,
     around: Floats,
     steps: Ints,
 ) -> int:
-    """Return what is wrong with a shape; the last four arrays are room for its edges."""
+    """Return what is wrong with a shape; the last four arrays are room for its edges and for the four rows of boxes."""
     begin, end = chain_at[first], chain_at[last]
     for vertex in range(begin, end):
         if not (np.isfinite(xy[vertex, 0]) and np.isfinite(xy[vertex, 1])):
@@ -376,7 +376,7 @@ def fault_of(
         return FINE
     # Every ring as it would run in the standard's order, so that ground lies on its left.
     edges = end - begin - (last - first)
-    ends, west = room[:edges], west_room[:edges]
+    ends, west, east, south, north = room[:edges], boxes[0, :edges], boxes[1], boxes[2], boxes[3]
     count = 0
     x0, y0 = xy[begin, 0], xy[begin, 1]
     for chain in range(first, last):
@@ -385,7 +385,8 @@ def fault_of(
             a, b = (vertex + 1, vertex) if flip else (vertex, vertex + 1)
             ends[count, 0], ends[count, 1] = xy[a, 0] - x0, xy[a, 1] - y0
             ends[count, 2], ends[count, 3] = xy[b, 0] - x0, xy[b, 1] - y0
-            west[count] = min(ends[count, 0], ends[count, 2])
+            west[count], east[count] = min(ends[count, 0], ends[count, 2]), max(ends[count, 0], ends[count, 2])
+            south[count], north[count] = min(ends[count, 1], ends[count, 3]), max(ends[count, 1], ends[count, 3])
             count += 1
     # Sorting costs more than it saves where edges are few.
     in_order = edges > FEW
@@ -393,14 +394,22 @@ def fault_of(
         _by_west(ends, west)
     for one in range(edges):
         ax, ay, bx, by = ends[one, 0], ends[one, 1], ends[one, 2], ends[one, 3]
-        east, south, north = max(ax, bx), min(ay, by), max(ay, by)
-        for two in range(one + 1, edges):
-            if west[two] > east:
+        e, s, n = max(ax, bx), min(ay, by), max(ay, by)
+        last_two = edges
+        if not in_order:
+            # Without a branch, several edges go at once; most meet none but the next one.
+            met = 0
+            for two in range(one + 2, edges):
+                met += (west[two] <= e) & (east[two] >= west[one]) & (south[two] <= n) & (north[two] >= s)
+            if met == 0:
+                last_two = min(one + 2, edges)
+        for two in range(one + 1, last_two):
+            cx, cy, dx, dy = ends[two, 0], ends[two, 1], ends[two, 2], ends[two, 3]
+            if west[two] > e:
                 if in_order:
                     break
                 continue
-            cx, cy, dx, dy = ends[two, 0], ends[two, 1], ends[two, 2], ends[two, 3]
-            if max(cx, dx) < west[one] or min(cy, dy) > north or max(cy, dy) < south:
+            if max(cx, dx) < west[one] or min(cy, dy) > n or max(cy, dy) < s:
                 continue
             meeting = _meeting(ax, ay, bx, by, cx, cy, dx, dy)
             if meeting == _CLASH or (meeting == _TOUCH and _crosses_where(ends, one, two, around, steps)):
@@ -476,8 +485,8 @@ def first_fault(
             starts[shape + 1],
             by_pairs != 0,
             floats(room, (longest, 4)),
-            floats(room + 8 * 4 * longest, longest),
-            floats(room + 8 * 5 * longest, (2 * longest, 2)),
+            floats(room + 8 * 4 * longest, (4, longest)),
+            floats(room + 8 * 8 * longest, (2 * longest, 2)),
             integers(steps, 2 * longest),
         )
         if fault != FINE:
