@@ -27,11 +27,11 @@ from geo_service.engine import require_zone
 from geo_service.engine.examining import LAST_DAY
 from geo_service.engine.ground import Ground, in_crs
 from geo_service.engine.zones import working_crs_of
-from geo_service.errors import CrsMismatch, GeoServiceError, NotFound
+from geo_service.errors import CrsMismatch, Fault, GeoServiceError, InputError, NotFound
 from geo_service.export import geojson, package
 from geo_service.export.profile import Profile, public_record
 from geo_service.export.record import Record
-from geo_service.maps import labels
+from geo_service.maps import labels, sheet
 from geo_service.maps.scene import RuleNames
 from geo_service.maps.tiled import INLINE_MOST, Engine, TiledLayer, engine_for, tiled_page
 from geo_service.maps.view import (
@@ -55,7 +55,7 @@ from geo_service.model.parcel import AsOf, Parcel
 from geo_service.model.register import Claim
 from geo_service.model.rulebook import Rulebook
 from geo_service.model.text import Text
-from geo_service.projection import LON_LAT, central_meridian, crs_of, lon_lat, working_crs
+from geo_service.projection import LON_LAT, central_meridian, crs_of, lon_lat, project, working_crs
 from geo_service.snapshot import Snapshot
 from geo_service.store.register import EditionRow, VerdictRow
 from geo_service.store.workspace import Workspace
@@ -529,13 +529,126 @@ class Service:
         parcels = tuple(self._map_parcel(*snapshot.conclusion(parcel_id, asked)) for parcel_id in ids)
         return self._view(snapshot, parcels, (), chosen, links=True)
 
+    # sheets
+
+    def check_sheet(
+        self,
+        parcel_id: str,
+        chosen: date | None,
+        permalink: str,
+        *,
+        language: sheet.Language = sheet.Language.ZH,
+        nonce: str | None = None,
+    ) -> str:
+        """Write the check sheet of a parcel for paper; ``permalink`` is printed as a QR code.
+
+        Raises
+        ------
+        NotFound
+            When no parcel has that id.
+        """
+        verdict, body = self.snapshot().conclusion(parcel_id, self.as_of(chosen))
+        frame = sheet.check_frame(verdict.geometry.bounds)
+        view = self._sheet_view(frame, verdict.crs, chosen, parcel_id, permalink, language)
+        layer_of = self._layer_of()
+        asked = {layer_of[found["code"]] for found in body["readiness"]["services"] if found["required"]}
+        return sheet.check_sheet(view, layers=frozenset(filter(None, asked)), nonce=nonce)
+
+    def map_sheet(
+        self,
+        parcel_id: str | None,
+        chosen: date | None,
+        permalink: str,
+        *,
+        paper: sheet.Paper = sheet.Paper.A4,
+        orientation: sheet.Orientation = sheet.Orientation.LANDSCAPE,
+        scale: int | None = None,
+        window: sheet.Box | None = None,
+        layers: frozenset[str] | None = None,
+        language: sheet.Language = sheet.Language.ZH,
+        nonce: str | None = None,
+    ) -> str:
+        """Write a map for paper: of one parcel, of a window (west, south, east, north in degrees), or of all parcels.
+
+        Raises
+        ------
+        NotFound
+            When no parcel has that id.
+        InputError
+            When more parcels lie in the window than can be told apart on paper.
+        """
+        snapshot = self.snapshot()
+        fill = 1.0
+        if parcel_id is not None:
+            verdict = snapshot.verdict(parcel_id, self.as_of(chosen))
+            crs, box, fill = verdict.crs, verdict.geometry.bounds, 0.7
+        elif window is not None:
+            crs = working_crs(self.rulebook.jurisdiction, (window[0] + window[2]) / 2)
+            box = project(shapely.box(*window), LON_LAT, crs).bounds
+        else:
+            boxes = [lon_lat(parcel.geometry, parcel.crs).bounds for parcel in snapshot.parcels.values()]
+            if not boxes:
+                raise InputError(
+                    Fault(
+                        "no_parcels", "还没有导入地块", "there are no parcels", "请先导入地块", "import parcels first"
+                    )
+                )
+            whole = shapely.union_all([shapely.box(*box) for box in boxes]).envelope
+            crs = working_crs(self.rulebook.jurisdiction, whole.centroid.x)
+            box, fill = project(whole, LON_LAT, crs).bounds, 0.94
+        frame = sheet.map_frame(box, paper, orientation, fill=fill, scale=scale)
+        view = self._sheet_view(frame, crs, chosen, parcel_id, permalink, language)
+        return sheet.map_sheet(view, paper, orientation, layers=layers, nonce=nonce)
+
+    def _sheet_view(
+        self,
+        frame: sheet.Frame,
+        crs: str,
+        chosen: date | None,
+        focus: str | None,
+        permalink: str,
+        language: sheet.Language,
+    ) -> sheet.SheetView:
+        """Gather what a frame shows, in metres."""
+        snapshot, asked = self.snapshot(), self.as_of(chosen)
+        ground = shapely.box(*frame.ground)
+        window = lon_lat(ground, crs)
+        near = [parcel.id for parcel in snapshot.parcels.values() if parcel.id == focus or _meets(parcel, window)]
+        if len(near) > sheet.MOST_PARCELS:
+            raise InputError(
+                Fault(
+                    "too_many_parcels",
+                    f"图幅内有 {len(near)} 宗地块，多于 {sheet.MOST_PARCELS} 宗",
+                    f"{len(near)} parcels on one sheet, more than {sheet.MOST_PARCELS}",
+                    "请缩小范围后再打印",
+                    "print a smaller window",
+                )
+            )
+        parcels = tuple(self._map_parcel(*snapshot.conclusion(one, asked), crs) for one in near)
+        view = self._view(snapshot, parcels, self._map_layers(snapshot, ground, crs), chosen, links=False)
+        # The date that a parcel is asked about anyway was not chosen by anybody.
+        usual = self.as_of(None).of(snapshot.parcels[focus]) if focus in snapshot.parcels else None
+        return sheet.SheetView(
+            replace(view, crs_text=_crs_text(crs)),
+            next((parcel for parcel in parcels if parcel.id == focus), None),
+            frame,
+            permalink,
+            language,
+            None if chosen == usual else chosen,
+            {
+                name: edition.edition_date.isoformat()
+                for name, edition in snapshot.layers.editions.items()
+                if edition.edition_date is not None
+            },
+        )
+
     def _package_view(self, snapshot: Snapshot, verdict: Verdict, body: Record, profile: Profile) -> MapView:
         """Show the parcel alone in the public profile; with its pieces in the internal one."""
         full = self._map_parcel(verdict, body)
         shown = full if profile is Profile.INTERNAL else replace(full, pieces=())
         return self._view(snapshot, (shown,), (), verdict.as_of, links=False)
 
-    def _map_parcel(self, verdict: Verdict, body: Record) -> MapParcel:
+    def _map_parcel(self, verdict: Verdict, body: Record, crs: str = LON_LAT) -> MapParcel:
         pieces = tuple(
             MapPiece(
                 piece.role,
@@ -543,14 +656,14 @@ class Service:
                 piece.cls,
                 piece.area_m2,
                 piece.severity.value,
-                lon_lat(piece.geometry, verdict.crs),
+                project(piece.geometry, verdict.crs, crs),
             )
             for piece in geojson.pieces(verdict)
         )
         code = body["parcel"]["land_use"]
         return MapParcel(
             body,
-            lon_lat(verdict.geometry, verdict.crs),
+            project(verdict.geometry, verdict.crs, crs),
             pieces,
             land_use=self.catalogue.named(code, verdict.parcel.land_use_system) if code else None,
             zone_name=verdict.zone.name if verdict.zone else None,
@@ -571,8 +684,8 @@ class Service:
             bool(kept) and kept[-1].status != status,
         )
 
-    def _map_layers(self, snapshot: Snapshot, window: BaseGeometry | None) -> tuple[MapLayer, ...]:
-        ground = Ground(snapshot.layers, LON_LAT, self.rulebook.zones_layer)
+    def _map_layers(self, snapshot: Snapshot, window: BaseGeometry | None, crs: str = LON_LAT) -> tuple[MapLayer, ...]:
+        ground = Ground(snapshot.layers, crs, self.rulebook.zones_layer)
         return tuple(
             _map_layer(edition.name, placed, window, self.catalogue)
             for name, edition in snapshot.layers.editions.items()

@@ -28,6 +28,7 @@ from geo_service.api.routes import (
     operations,
     packages,
     parcels,
+    sheets,
     tiles,
 )
 from geo_service.api.static import Static
@@ -43,10 +44,11 @@ ROUTERS = (
     basemaps.router,
     parcels.router,
     check.router,
-    claims.router,
     packages.router,
     maps.router,
     listing.router,
+    claims.router,
+    sheets.router,
     known.router,
     operations.router,
 )

@@ -1,0 +1,45 @@
+"""The demo behind its real server, and a browser that prints it."""
+
+from __future__ import annotations
+
+import shutil
+import tomllib
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from geo_service.api.app import create_app
+from geo_service.cli.demo import seed
+from geo_service.service import Service
+from tests.api.serving import Served, running
+from tests.sheets.printing import ARGS, Press
+
+MANIFEST = tomllib.loads((Path(__file__).parents[2] / "layers/demo/demo.toml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def as_of() -> date:
+    found: date = MANIFEST["as_of"]
+    return found
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory, as_of: date) -> Service:
+    return Service(seed(tmp_path_factory.mktemp("sheets") / "demo"), lambda: as_of)
+
+
+@pytest.fixture(scope="session")
+def served(demo: Service) -> Iterator[Served]:
+    with running(create_app(demo), demo) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def press(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Press]:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium") or "/usr/bin/chromium", args=ARGS)
+        yield Press(browser, served.base, tmp_path_factory.mktemp("paper"))
+        browser.close()
