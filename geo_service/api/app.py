@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -53,13 +54,17 @@ ROUTERS = (
     operations.router,
 )
 GZIP_FROM_BYTES = 1000
+_LOG = logging.getLogger("geo_service.api")
 
 
 @asynccontextmanager
 async def _life(app: FastAPI) -> AsyncIterator[None]:
     app.state.checks = asyncio.Semaphore(check.CHECKS)
     await run_in_threadpool(app.state.service.warm_up)
-    await run_in_threadpool(app.state.tiles.warm_up)
+    try:
+        await run_in_threadpool(app.state.tiles.warm_up)
+    except Exception:  # noqa: BLE001 - what fails here fails again, and is told, where it is asked for
+        _LOG.exception("the tiles could not be warmed up")
     if app.state.draw_first:
         await run_in_threadpool(
             partial(maps.draw_zone_map, app.state.service, app.state.pages, claims=app.state.claims)

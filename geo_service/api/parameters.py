@@ -32,6 +32,8 @@ def _service(request: Request) -> Service:
 
 #: The composition all routes stand on.
 Services = Annotated[Service, Depends(_service)]
+Row = Annotated[int, Path(description="行，自北向南 / row, from the north")]
+Col = Annotated[int, Path(description="列，自西向东 / column, from the west")]
 
 
 def day(value: Any) -> Any:

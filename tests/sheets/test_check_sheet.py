@@ -70,6 +70,30 @@ def test_the_sheet_is_two_pages_of_a4_with_the_facts_of_the_case(press: Press, d
     assert [word for word in FORBIDDEN if word in text] == []
 
 
+def test_the_parcels_with_most_to_say_keep_to_two_pages_too(press: Press, demo: Service):
+    def said(parcel_id: str) -> int:
+        reasons = demo.record(parcel_id)["verdict"]["reasons"]
+        return sum(len(str(reason["message"])) + len(str(reason["clause"])) for reason in reasons)
+
+    longest = sorted(demo.parcels, key=said, reverse=True)[:10]
+    full = {}
+    for parcel_id in [*longest, *CASE.values()]:
+        with press.open(address(parcel_id)) as page:
+            full[parcel_id] = page.locator(".page").count()
+            assert page.evaluate(
+                "[...document.querySelectorAll('.body')].every((body) => body.scrollHeight <= body.clientHeight + 1)"
+            ), parcel_id
+            assert (
+                page.evaluate(
+                    "[...document.querySelectorAll('.page *')].filter((node) => node.childNodes.length === 1 && "
+                    "node.firstChild.nodeType === 3 && parseFloat(getComputedStyle(node).fontSize) < 11.99 && "
+                    "!(node instanceof SVGElement)).length"
+                )
+                == 0
+            )
+    assert {parcel_id: pages for parcel_id, pages in full.items() if pages != 2} == {}
+
+
 def test_more_than_two_pages_can_hold_goes_to_a_third_and_nothing_is_cut_off(press: Press):
     with press.open(address(CASE["B"])) as page:
         page.evaluate(
@@ -104,6 +128,18 @@ def test_the_code_leads_to_the_same_answer(press: Press, demo: Service, served):
     record = served.get(f"{link.path.removesuffix('/map')}/assessment?as_of={said['as_of']}").json()
     assert record["provenance"]["digest"] == said["digest"]
     assert said["digest"] in printed.text(2)
+
+
+def test_the_button_keeps_the_record_that_the_code_leads_to(press: Press, demo: Service):
+    parcel_id = CASE["F"]
+    digest = demo.record(parcel_id)["provenance"]["digest"]
+    assert demo.kept(parcel_id, digest) is None
+    with press.open(address(parcel_id)) as page:
+        page.emulate_media(media="screen")
+        page.evaluate("window.print = () => { window.printed = true; }")
+        page.locator(".tools button").click()
+        page.wait_for_function("window.printed === true")
+    assert demo.kept(parcel_id, digest)["provenance"]["digest"] == digest
 
 
 def test_the_code_survives_a_black_and_white_printer_and_a_fax(press: Press):

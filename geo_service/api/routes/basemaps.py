@@ -12,7 +12,7 @@ from starlette.responses import Response
 from geo_service.api.answers import json_answer
 from geo_service.api.links import JSON
 from geo_service.api.openapi import answers
-from geo_service.api.parameters import OnlyKnown
+from geo_service.api.parameters import Col, OnlyKnown, Row
 from geo_service.basemaps import Basemap, Source
 from geo_service.basemaps.sources import picture
 from geo_service.errors import NotFound
@@ -24,6 +24,7 @@ GREY = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR
 PNG = "image/png"
 KEEP = {"Cache-Control": "private, max-age=600"}
 
+Zoom = Annotated[int, Path(description="级别 / zoom")]
 BasemapId = Annotated[str, Path(description="底图编号，见 /basemaps / id of a basemap, see /basemaps")]
 
 
@@ -43,7 +44,7 @@ def basemaps(request: Request) -> Response:
     summary="一张底图瓦片 / one picture of a basemap",
     responses={**answers({PNG: "Bytes"}, 404), 204: {"description": "此处没有图 / no picture there"}},
 )
-def picture_of(request: Request, basemap_id: BasemapId, zoom: int, row: int, col: int) -> Response:
+def picture_of(request: Request, basemap_id: BasemapId, zoom: Zoom, row: Row, col: Col) -> Response:
     """底图瓦片；来源无应答时为灰色，应答头 X-Basemap: offline / grey where its source does not answer."""
     found = _basemaps(request).get(basemap_id)
     if found is None:

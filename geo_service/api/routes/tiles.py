@@ -12,7 +12,7 @@ from geo_service.api.answers import json_answer, tagged
 from geo_service.api.collections import Collection
 from geo_service.api.links import JSON, link, segment, url
 from geo_service.api.openapi import answers
-from geo_service.api.parameters import AsOfDay, CollectionId, OnlyKnown, Services, refuse_unknown
+from geo_service.api.parameters import AsOfDay, Col, CollectionId, OnlyKnown, Row, Services, refuse_unknown
 from geo_service.api.routes.features import shelf
 from geo_service.api.tiles import Tiles, matrices
 from geo_service.errors import NotFound
@@ -26,8 +26,6 @@ _DIMENSION = {"polygon": 2, "line": 1}
 
 MatrixSet = Annotated[str, Path(description="瓦片矩阵集，见 /tileMatrixSets / see /tileMatrixSets")]
 Zoom = Annotated[int, Path(description=f"级别 0–{MOST_ZOOM} / zoom 0–{MOST_ZOOM}")]
-Row = Annotated[int, Path(description="行，自北向南 / row, from the north")]
-Col = Annotated[int, Path(description="列，自西向东 / column, from the west")]
 
 
 def tiles_of(request: Request) -> Tiles:

@@ -81,7 +81,7 @@
     if (card.refused) {
       const why = el('details', { class: 'refused', id: 'refused' }, el('summary', {}, light('fails', null, 16), el('span', {}, say(card.refused.words)), el('span', { class: 'why' }, say(['看原因', 'why']))),
         el('ul', {}, ...card.refused.reasons.map((reason) => el('li', {}, say(reason)))),
-        el('a', { class: 'link', href: `${path}tender-package?profile=internal&force=true&${query}`, download: true }, say(['仍要生成内部卷（每页印“未达条件强制导出”）', 'Make the internal package anyway (each page marked)'])));
+        el('a', { class: 'link', href: `${path}tender-package?profile=internal&force=true&${query}`, download: true }, say(['仍要生成内部卷（每页印“未达条件”字样）', 'Make the internal package anyway (each page marked)'])));
       why.open = card.refused.reasons.length <= 2;
       box.append(why);
     }
