@@ -24,8 +24,9 @@ setup: .venv/.installed
 demo: setup
 	$(BIN)/geo-service demo --port $(PORT)
 
+# Whole files to each worker, so that what a file prepares is prepared once.
 test: setup
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
 check: setup
 	$(BIN)/ruff check

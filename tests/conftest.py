@@ -17,7 +17,7 @@ from tests.cells.postgis import programs
 settings.register_profile("default", max_examples=200, deadline=None)
 settings.register_profile(
     "ci",
-    max_examples=2_000,
+    max_examples=500,
     deadline=None,
     print_blob=True,
     # A busy shared runner draws large geometries slowly; that says nothing about the code.
