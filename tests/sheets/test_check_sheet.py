@@ -75,9 +75,9 @@ def test_the_parcels_with_most_to_say_keep_to_two_pages_too(press: Press, demo: 
         reasons = demo.record(parcel_id)["verdict"]["reasons"]
         return sum(len(str(reason["message"])) + len(str(reason["clause"])) for reason in reasons)
 
-    longest = sorted(demo.parcels, key=said, reverse=True)[:10]
+    longest = sorted(demo.parcels, key=said, reverse=True)[:8]
     full = {}
-    for parcel_id in [*longest, *CASE.values()]:
+    for parcel_id in dict.fromkeys([*longest, *(CASE[case] for case in ("V", "B", "outside", "M", "withheld"))]):
         with press.open(address(parcel_id)) as page:
             full[parcel_id] = page.locator(".page").count()
             assert page.evaluate(
@@ -136,7 +136,7 @@ def test_the_button_keeps_the_record_that_the_code_leads_to(press: Press, demo: 
     assert demo.kept(parcel_id, digest) is None
     with press.open(address(parcel_id)) as page:
         page.emulate_media(media="screen")
-        page.evaluate("window.print = () => { window.printed = true; }")
+        page.evaluate("() => { window.print = () => { window.printed = true; }; }")
         page.locator(".tools button").click()
         page.wait_for_function("window.printed === true")
     assert demo.kept(parcel_id, digest)["provenance"]["digest"] == digest
@@ -173,7 +173,7 @@ def test_the_map_is_to_scale(press: Press, demo: Service):
 
 
 def test_verdicts_can_be_told_apart_without_colours(press: Press):
-    """In grey, any two legend samples differ in how dark they are or in how much they vary."""
+    """In grey, any two samples differ in their ground or in the lines on it."""
     found = {}
     with press.open(address(CASE["A"]), device_scale_factor=4) as page:
         for sample in page.locator(".legend li:has(svg.swatch)").all():
@@ -181,15 +181,16 @@ def test_verdicts_can_be_told_apart_without_colours(press: Press):
             if words in ("具备条件", "附条件具备", "不具备条件", "资料不足"):
                 found[words] = pixels(sample.locator("svg").screenshot(), grey=True)
     assert len(found) == 4
-    looks = {words: (grey.mean(), grey.std()) for words, grey in found.items()}
+    found = {words: grey[20:-20, 20:-20] for words, grey in found.items()}
+    looks = {words: np.percentile(grey, (10, 50, 90)) for words, grey in found.items()}
     names = list(looks)
     for place, one in enumerate(names):
         for other in names[place + 1 :]:
             apart = np.abs(np.subtract(looks[one], looks[other]))
-            assert apart.max() > 15, (one, other, looks)
+            assert apart.max() > 25, (one, other, looks)
     # The plain one is plain, and the others are hatched so that it shows on paper.
-    assert found["具备条件"][20:-20, 20:-20].std() < 1
-    assert all(grey[20:-20, 20:-20].std() > 20 for words, grey in found.items() if words != "具备条件")
+    assert found["具备条件"].std() < 1
+    assert all(grey.std() > 20 for words, grey in found.items() if words != "具备条件")
 
 
 def test_a_chosen_date_stands_in_the_head_and_at_the_foot_of_every_page(press: Press, demo: Service):

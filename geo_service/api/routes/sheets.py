@@ -13,7 +13,7 @@ from geo_service.api.links import HTML, segment, url
 from geo_service.api.openapi import answers
 from geo_service.api.parameters import AsOfDay, Bbox, Box, OnlyKnown, ParcelId, Services, listed
 from geo_service.api.routes.maps import pages
-from geo_service.maps.sheet import Language, Orientation, Paper
+from geo_service.maps.sheet import MOST_LAYERS, Language, Orientation, Paper
 from geo_service.model.text import Text
 from geo_service.service import Service
 
@@ -144,4 +144,10 @@ def _layers(service: Service, given: str | None) -> frozenset[str] | None:
             raise bad_parameter(
                 "layers", Text(f"没有图层 {name[:64]}，见 /layers", f"no layer {name[:64]}, see /layers"), name
             )
+    if len(names) > MOST_LAYERS:
+        raise bad_parameter(
+            "layers",
+            Text(f"一幅图最多画 {MOST_LAYERS} 个图层", f"one sheet has room for {MOST_LAYERS} layers"),
+            given,
+        )
     return frozenset(names)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from geo_service.maps.sheet.paper import Box, Frame, Orientation, Paper
 from geo_service.maps.sheet.view import (
+    MOST_LAYERS,
     MOST_PARCELS,
     Language,
     SheetView,
@@ -14,6 +15,7 @@ from geo_service.maps.sheet.view import (
 )
 
 __all__ = [
+    "MOST_LAYERS",
     "MOST_PARCELS",
     "Box",
     "Frame",

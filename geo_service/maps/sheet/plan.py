@@ -32,6 +32,8 @@ OWN_MM = 3.7
 _MARK_MM = 2.3
 # Evidence that is the whole parcel says nothing about where; the table says that it is the whole.
 _WHOLE = 0.98
+# Outlines of the same ground, computed in two ways, differ by no more than this share of it.
+_ALIKE = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +174,7 @@ def _evidence(focus: MapParcel, frame: Frame, seen: BaseGeometry) -> list[_Evide
         if sign_of(focus.record, finding) not in (Sign.FAILS, Sign.CONDITION, Sign.NO_DATA):
             continue
         words = _piece_words(finding, piece)
-        alike = next((group for group in groups if shapely.equals_exact(group[0].geometry, piece.geometry, 0.01)), None)
+        alike = next((group for group in groups if _same(group[0], piece)), None)
         if alike is None:
             groups.append((piece, [words]))
         elif words not in alike[1]:
@@ -185,6 +187,13 @@ def _evidence(focus: MapParcel, frame: Frame, seen: BaseGeometry) -> list[_Evide
         if not ground.is_empty:
             found.append(_Evidence(ground, piece.area_m2, joined([words, square_metres(piece.area_m2)], " ")))
     return found
+
+
+def _same(one: MapPiece, other: MapPiece) -> bool:
+    """Tell whether two pieces are the same ground, whatever points their outlines have."""
+    if abs(one.area_m2 - other.area_m2) > _ALIKE * one.area_m2:
+        return False
+    return bool(shapely.symmetric_difference(one.geometry, other.geometry).area <= _ALIKE * one.area_m2)
 
 
 def _piece_words(finding: Finding, piece: MapPiece) -> Text:

@@ -48,6 +48,10 @@ _LINES: tuple[tuple[str, float, bool], ...] = (
     ("4.5 0.8 0.5 0.8 0.5 0.8", 0.5, False),
     ("1.3 0.8", 0.8, False),
     ("6 0.9 1.2 0.9", 0.5, False),
+    ("2 0.7", 0.8, False),
+    ("2.4 0.8", 1.1, True),
+    ("0.4 1.4", 0.7, False),
+    ("5 0.7 0.5 0.7 1.5 0.7", 0.7, False),
 )
 # The same for ground: angle of the lines in degrees, and mm between them.
 _GROUNDS: tuple[tuple[float, float], ...] = (

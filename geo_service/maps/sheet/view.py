@@ -34,12 +34,14 @@ _NO_BREAK = "\u00a0"
 QR_MM = 22.0
 CHECK_MAP_MM = (137.0, 70.0)
 # On the map sheet: what the head and the foot take of its height, and the legend of its width or height.
-HEAD_MM, FOOT_MM, SIDE_MM, BELOW_MM = 16.0, 11.0, 52.0, 58.0
+HEAD_MM, FOOT_MM, SIDE_MM, BELOW_MM = 16.0, 11.0, 52.0, 66.0
 # What the first page has room for of the things to do, to obtain and to write down; the second page has all of them.
 _LINES_AT_ONCE, _LINE_MM = 13, 84.0
 _GIVEN = ("todo", "missing", "conditions")
 # On the largest sheet at A3 these have less than a square of 7 mm each.
 MOST_PARCELS = 2000
+# What the legend has room for beside the verdicts and the zones.
+MOST_LAYERS = 12
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parents[1] / "templates"),
     autoescape=True,
@@ -141,6 +143,7 @@ def check_sheet(sheet: SheetView, *, layers: frozenset[str] | None = None, nonce
         titles=_titles(record, sheet.language),
         named=_named(sections, sheet.language),
         constraints=_not_given(sections),
+        unknown=_unknown(sections, record, sheet.language),
         untouched=_untouched(sections, sheet.language),
         editions=_editions(record),
         passed=sum(found["outcome"] == "set" for found in record["indicators"]),
@@ -251,6 +254,27 @@ def _not_given(sections: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the constraints that are not among the things to do, to obtain or to write down already."""
     given = {item.get("code") for key in _GIVEN for item in sections[key]["items"]}
     return [item for item in sections["constraints"]["items"] if item.get("code") not in given or "code" not in item]
+
+
+def _unknown(sections: Mapping[str, Any], record: Record, language: Language) -> list[tuple[str, list[str]]]:
+    """Return outcome and lines of what is not known, each thing said once.
+
+    The message of what has no data repeats its outcome and its reason; that of a service repeats its two witnesses,
+    which are in the table of services.
+    """
+    place = int(language is Language.EN)
+    repeated = {found["code"] for found in (*record["assessments"], *record["constraints"]) if found["reason"]}
+    repeated |= {found["code"] for found in record["readiness"]["services"]} | {"LEVEL"}
+    said = []
+    for item in sections["missing"]["items"]:
+        lines = [line[place] for line in item.get("lines", ())]
+        outcome, _, why = item["words"][place].partition(" · ")
+        if not (why and lines and lines[0].startswith(why)):
+            outcome = item["words"][place]
+        if item["code"] in repeated:
+            lines = [line for line in lines if not line.startswith(item["name"][place])]
+        said.append((outcome, lines))
+    return said
 
 
 def _untouched(sections: Mapping[str, Any], language: Language) -> str:
