@@ -7,6 +7,8 @@ import os
 import pickle
 import signal
 import statistics
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -158,7 +160,13 @@ def test_a_date_without_rules_and_an_unknown_zone(service, examiners):
 def test_an_answer_can_bring_no_code_with_it():
     with pytest.raises(pickle.UnpicklingError):
         worker.opened(pickle.dumps(Path("x")), process.KNOWN)
-    assert isinstance(worker.opened(pickle.dumps(GeoServiceError("x")), process.KNOWN), GeoServiceError)
+    # As a process of its own writes it: what is loaded here may have errors pickled in another way.
+    code = (
+        "import pickle, sys; from geo_service.errors import GeoServiceError; "
+        "sys.stdout.buffer.write(pickle.dumps(GeoServiceError('x')))"
+    )
+    written = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
+    assert isinstance(worker.opened(written, process.KNOWN), GeoServiceError)
 
 
 # Served

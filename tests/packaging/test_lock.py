@@ -59,7 +59,7 @@ def test_what_is_tested_is_what_is_shipped(lock):
 def test_locks_hold_what_the_project_declares():
     project = PROJECT["project"]
     extras = project["optional-dependencies"]
-    development = declared(extras["test"]) | (declared(extras["dev"]) - {"geo-service"})
+    development = set().union(*(declared(extras[name]) for name in ("test", "dev", "cluster"))) - {"geo-service"}
 
     assert declared(project["dependencies"]) <= {name for name, _ in pins("requirements.lock")}
     assert declared(project["dependencies"]) | development <= {name for name, _ in pins("requirements-dev.lock")}
