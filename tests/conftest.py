@@ -7,6 +7,7 @@ import ipaddress
 import os
 import shutil
 import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -40,6 +41,7 @@ IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 SYSTEM_PARTS = {
     "chromium": (lambda: shutil.which("chromium"), "chromium"),
     "postgis": (programs, "postgresql-postgis"),
+    "poppler": (lambda: shutil.which("pdftotext"), "poppler-utils"),
     "gdal_tools": (lambda: shutil.which("ogr2ogr") and shutil.which("ogrinfo"), "gdal-bin"),
 }
 
@@ -114,3 +116,39 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Any:
     report = yield
     _refuse_skip(report)
     return report
+
+
+#: Nothing but the page asks for anything.
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+
+@pytest.fixture(scope="module")
+def launch() -> Iterator[Callable[..., Any]]:
+    """Start the system's Chromium with given arguments.
+
+    One driver for every test, and for one file only: while it lives, no event loop can be started in this thread.
+    """
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with sync_api.sync_playwright() as playwright:
+        found = []
+
+        def start(arguments: tuple[str, ...] = QUIET) -> Any:
+            found.append(playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(arguments)))
+            return found[-1]
+
+        yield start
+        for browser in found:
+            browser.close()
+
+
+@pytest.fixture(scope="module")
+def browser(launch: Callable[..., Any]) -> Any:
+    """Chromium as most tests need it."""
+    return launch()

@@ -67,14 +67,11 @@ def test_static_files_have_their_types(served):
 
 @pytest.mark.chromium
 @pytest.mark.parametrize("path", PAGES)
-def test_in_a_browser_nothing_is_blocked_and_nothing_asked_elsewhere(served, path):
-    from playwright.sync_api import sync_playwright
-
+def test_in_a_browser_nothing_is_blocked_and_nothing_asked_elsewhere(served, browser, path):
     said: list[str] = []
     asked: list[str] = []
-    with sync_playwright() as player:
-        browser = player.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        page = browser.new_page()
+    with browser.new_context() as context:
+        page = context.new_page()
         page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("request", lambda request: asked.append(request.url))
@@ -82,6 +79,5 @@ def test_in_a_browser_nothing_is_blocked_and_nothing_asked_elsewhere(served, pat
         if path == "/docs":
             page.wait_for_selector(".opblock")
             assert page.locator(".opblock").count() > 20
-        browser.close()
     assert said == []
     assert not [url for url in asked if not url.startswith((served.base, "data:", "blob:"))]

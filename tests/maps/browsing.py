@@ -2,18 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-
 
 def opened(browser, address, server):
     context = browser.new_context(viewport={"width": 1366, "height": 768})

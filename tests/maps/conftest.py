@@ -11,7 +11,6 @@ import pytest
 
 from geo_service.maps.view import STATIC, check_page, compare_page, panel, parcel_page, zone_page
 from geo_service.model.text import Text
-from tests.maps.browsing import ARGS, CHROMIUM
 from tests.maps.zone import HOSTILE, map_parcels, map_view
 
 NONCE = "bm9uY2U"
@@ -36,15 +35,6 @@ def view(parcels):
 def spoilt(parcels):
     """Take a private copy of one parcel's record."""
     return lambda number: copy.deepcopy(next(dict(parcel.record) for parcel in parcels if parcel.id == number))
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import tomllib
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +14,7 @@ from geo_service.api.app import create_app
 from geo_service.cli.demo import seed
 from geo_service.service import Service
 from tests.api.serving import Served, running
-from tests.sheets.printing import ARGS, Press
+from tests.sheets.printing import Press
 
 MANIFEST = tomllib.loads((Path(__file__).parents[2] / "layers/demo/demo.toml").read_text(encoding="utf-8"))
 
@@ -36,10 +36,6 @@ def served(demo: Service) -> Iterator[Served]:
         yield found
 
 
-@pytest.fixture(scope="session")
-def press(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Press]:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium") or "/usr/bin/chromium", args=ARGS)
-        yield Press(browser, served.base, tmp_path_factory.mktemp("paper"))
-        browser.close()
+@pytest.fixture(scope="module")
+def press(browser: Any, served: Served, tmp_path_factory: pytest.TempPathFactory) -> Press:
+    return Press(browser, served.base, tmp_path_factory.mktemp("paper"))

@@ -19,7 +19,7 @@ from tests.rulebook.test_words import FORBIDDEN
 from tests.sheets.conftest import MANIFEST
 from tests.sheets.printing import Press, pixels, skip_without_poppler
 
-pytestmark = pytest.mark.chromium
+pytestmark = [pytest.mark.chromium, pytest.mark.poppler]
 CASE = MANIFEST["cases"]
 
 #: What a planner must find on the sheet of a case, in one piece once blanks are left out.
@@ -213,11 +213,11 @@ def test_the_english_sheet_says_it_in_english(press: Press):
     assert [words for words in ("核查基准日", "图例", "供地前提", "管控要素") if words in text] == []
 
 
-def test_names_are_text_whatever_is_in_them(tmp_path, press: Press):
+def test_names_are_text_whatever_is_in_them(tmp_path, browser):
     workspace = build(tmp_path / "odd", bundled()[0])
     service = Service(workspace, lambda: date(2026, 12, 1))
     with running(create_app(service), service) as server:
-        odd = Press(press._browser, server.base, tmp_path)
+        odd = Press(browser, server.base, tmp_path)
         with odd.open(server.base + address(ODD)) as page:
             assert "<script>alert(1)</script>" in page.locator(".head .what").first.inner_text()
             assert page.title().startswith(ODD)

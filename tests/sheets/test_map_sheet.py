@@ -12,7 +12,7 @@ from geo_service.service import Service
 from tests.sheets.conftest import MANIFEST
 from tests.sheets.printing import Press, skip_without_poppler
 
-pytestmark = pytest.mark.chromium
+pytestmark = [pytest.mark.chromium, pytest.mark.poppler]
 CASE = MANIFEST["cases"]
 SIZES = {
     ("A4", "portrait"): (210, 297),

@@ -12,10 +12,9 @@ from geo_service.api.app import create_app
 from geo_service.service import Service
 from geo_service.store.definitions import bundled
 from tests.api.serving import AS_OF, ODD, build, running
-from tests.maps.browsing import ARGS, CHROMIUM
+from tests.conftest import QUIET
 
 pytestmark = pytest.mark.chromium
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 ENGINES = ("canvas", "gl")
 BASEMAP = """
@@ -43,14 +42,10 @@ def served(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def browsers():
-    with sync_api.sync_playwright() as playwright:
-        without = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGS, "--disable-3d-apis"])
-        arguments = [argument for argument in ARGS if argument != "--disable-gpu"]
-        usual = playwright.chromium.launch(executable_path=CHROMIUM, args=[*arguments, "--enable-unsafe-swiftshader"])
-        yield usual, without
-        usual.close()
-        without.close()
+def browsers(launch):
+    """Two browsers: one that can draw with WebGL, one that cannot."""
+    able = tuple(argument for argument in QUIET if argument != "--disable-gpu")
+    return launch((*able, "--enable-unsafe-swiftshader")), launch((*QUIET, "--disable-3d-apis"))
 
 
 def wait(page, condition: str) -> None:
