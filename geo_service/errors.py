@@ -11,6 +11,7 @@
     ├── CrsMismatch           two things that must share a CRS do not
     ├── MeasureFailed         a measurement raised or overran; becomes the reason ``failed``
     ├── WorkspaceError        no workspace here, or it is damaged or of another schema
+    ├── CalledOff             an import was cancelled, or its program ended, before anything was published
     ├── NotFound              no parcel, layer, edition or collection of that name
     └── PackageRefused        a parcel whose verdict does not allow a tender package
 """
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,21 @@ class InputError(GeoServiceError):
 
 
 class RejectedRows(InputError):
-    """Some rows cannot be stored; nothing was."""
+    """Some rows cannot be stored; nothing was.
+
+    Parameters
+    ----------
+    read : int, optional
+        How many rows there are in all.
+    """
+
+    def __init__(self, *faults: Fault, read: int | None = None) -> None:
+        super().__init__(*faults)
+        self.read = read
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by the faults and the number of rows."""
+        return type(self), self.faults, {"read": self.read}
 
 
 class TooComplex(InputError):
@@ -130,6 +146,10 @@ class MeasureFailed(GeoServiceError):
 
 class WorkspaceError(GeoServiceError):
     """No workspace here, or it is damaged or of another schema."""
+
+
+class CalledOff(GeoServiceError):
+    """An import was cancelled, or its program ended, before anything was published."""
 
 
 class NotFound(GeoServiceError):

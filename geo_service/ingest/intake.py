@@ -214,7 +214,7 @@ def _vector(job: Job, source: Source, table: RawTable) -> VectorResult:
     kept = rows.good()
     faults = [*table.faults, *(_told(fault, ids.get(position)) for position, fault in rows.bad.items())]
     faults.sort(key=lambda fault: fault.row or 0)
-    _refuse_rows(job, faults, len(kept))
+    _refuse_rows(job, faults, len(kept), table.read)
     _refuse_far(job, [shapes[position] for position in kept], code, table)
     stored = [table.rows[position] for position in kept]
     final = [shapes[position] for position in kept]
@@ -532,7 +532,7 @@ def _told_by_name(catalogue: Catalogue, code: str, title: str | None) -> str | N
     return found[0] if len(found) == 1 else None
 
 
-def _refuse_rows(job: Job, faults: list[Fault], stored: int) -> None:
+def _refuse_rows(job: Job, faults: list[Fault], stored: int, read: int) -> None:
     if not faults or job.purpose is Purpose.CHECK:
         return
     codes = {fault.code for fault in faults}
@@ -549,7 +549,7 @@ def _refuse_rows(job: Job, faults: list[Fault], stored: int) -> None:
             )
         )
     if not job.quarantine or not stored:
-        raise RejectedRows(*(replace(fault, where=fault.where or job.name) for fault in faults))
+        raise RejectedRows(*(replace(fault, where=fault.where or job.name) for fault in faults), read=read)
 
 
 def _refuse_far(job: Job, shapes: list[BaseGeometry | None], crs: str, table: RawTable) -> None:

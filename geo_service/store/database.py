@@ -11,13 +11,13 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from geo_service.errors import WorkspaceError
 from geo_service.store.lock import exclusive
-from geo_service.store.tables import APPEND_ONLY, METADATA
+from geo_service.store.tables import APPEND_ONLY, LATER, METADATA
 
 BUSY_TIMEOUT_MS = 5000
 WRITE_TURN_S = 30.0
@@ -82,10 +82,16 @@ class Sqlite:
         database = cls(path)
         try:
             with database._reader.begin() as connection:
+                there = set(inspect(connection).get_table_names())
+                later = [table for table in LATER if table.name not in there]
                 for table in METADATA.sorted_tables:
-                    connection.execute(table.select().limit(1)).first()
+                    if table not in later:
+                        connection.execute(table.select().limit(1)).first()
         except DatabaseError as error:
             raise WorkspaceError(DAMAGED.format(name=path.name, why=error.orig)) from error
+        if later:
+            with database.writing() as connection:
+                METADATA.create_all(connection, tables=later)
         return database
 
     @contextmanager

@@ -27,7 +27,14 @@ LOCK = ".lock"
 IMPORT_TURN_S = 300.0
 
 
-def write(workspace_dir: Path, data: Features | Grid, report: ImportReport, *, at: datetime | None = None) -> Edition:
+def write(
+    workspace_dir: Path,
+    data: Features | Grid,
+    report: ImportReport,
+    *,
+    at: datetime | None = None,
+    job: str | None = None,
+) -> Edition:
     """Store data as an edition and publish it.
 
     The same data gives the same name in every workspace; storing it again changes nothing, or makes it the published
@@ -37,6 +44,8 @@ def write(workspace_dir: Path, data: Features | Grid, report: ImportReport, *, a
     ----------
     at : datetime, optional
         When, for the audit.
+    job : str, optional
+        The job that this is; see `geo_service.store.register.Register.publish`.
 
     Returns
     -------
@@ -47,6 +56,8 @@ def write(workspace_dir: Path, data: Features | Grid, report: ImportReport, *, a
     ------
     WorkspaceError
         When another import is going on, or the file does not read back as it was written.
+    CalledOff
+        When the job is no longer at work.
     """
     folder = workspace_dir / FOLDER
     with exclusive(folder / LOCK, IMPORT_TURN_S):
@@ -59,6 +70,7 @@ def write(workspace_dir: Path, data: Features | Grid, report: ImportReport, *, a
         report,
         input_sha256=data.origin.source_sha256,
         at=at,
+        job=job,
     )
     return edition
 

@@ -92,6 +92,19 @@ def prepared(
         return _made(features, progress)
 
 
+def clean(workspace_dir: Path) -> None:
+    """Remove what was not written to its end, unless something is being written."""
+    folder = workspace_dir / FOLDER
+    if not folder.is_dir():
+        return
+    try:
+        with exclusive(folder / LOCK, 0):
+            for leftover in folder.glob("*.partial"):
+                leftover.unlink()
+    except (WorkspaceError, OSError) as error:
+        _LOG.info("%s was not cleaned: %s", FOLDER, error)
+
+
 def _made(features: Features, progress: Callable[[int, int], None] | None) -> Prepared | None:
     # The compiler takes longer to start than all that follows takes with what it once made.
     from geo_service.cells.preparing import prepare

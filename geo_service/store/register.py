@@ -22,7 +22,9 @@ from geo_service.errors import NotFound
 from geo_service.model.parcel import AsOf
 from geo_service.model.register import Claim, ClaimKind, IndicatorValue, ParcelFacts, Reach
 from geo_service.model.report import ImportReport
+from geo_service.store.audit import REFUSED, noted
 from geo_service.store.database import Database
+from geo_service.store.jobs import Jobs, published_by
 from geo_service.store.tables import AUDIT, CLAIMS, EDITIONS, FACTS, INDICATORS, VERDICTS
 
 T = TypeVar("T", Claim, IndicatorValue)
@@ -81,6 +83,8 @@ class Register:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        #: Imports that were asked for, and what became of them.
+        self.jobs = Jobs(database)
 
     # Claims, facts, indicators
 
@@ -118,7 +122,7 @@ class Register:
                     connection.execute(table.insert().values(row))
                     added += 1 - gone
                     replaced += gone
-            _note(connection, _PUT, source, input_sha256, at)
+            noted(connection, _PUT, source, input_sha256, at)
         return Changes(added, replaced)
 
     def claims_of(self, parcel_id: str) -> tuple[Claim, ...]:
@@ -177,12 +181,25 @@ class Register:
         *,
         input_sha256: str = "",
         at: datetime | None = None,
+        job: str | None = None,
     ) -> EditionRow:
         """Make an edition the one of its layer that is read; the others stay for replay.
 
         Publishing the edition that is already read changes nothing.
+
+        Parameters
+        ----------
+        job : str, optional
+            The job whose outcome this is: it says so in the same transaction.
+
+        Raises
+        ------
+        CalledOff
+            When the job is no longer at work; then nothing is published.
         """
         with self._database.writing() as connection:
+            if job is not None:
+                published_by(connection, job, name, _REPORT.dump_json(report).decode(), report.read)
             row = connection.execute(select(EDITIONS).where(EDITIONS.c.name == name)).first()
             if row is not None and row.published:
                 return _edition(row)
@@ -201,7 +218,7 @@ class Register:
                 )
             else:
                 connection.execute(of_layer.where(EDITIONS.c.name == name).values(published=True))
-            _note(connection, "edition.publish", name, input_sha256, at)
+            noted(connection, "edition.publish", name, input_sha256, at)
             return _edition(connection.execute(select(EDITIONS).where(EDITIONS.c.name == name)).one())
 
     def withdraw(self, layer: str, *, at: datetime | None = None) -> EditionRow:
@@ -218,7 +235,7 @@ class Register:
             if row is None:
                 raise NotFound(f"图层 {layer} 没有已发布的版次 / layer {layer} has no published edition")
             connection.execute(EDITIONS.update().where(published).values(published=False))
-            _note(connection, "edition.withdraw", row.name, "", at)
+            noted(connection, "edition.withdraw", row.name, "", at)
             return _edition(connection.execute(select(EDITIONS).where(EDITIONS.c.name == row.name)).one())
 
     def editions(self) -> tuple[EditionRow, ...]:
@@ -268,7 +285,7 @@ class Register:
         """Say that all parcels have been concluded on as of a date, on a basis with this hash."""
         with self._database.writing() as connection:
             about = json.dumps([None if day is None else day.isoformat() for day in (as_of.chosen, as_of.fallback)])
-            _note(connection, _RUN, about, basis_sha256, None)
+            noted(connection, _RUN, about, basis_sha256, None)
 
     def last_run(self, basis_sha256: str) -> AsOf | None:
         """Return of which date all parcels were concluded on last; ``None`` where anything has changed since.
@@ -296,12 +313,14 @@ class Register:
     def note(self, action: str, about: str, input_sha256: str = "", *, at: datetime | None = None) -> None:
         """Write a line of audit for something that changes no table (a refused import, a forced package)."""
         with self._database.writing() as connection:
-            _note(connection, action, about, input_sha256, at)
+            noted(connection, action, about, input_sha256, at)
 
     def revision(self) -> int:
         """A number that grows with every change of the register, so that what was read can be kept until then."""
+        # What was refused changed nothing.
+        newest = select(func.coalesce(func.max(AUDIT.c.seq), 0)).where(AUDIT.c.action != REFUSED)
         with self._database.reading() as connection:
-            return int(connection.execute(select(func.coalesce(func.max(AUDIT.c.seq), 0))).scalar_one())
+            return int(connection.execute(newest).scalar_one())
 
     def audit(self) -> tuple[AuditRow, ...]:
         """Every line of audit, oldest first."""
@@ -322,11 +341,6 @@ def _appended(connection: Connection, parcel_id: str, as_of: date, digest: str, 
     values = {"parcel_id": parcel_id, "as_of": as_of, "digest": digest, "status": status, "record": record.decode()}
     connection.execute(VERDICTS.insert().values(values))
     return connection.execute(newest).one()
-
-
-def _note(connection: Connection, action: str, about: str, input_sha256: str, at: datetime | None) -> None:
-    moment = None if at is None else at.isoformat()
-    connection.execute(AUDIT.insert().values(action=action, object=about, input_sha256=input_sha256, at=moment))
 
 
 def _claim(row: Row[Any]) -> Claim:

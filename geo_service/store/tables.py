@@ -79,4 +79,30 @@ AUDIT = Table(
     Column("input_sha256", String(64), nullable=False),
 )
 
+JOBS = Table(
+    "jobs",
+    METADATA,
+    Column("id", String(32), primary_key=True),
+    Column("layer", String(64), nullable=False),
+    Column("source", Text, nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("key", String(64), unique=True),
+    Column("caller", Text, nullable=False),
+    Column("owner", String(32), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("stage", String(16), nullable=False),
+    Column("done", Integer, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("submitted_at", String(40), nullable=False),
+    Column("began_at", String(40)),
+    Column("ended_at", String(40)),
+    Column("edition", String(80)),
+    Column("read", Integer),
+    Column("report", Text),
+    Column("faults", Text),
+)
+Index("jobs_unfinished", JOBS.c.state)
+
 APPEND_ONLY = (VERDICTS, AUDIT)
+#: Tables that a register of an earlier version of this program lacks; they are added when it is opened.
+LATER = (JOBS,)

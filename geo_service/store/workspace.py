@@ -32,6 +32,7 @@ from geo_service.store import editions
 from geo_service.store.database import Sqlite
 from geo_service.store.definitions import bundled, check_against, load_catalogue, load_rulebook
 from geo_service.store.prepared import can_be_prepared, prepared
+from geo_service.store.prepared import clean as clean_prepared
 from geo_service.store.register import EditionRow, Register
 
 SCHEMA = 1
@@ -171,8 +172,14 @@ class Workspace:
                 f"{file} names schema {description.schema_number}, which never was; restore it from a backup"
             )
         (directory / editions.FOLDER).mkdir(exist_ok=True)
-        editions.clean(directory)
+        cls.clean(directory)
         return cls(directory, description)
+
+    @staticmethod
+    def clean(directory: Path) -> None:
+        """Remove what a broken-off import left behind, unless an import is going on."""
+        editions.clean(directory)
+        clean_prepared(directory)
 
     @property
     def as_of(self) -> date | None:
@@ -191,9 +198,11 @@ class Workspace:
         own = self._description.rulebook != "bundled"
         return load_rulebook(self.directory / ASSESSMENTS if own else bundled()[1])
 
-    def publish(self, data: Features | Grid, report: ImportReport, *, at: datetime | None = None) -> Edition:
+    def publish(
+        self, data: Features | Grid, report: ImportReport, *, at: datetime | None = None, job: str | None = None
+    ) -> Edition:
         """Store data as an edition and make it the one of its layer that is read; see ``editions.write``."""
-        return editions.write(self.directory, data, report, at=at)
+        return editions.write(self.directory, data, report, at=at, job=job)
 
     def withdraw(self, layer: str, *, at: datetime | None = None) -> EditionRow:
         """Stop reading a layer; its editions stay for replay.
