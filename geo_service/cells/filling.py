@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from geo_service.cells.prepared import KNOWN, NARROW, WHOLE
-from geo_service.cells.union import united
+from geo_service.cells.union import roomy, united
 from geo_service.compiled import compiled
 from geo_service.rings import Floats, Ints
 
@@ -56,12 +56,22 @@ def _arrange(edges: Floats, cell: float) -> int:
 
 
 @compiled
-def _room(edges: Floats, used: int, need: int) -> Floats:
-    if used + need <= len(edges):
-        return edges
-    larger = np.empty((max(2 * len(edges), used + need), 4))
-    larger[:used] = edges[:used]
-    return larger
+def _enter_full(entries: Ints, used: int, code: int) -> int:
+    """Write that a class holds all of a cell; returns how many entries there are then."""
+    entries[used] = ALL_OF_IT
+    entries[used, 0] = code
+    return used + 1
+
+
+@compiled
+def _enter(entries: Ints, used: int, code: int, kept: Floats, count: int, edges: Floats, cell: float) -> Floats:
+    """Write that a class holds what edges bound, and keep these after the first ``count``; returns all kept."""
+    stop = count + len(edges)
+    kept = roomy(kept, count, len(edges))
+    kept[count:stop] = edges
+    entries[used, 0], entries[used, 1], entries[used, 3] = code, count, stop
+    entries[used, 2] = count + _arrange(kept[count:stop], cell)
+    return kept
 
 
 @compiled
@@ -75,7 +85,7 @@ def fill_column(
     class_count: int,
     height: int,
     cell: float,
-) -> tuple[Ints, Ints, Ints, Ints, Ints, Floats, Ints, Ints, int]:
+) -> tuple[Ints, Ints, Floats, Ints, Ints, int]:
     """Unite what the shapes have in each cell: by class, for the layer, and with its surveyed extent.
 
     Parameters
@@ -91,7 +101,7 @@ def fill_column(
 
     Returns
     -------
-    cell_at, classes, froms, wides, tos, edges
+    cell_at, entries, edges
         Entries of each cell, as in `Prepared`.
     member_at, member_records
         Records of each cell.
@@ -112,11 +122,7 @@ def fill_column(
         slot[row] += 1
     cell_at = np.zeros(height + 1, dtype=np.int64)
     # A cell has an entry a record at most, and two more.
-    room = len(rows) + 2 * height
-    classes = np.empty(room, dtype=np.int64)
-    froms = np.empty(room, dtype=np.int64)
-    wides = np.empty(room, dtype=np.int64)
-    tos = np.empty(room, dtype=np.int64)
+    entries = np.empty((len(rows) + 2 * height, 4), dtype=np.int64)
     used = 0
     kept = np.empty((len(edges) + 64, 4))
     count = 0
@@ -156,29 +162,15 @@ def fill_column(
             if need > 0:
                 union, shared, broken = united(gathered, owners, stop - index)
                 if broken >= 0:
-                    return (
-                        cell_at,
-                        classes,
-                        froms,
-                        wides,
-                        tos,
-                        kept,
-                        member_at,
-                        records,
-                        places[records[index + broken]],
-                    )
+                    return cell_at, entries, kept, member_at, records, places[records[index + broken]]
                 if shared > 0.0 or len(union) < need:
                     result = union
             if code < none:
                 if full:
-                    classes[used], froms[used], wides[used], tos[used] = code, ALL_OF_IT, ALL_OF_IT, ALL_OF_IT
-                    used += 1
+                    used = _enter_full(entries, used, code)
                     full_classes += 1
                 elif len(result) > 0:
-                    kept = _room(kept, count, len(result))
-                    kept[count : count + len(result)] = result
-                    wide = _arrange(kept[count : count + len(result)], cell)
-                    classes[used], froms[used], wides[used], tos[used] = code, count, count + wide, count + len(result)
+                    kept = _enter(entries, used, code, kept, count, result, cell)
                     count += len(result)
                     used += 1
                     part_classes += 1
@@ -197,39 +189,31 @@ def fill_column(
         parts = part_classes + (1 if has_none and not none_full else 0)
         if whole_full:
             if full_classes + part_classes > 1 or none_full or full_classes == 0:
-                classes[used], froms[used], wides[used], tos[used] = WHOLE, ALL_OF_IT, ALL_OF_IT, ALL_OF_IT
-                used += 1
+                used = _enter_full(entries, used, WHOLE)
         elif parts > 1 or (has_none and parts > 0):
             owners = np.empty(len(whole) + none_to - none_from, dtype=np.int64)
             owner = 0
             for entry in range(first_entry, used):
-                owners[froms[entry] - first_edge : tos[entry] - first_edge] = owner
+                owners[entries[entry, 1] - first_edge : entries[entry, 3] - first_edge] = owner
                 owner += 1
             owners[len(whole) :] = owner
             gathered = np.concatenate((whole, loose[none_from:none_to])) if has_none else whole
             union, shared, _ = united(gathered, owners, owner + 1)
             if has_none or shared > 0.0:
                 whole = union
-                kept = _room(kept, count, len(union))
-                kept[count : count + len(union)] = union
-                wide = _arrange(kept[count : count + len(union)], cell)
-                classes[used], froms[used], wides[used], tos[used] = WHOLE, count, count + wide, count + len(union)
+                kept = _enter(entries, used, WHOLE, kept, count, union, cell)
                 count += len(union)
                 used += 1
         if has_survey and not whole_full:
             if survey_full:
-                classes[used], froms[used], wides[used], tos[used] = KNOWN, ALL_OF_IT, ALL_OF_IT, ALL_OF_IT
-                used += 1
+                used = _enter_full(entries, used, KNOWN)
             else:
                 gathered = np.concatenate((whole, loose[survey_from:survey_to]))
                 owners = np.zeros(len(gathered), dtype=np.int64)
                 owners[len(whole) :] = 1
                 union, _, _ = united(gathered, owners, 2)
-                kept = _room(kept, count, len(union))
-                kept[count : count + len(union)] = union
-                wide = _arrange(kept[count : count + len(union)], cell)
-                classes[used], froms[used], wides[used], tos[used] = KNOWN, count, count + wide, count + len(union)
+                kept = _enter(entries, used, KNOWN, kept, count, union, cell)
                 count += len(union)
                 used += 1
         cell_at[row + 1] = used
-    return cell_at, classes[:used], froms[:used], wides[:used], tos[:used], kept[:count], member_at, records, -1
+    return cell_at, entries[:used], kept[:count], member_at, records, -1

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from geo_service.cells.columns import count_columns, cut_column, fill_columns
-from geo_service.cells.filling import cell_areas, fill_column
+from geo_service.cells.filling import ALL_OF_IT, cell_areas, fill_column
 from geo_service.cells.prepared import Prepared, class_codes
 from geo_service.errors import MeasureFailed
 from geo_service.rings import BrokenShape, Flags, Floats, Ints, Shapes
@@ -24,10 +24,7 @@ _CROSSES = "its boundary crosses itself or runs over itself"
 @dataclass(frozen=True, eq=False, slots=True)
 class _Column:
     cell_at: Ints
-    codes: Ints
-    froms: Ints
-    wides: Ints
-    tos: Ints
+    entries: Ints
     edges: Floats
     member_at: Ints
     members: Ints
@@ -124,25 +121,13 @@ def prepare(
         in_rows, owners, starts, stops, edges, broken = cut_column(pieces[part], signs[part], places[part], cell_m)
         if broken >= 0:
             raise BrokenShape(int(order[broken]), _CROSSES)
-        cell_at, codes_of, froms, wides, tos, kept, member_at, records, broken = fill_column(
+        cell_at, entries, kept, member_at, records, broken = fill_column(
             in_rows, owners, starts, stops, edges, sorted_codes, len(names), rows, cell_m
         )
         if broken >= 0:
             raise BrokenShape(int(order[broken]), _CROSSES)
         touched, touched_m2 = cell_areas(owners, starts, stops, edges, cell_m)
-        return _Column(
-            cell_at,
-            codes_of,
-            froms,
-            wides,
-            tos,
-            kept,
-            member_at,
-            owners[records],
-            starts[records] < 0,
-            touched,
-            touched_m2,
-        )
+        return _Column(cell_at, entries, kept, member_at, owners[records], starts[records] < 0, touched, touched_m2)
 
     results: list[_Column] = []
     with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
@@ -201,14 +186,14 @@ def _assembled(
     feature_count: int,
 ) -> Prepared:
     cell_at, member_at = [np.zeros(1, dtype=np.int64)], [np.zeros(1, dtype=np.int64)]
-    bounds: tuple[list[Ints], ...] = ([], [], [])
     entries, edges, members = 0, 0, 0
     for found in results:
         cell_at.append(found.cell_at[1:] + entries)
-        for into, numbers in zip(bounds, (found.froms, found.wides, found.tos), strict=True):
-            into.append(np.where(numbers < 0, -1, numbers + edges))
+        # Of an entry that holds all of its cell there are no edges to point to.
+        bounds = found.entries[:, 1:]
+        bounds[bounds != ALL_OF_IT] += edges
         member_at.append(found.member_at[1:] + members)
-        entries, edges, members = entries + len(found.codes), edges + len(found.edges), members + len(found.members)
+        entries, edges, members = entries + len(found.entries), edges + len(found.edges), members + len(found.members)
     member = order[np.concatenate([found.members for found in results])]
     full = np.concatenate([found.full for found in results])
     is_feature = member < feature_count
@@ -224,12 +209,7 @@ def _assembled(
         names,
         surveyed,
         np.concatenate(cell_at),
-        np.concatenate(
-            [
-                np.stack([found.codes, froms, wides, tos], axis=1)
-                for found, froms, wides, tos in zip(results, *bounds, strict=True)
-            ]
-        ),
+        np.concatenate([found.entries for found in results]),
         np.concatenate([found.edges for found in results]),
         np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(is_feature)])[np.concatenate(member_at)],
         member[is_feature].astype(np.int32),

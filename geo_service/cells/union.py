@@ -12,6 +12,16 @@ SLACK_M2 = 1e-6
 
 
 @compiled
+def roomy(edges: Floats, used: int, need: int) -> Floats:
+    """Return edges with room for more after the used ones: the same array, or one at least twice as long."""
+    if used + need <= len(edges):
+        return edges
+    larger = np.empty((max(2 * len(edges), used + need), 4))
+    larger[:used] = edges[:used]
+    return larger
+
+
+@compiled
 def ordinate(edge: Floats, x: float) -> float:
     """Return y of an edge at x; its ends are exact."""
     if x == edge[0]:
@@ -148,10 +158,7 @@ def united(edges: Floats, owners: Ints, count: int) -> tuple[Floats, float, int]
                     until[edge] = east
                 else:
                     if not np.isnan(until[edge]):
-                        if used == len(union):
-                            larger = np.empty((2 * used, 4))
-                            larger[:used] = union
-                            union = larger
+                        union = roomy(union, used, 1)
                         _follow(edges[edge], since[edge], until[edge], sides[edge], union[used])
                         used += 1
                     since[edge], until[edge], sides[edge] = west, east, step
@@ -165,10 +172,7 @@ def united(edges: Floats, owners: Ints, count: int) -> tuple[Floats, float, int]
                         twisted[owner] += ground
     for edge in range(total):
         if not np.isnan(until[edge]):
-            if used == len(union):
-                larger = np.empty((2 * used, 4))
-                larger[:used] = union
-                union = larger
+            union = roomy(union, used, 1)
             _follow(edges[edge], since[edge], until[edge], sides[edge], union[used])
             used += 1
     broken = -1
