@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -19,15 +18,13 @@ from threading import Lock
 from typing import Any
 
 import shapely
-from shapely import GEOSException
 from shapely.geometry.base import BaseGeometry
 
-from geo_service import basemaps, batch, checking, ingest
+from geo_service import basemaps, batch, checking, importing, ingest
 from geo_service.engine import require_zone
 from geo_service.engine.examining import LAST_DAY
-from geo_service.engine.ground import Ground, in_crs
-from geo_service.engine.zones import working_crs_of
-from geo_service.errors import CrsMismatch, Fault, GeoServiceError, InputError, NotFound
+from geo_service.engine.ground import Ground
+from geo_service.errors import Fault, GeoServiceError, InputError, NotFound
 from geo_service.export import geojson, package
 from geo_service.export.profile import Profile, public_record
 from geo_service.export.record import Record
@@ -115,6 +112,10 @@ class Service:
     def parcels(self) -> dict[str, Parcel]:
         """All parcels by id, in the order of ids."""
         return self.snapshot().parcels
+
+    def today(self) -> date:
+        """Return today's civil date."""
+        return self._today()
 
     def as_of(self, chosen: date | None) -> AsOf:
         """Return the rule for dates: chosen, else planned notice date, else the workspace's, else today."""
@@ -242,25 +243,7 @@ class Service:
 
         What cannot be prepared now is prepared, or measured without, when it is needed.
         """
-        edition = self.workspace.edition(name)
-        if edition.whereabouts is None or not isinstance(edition.data, Features):
-            return
-        for crs in self._working_crss(edition.data):
-            try:
-                edition.whereabouts(in_crs(edition.data, crs), progress)
-            except (CrsMismatch, GEOSException):
-                _LOG.warning("%s has no place in %s", name, crs)
-
-    def _working_crss(self, features: Features) -> list[str]:
-        jurisdiction = self.rulebook.jurisdiction
-        published = self.workspace.register.published().get(self.rulebook.zones_layer)
-        zones = None if published is None else self.workspace.edition(published).data
-        if isinstance(zones, Features) and len(zones):
-            return sorted({working_crs_of(zones, row, jurisdiction) for row in range(len(zones))})
-        west, south, east, north = shapely.total_bounds(features.geometries)
-        if math.isnan(west):
-            return []
-        return [working_crs(jurisdiction, lon_lat(shapely.box(west, south, east, north).centroid, features.crs).x)]
+        importing.prepare(self.workspace, name, progress)
 
     def edition(self, name: str) -> EditionRow:
         """Return an imported edition with its import report, published or not.
@@ -274,12 +257,7 @@ class Service:
 
     def zone_shapes(self) -> list[tuple[str, BaseGeometry]]:
         """Return the zones' boundaries with their CRS, for the distance check of imports."""
-        # Read alone: an import needs no other layer, and the others may be large.
-        name = self.workspace.register.published().get(self.rulebook.zones_layer)
-        features = None if name is None else self.workspace.edition(name).data
-        if not isinstance(features, Features):
-            return []
-        return [(features.crs, geometry) for geometry in features.geometries if geometry is not None]
+        return importing.zone_shapes(self.workspace)
 
     def read_boundaries(
         self, data: Path | bytes, name: str, crs: str | None, encoding: str | None = None

@@ -59,8 +59,10 @@ TITLES = {
     413: Text("内容过大", "Content too large"),
     415: Text("不支持的格式", "Unsupported format"),
     422: Text("内容有误", "Cannot be processed"),
+    429: Text("请求过多", "Too many requests"),
     500: Text("内部错误", "Internal error"),
     503: Text("暂不可用", "Not available right now"),
+    507: Text("空间不足", "No room left"),
 }
 NOTHING = Text("", "")
 

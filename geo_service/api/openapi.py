@@ -51,6 +51,19 @@ _PROBLEM = {
         "items": {"type": "array", "items": {"type": "object"}, "description": "逐行问题 / one entry a row"},
     },
 }
+_FAULT = {
+    "type": "object",
+    "required": ["row", "id", "code", "where", "value", "reason", "next"],
+    "properties": {
+        "row": {"type": "integer", "nullable": True},
+        "id": {"type": "string", "nullable": True},
+        "code": {"type": "string"},
+        "where": {"type": "string"},
+        "value": {"type": "string", "nullable": True},
+        "reason": _BILINGUAL,
+        "next": _BILINGUAL,
+    },
+}
 _FEATURE = {
     "type": "object",
     "required": ["type", "geometry", "properties"],
@@ -83,21 +96,7 @@ _SCHEMAS: dict[str, Any] = {
         "required": ["records", "rejected", "report"],
         "properties": {
             "records": {"type": "array", "items": {"$ref": f"#/components/schemas/{RECORD}"}},
-            "rejected": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "properties": {
-                        "row": {"type": "integer", "nullable": True},
-                        "id": {"type": "string", "nullable": True},
-                        "code": {"type": "string"},
-                        "where": {"type": "string"},
-                        "value": {"type": "string", "nullable": True},
-                        "reason": {"$ref": "#/components/schemas/Bilingual"},
-                        "next": {"$ref": "#/components/schemas/Bilingual"},
-                    },
-                },
-            },
+            "rejected": {"type": "array", "items": _FAULT},
             "report": {"$ref": "#/components/schemas/ReadingReport"},
         },
     },
@@ -135,6 +134,49 @@ _SCHEMAS: dict[str, Any] = {
             **{name: {"type": "array", "items": {"type": "string"}} for name in ("warnings", "notes")},
         },
     },
+    "Job": {
+        "type": "object",
+        "description": "导入任务 / an import",
+        "required": ["id", "layer", "source", "state", "progress", "counts", "edition", "report", "rejected", "links"],
+        "properties": {
+            **{name: {"type": "string"} for name in ("id", "layer", "source", "submitted_at")},
+            **{name: {"type": "string", "nullable": True} for name in ("began_at", "ended_at", "edition")},
+            "state": {
+                "type": "string",
+                "enum": ["queued", "running", "done", "refused", "cancelled", "interrupted", "failed"],
+            },
+            "said": _BILINGUAL,
+            "progress": {
+                "type": "object",
+                "required": ["stage", "done", "total"],
+                "properties": {
+                    "stage": {"type": "string", "enum": ["waiting", "reading", "storing", "preparing", "ended"]},
+                    "said": _BILINGUAL,
+                    "done": {"type": "integer"},
+                    "total": {"type": "integer", "description": "0：未知 / 0: not known"},
+                },
+            },
+            "counts": {
+                "type": "object",
+                "nullable": True,
+                "description": "read = stored + rejected + deleted，全部拒绝时 stored 为 0 / 0 stored when refused",
+                "properties": {
+                    "read": {"type": "integer", "nullable": True},
+                    "stored": {"type": "integer"},
+                    "rejected": {"type": "integer"},
+                    "deleted": {"type": "integer", "nullable": True},
+                },
+            },
+            "report": {"type": "object", "nullable": True},
+            "rejected": {"type": "array", "items": _FAULT, "description": "前若干行 / the first rows"},
+            "links": _LINKS,
+        },
+    },
+    "Rejected": {
+        "type": "object",
+        "required": ["job", "rejected"],
+        "properties": {"job": {"type": "string"}, "rejected": {"type": "array", "items": _FAULT}},
+    },
     "RecordOrChecked": {
         "description": (
             "Geometry 或 Feature：一条记录；其余：records、rejected 与 report"
@@ -154,17 +196,17 @@ _SCHEMAS: dict[str, Any] = {
 }
 
 
-def answers(contents: Mapping[str, str], *errors: int) -> dict[int | str, dict[str, Any]]:
+def answers(contents: Mapping[str, str], *errors: int, status: int = 200) -> dict[int | str, dict[str, Any]]:
     """Describe the responses of a route: media type → name of a schema, and the errors beside 400 and 500."""
     described: dict[int | str, dict[str, Any]] = {
-        200: {
+        status: {
             "description": "成功 / success",
             "content": {media: {"schema": _ref(schema)} for media, schema in contents.items()},
         }
     }
-    for status in sorted({400, 500, *errors}):
-        title = TITLES[status]
-        described[status] = {
+    for error in sorted({400, 500, *errors}):
+        title = TITLES[error]
+        described[error] = {
             "description": f"{title.zh} / {title.en}",
             "content": {PROBLEM_JSON: {"schema": _ref("Problem")}},
         }

@@ -66,6 +66,7 @@ def read_layer(
     jurisdiction: Jurisdiction,
     path: Path,
     *,
+    name: str | None = None,
     crs: str | None = None,
     encoding: str | None = None,
     edition_date: date,
@@ -85,6 +86,8 @@ def read_layer(
 
     Parameters
     ----------
+    name : str, optional
+        The name that the file came with, when it lies under another; for messages and the ids of a TXT.
     crs : str, optional
         Counts before what the file declares.
     edition_date : date
@@ -112,9 +115,9 @@ def read_layer(
     TooComplex
         Checking it would take too long.
     """
-    whole = path.resolve()
+    whole, name = path.resolve(), name or path.name
     head = head_of(whole)
-    skip = _skip(head, path.name, spec.geometry, extent)
+    skip = _skip(head, name, spec.geometry, extent)
     size = sum(part.stat().st_size for part in (whole, *((extent,) if extent else ())))
     limit = min(IMPORT_LIMIT_S + IMPORT_LIMIT_S_PER_MB * size / 1e6, IMPORT_LIMIT_MAX_S)
     with tempfile.TemporaryDirectory(prefix="geo-service-") as folder:
@@ -123,7 +126,7 @@ def read_layer(
             spec,
             catalogue,
             jurisdiction,
-            path.name,
+            name,
             whole,
             None,
             Path(folder),
@@ -138,7 +141,7 @@ def read_layer(
             gdal_skip=skip,
         )
         result = READERS.run(job, limit, keep=size < RETIRE_BYTES)
-        origin = Origin(path.name, result.sha256, edition_date, licence or spec.licence, attribution, synthetic)
+        origin = Origin(name, result.sha256, edition_date, licence or spec.licence, attribution, synthetic)
         if isinstance(result, GridResult):
             values = np.load(Path(folder) / result.file)
             return Grid(spec, result.crs, values, result.transform, origin), result.report

@@ -1,0 +1,11 @@
+"""Imports while others read: each in a process of its own, its steps kept in the register.
+
+A file is taken, a job is written down, and the import runs in a process that may be killed: by whoever calls it off, by
+a limit, or with the machine. Whatever happens, readers see the old edition or the new one, and the job says which.
+"""
+
+from geo_service.importing.desk import Closing, Desk, StorageFull
+from geo_service.importing.order import Order
+from geo_service.importing.steps import prepare, zone_shapes
+
+__all__ = ["Closing", "Desk", "Order", "StorageFull", "prepare", "zone_shapes"]
