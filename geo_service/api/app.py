@@ -14,6 +14,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from geo_service import __version__
 from geo_service.api import errors
+from geo_service.api.access import require_declared
 from geo_service.api.collections import Shelf
 from geo_service.api.guard import JSON_BYTES, UPLOAD_BYTES, Guard
 from geo_service.api.pages import Pages
@@ -112,6 +113,7 @@ def create_app(
     errors.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=GZIP_FROM_BYTES)
     app.add_middleware(Guard, json_bytes=json_bytes, upload_bytes=upload_bytes)
+    require_declared(ROUTERS)
     for router in ROUTERS:
         app.include_router(router)
     app.mount("/static", Static(directory=STATIC), name="static")

@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
+from geo_service.api.access import Guarded, needs
 from geo_service.api.answers import json_answer
 from geo_service.api.links import JSON
 from geo_service.api.openapi import answers
@@ -16,8 +17,14 @@ from geo_service.api.parameters import Col, OnlyKnown, Row
 from geo_service.basemaps import Basemap, Source
 from geo_service.basemaps.sources import picture
 from geo_service.errors import NotFound
+from geo_service.model.access import Role
 
-router = APIRouter(tags=["底图 / basemaps"], dependencies=[OnlyKnown], default_response_class=Response)
+router = APIRouter(
+    tags=["底图 / basemaps"],
+    route_class=Guarded,
+    dependencies=[needs(Role.VIEWER), OnlyKnown],
+    default_response_class=Response,
+)
 _LOG = logging.getLogger("geo_service.api")
 #: One grey pixel, which a page draws as a whole tile.
 GREY = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mN4AwAA7gDtPsb5bAAAAABJRU5ErkJggg==")

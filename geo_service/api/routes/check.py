@@ -16,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
+from geo_service.api.access import Guarded, needs
 from geo_service.api.answers import json_answer
 from geo_service.api.errors import Problem, problem_of
 from geo_service.api.guard import MULTIPART
@@ -25,11 +26,17 @@ from geo_service.api.parameters import AsOfDay, OnlyKnown, ProjectType, Services
 from geo_service.errors import Fault, InputError
 from geo_service.export.checked import checked, fault_json, report_json
 from geo_service.ingest import Boundaries
+from geo_service.model.access import Role
 from geo_service.model.text import Text
 from geo_service.service import Service
 from geo_service.worker import SLOTS
 
-router = APIRouter(tags=["核查 / check"], dependencies=[OnlyKnown], default_response_class=Response)
+router = APIRouter(
+    tags=["核查 / check"],
+    route_class=Guarded,
+    dependencies=[needs(Role.VIEWER), OnlyKnown],
+    default_response_class=Response,
+)
 FIELD = "file"
 #: Checks at once; more wait here, where they take no thread from the other routes.
 CHECKS = 2 * SLOTS

@@ -10,16 +10,23 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from starlette.responses import Response
 
+from geo_service.api.access import Guarded, needs
 from geo_service.api.answers import json_answer
 from geo_service.api.errors import Problem
 from geo_service.api.links import JSON
 from geo_service.api.openapi import answers
 from geo_service.api.parameters import AsOfDay, Day, OnlyKnown, ParcelId, Services
+from geo_service.model.access import Role
 from geo_service.model.register import Claim, ClaimKind, Reach
 from geo_service.model.text import Text
 from geo_service.store.sheets import services
 
-router = APIRouter(tags=["台账 / register"], dependencies=[OnlyKnown], default_response_class=Response)
+router = APIRouter(
+    tags=["台账 / register"],
+    route_class=Guarded,
+    dependencies=[needs(Role.PLANNER), OnlyKnown],
+    default_response_class=Response,
+)
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 

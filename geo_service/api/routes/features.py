@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
+from geo_service.api.access import Guarded, needs
 from geo_service.api.answers import json_answer
 from geo_service.api.collections import Collection, Queryable, Shelf, Test, during, equals, feature, select
 from geo_service.api.errors import bad_parameter
@@ -30,12 +31,15 @@ from geo_service.api.parameters import (
     refuse_unknown,
 )
 from geo_service.errors import NotFound
+from geo_service.model.access import Role
 from geo_service.model.catalogue import FieldType
 from geo_service.model.parcel import AsOf
 from geo_service.model.text import Text
 from geo_service.snapshot import Snapshot
 
-router = APIRouter(tags=["OGC API – Features"], default_response_class=Response)
+router = APIRouter(
+    tags=["OGC API – Features"], route_class=Guarded, dependencies=[needs(Role.VIEWER)], default_response_class=Response
+)
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 QUERYABLES = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
 TILESETS = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-vector"

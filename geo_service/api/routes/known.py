@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
+from geo_service.api.access import Guarded, needs
 from geo_service.api.answers import json_answer, tagged
 from geo_service.api.links import JSON, SCHEMA, link, segment, url
 from geo_service.api.openapi import answers
@@ -16,6 +17,7 @@ from geo_service.errors import NotFound
 from geo_service.export.checked import fault_json
 from geo_service.export.geojson import compact
 from geo_service.export.schema import record_schema_bytes
+from geo_service.model.access import Role
 from geo_service.model.catalogue import LayerSpec
 from geo_service.model.layer import Edition, Features
 from geo_service.model.report import ImportReport
@@ -24,7 +26,12 @@ from geo_service.model.text import Text
 from geo_service.service import WITHHELD
 from geo_service.store.register import EditionRow
 
-router = APIRouter(tags=["资料与规则 / data and rules"], dependencies=[OnlyKnown], default_response_class=Response)
+router = APIRouter(
+    tags=["资料与规则 / data and rules"],
+    route_class=Guarded,
+    dependencies=[needs(Role.VIEWER), OnlyKnown],
+    default_response_class=Response,
+)
 
 
 def _text(text: Text | None) -> dict[str, str] | None:

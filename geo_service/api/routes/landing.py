@@ -10,14 +10,21 @@ import jinja2
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from geo_service.api.access import Guarded, needs
 from geo_service.api.answers import json_answer
 from geo_service.api.links import GEOJSON, HTML, JSON, OPENAPI, link, segment, url
 from geo_service.api.openapi import answers, document
 from geo_service.api.pages import page
 from geo_service.api.parameters import OnlyKnown, Services
 from geo_service.api.routes.features import shelf
+from geo_service.model.access import Role
 
-router = APIRouter(tags=["入口 / entry"], dependencies=[OnlyKnown], default_response_class=Response)
+router = APIRouter(
+    tags=["入口 / entry"],
+    route_class=Guarded,
+    dependencies=[needs(Role.VIEWER), OnlyKnown],
+    default_response_class=Response,
+)
 TITLE = "供地前核查 / Pre-listing checks of industrial land"
 DESCRIPTION = (
     "地块的区域评估、管控要素、通平条件与控制性指标；缺资料不等于通过，本服务不代替主管部门审批意见。 / "

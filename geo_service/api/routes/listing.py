@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from geo_service.api.access import Guarded, needs
 from geo_service.api.answers import json_answer
 from geo_service.api.links import JSON
 from geo_service.api.openapi import answers
@@ -14,8 +15,14 @@ from geo_service.api.parameters import AsOfDay, Limit, Offset, OnlyKnown, Servic
 from geo_service.api.routes.tiles import tiles_of
 from geo_service.maps.listing import NOT_YET
 from geo_service.maps.signs import STATUS_SIGN
+from geo_service.model.access import Role
 
-router = APIRouter(tags=["地图 / maps"], dependencies=[OnlyKnown], default_response_class=Response)
+router = APIRouter(
+    tags=["地图 / maps"],
+    route_class=Guarded,
+    dependencies=[needs(Role.VIEWER), OnlyKnown],
+    default_response_class=Response,
+)
 MOST_LINES = 500
 
 Words = Annotated[

@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from geo_service.api.access import Guarded, needs
 from geo_service.api.answers import json_answer
 from geo_service.api.errors import bad_parameter
 from geo_service.api.links import HTML, JSON
@@ -17,10 +18,16 @@ from geo_service.api.pages import Pages
 from geo_service.api.parameters import AsOfDay, OnlyKnown, ParcelId, Services, listed
 from geo_service.api.routes.claims import may_claim
 from geo_service.maps.tiled import Engine
+from geo_service.model.access import Role
 from geo_service.model.text import Text
 from geo_service.service import Service
 
-router = APIRouter(tags=["地图 / maps"], dependencies=[OnlyKnown], default_response_class=Response)
+router = APIRouter(
+    tags=["地图 / maps"],
+    route_class=Guarded,
+    dependencies=[needs(Role.VIEWER), OnlyKnown],
+    default_response_class=Response,
+)
 
 MOST_COMPARED = 4
 Digest = Annotated[
@@ -125,6 +132,7 @@ def panel(service: Services, parcel_id: ParcelId, as_of: AsOfDay = None) -> Resp
 
 @router.post(
     "/parcels/{parcel_id:path}/links",
+    dependencies=[needs(Role.PLANNER)],
     summary="留存结论 / keep a record for a link",
     responses=answers({JSON: "Object"}, 404, 422),
 )

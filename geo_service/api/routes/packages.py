@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from geo_service.api.access import Guarded, needs
 from geo_service.api.answers import attachment
 from geo_service.api.errors import bad_parameter
 from geo_service.api.links import GEOJSON
@@ -23,9 +24,15 @@ from geo_service.api.parameters import (
 )
 from geo_service.export.package import file_stem
 from geo_service.export.profile import Profile
+from geo_service.model.access import Role
 from geo_service.model.text import Text
 
-router = APIRouter(tags=["成果包 / tender packages"], dependencies=[OnlyKnown], default_response_class=Response)
+router = APIRouter(
+    tags=["成果包 / tender packages"],
+    route_class=Guarded,
+    dependencies=[needs(Role.VIEWER), OnlyKnown],
+    default_response_class=Response,
+)
 ZIP = "application/zip"
 
 

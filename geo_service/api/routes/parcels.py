@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from geo_service.api.access import Guarded, needs
 from geo_service.api.answers import json_answer, tagged
 from geo_service.api.collections import VerdictItems, feature, within
 from geo_service.api.errors import bad_parameter
@@ -27,11 +28,17 @@ from geo_service.api.parameters import (
     listed,
 )
 from geo_service.api.routes.features import paging, shelf
+from geo_service.model.access import Role
 from geo_service.model.enums import PASSED
 from geo_service.model.text import Text
 from geo_service.snapshot import Summary
 
-router = APIRouter(tags=["地块 / parcels"], dependencies=[OnlyKnown], default_response_class=Response)
+router = APIRouter(
+    tags=["地块 / parcels"],
+    route_class=Guarded,
+    dependencies=[needs(Role.VIEWER), OnlyKnown],
+    default_response_class=Response,
+)
 
 
 @router.get("/parcels", summary="查询地块 / search parcels", responses=answers({GEOJSON: "FeatureCollection"}, 422))

@@ -8,16 +8,23 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from geo_service.api.access import Guarded, needs
 from geo_service.api.errors import bad_parameter
 from geo_service.api.links import HTML, segment, url
 from geo_service.api.openapi import answers
 from geo_service.api.parameters import AsOfDay, Bbox, Box, OnlyKnown, ParcelId, Services, listed
 from geo_service.api.routes.maps import pages
 from geo_service.maps.sheet import MOST_LAYERS, Language, Orientation, Paper
+from geo_service.model.access import Role
 from geo_service.model.text import Text
 from geo_service.service import Service
 
-router = APIRouter(tags=["地图 / maps"], dependencies=[OnlyKnown], default_response_class=Response)
+router = APIRouter(
+    tags=["地图 / maps"],
+    route_class=Guarded,
+    dependencies=[needs(Role.VIEWER), OnlyKnown],
+    default_response_class=Response,
+)
 
 LanguageOf = Annotated[Language, Query(alias="lang", description="语言 zh 或 en / language")]
 PaperOf = Annotated[Paper, Query(description="纸张 A4 或 A3 / paper")]

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
+from geo_service.api.access import Guarded, needs
 from geo_service.api.answers import json_answer, tagged
 from geo_service.api.collections import Collection
 from geo_service.api.links import JSON, link, segment, url
@@ -16,10 +17,13 @@ from geo_service.api.parameters import AsOfDay, Col, CollectionId, OnlyKnown, Ro
 from geo_service.api.routes.features import shelf
 from geo_service.api.tiles import Tiles, matrices
 from geo_service.errors import NotFound
+from geo_service.model.access import Role
 from geo_service.snapshot import Snapshot
 from geo_service.tiles import MOST_ZOOM, Square
 
-router = APIRouter(tags=["OGC API – Tiles"], default_response_class=Response)
+router = APIRouter(
+    tags=["OGC API – Tiles"], route_class=Guarded, dependencies=[needs(Role.VIEWER)], default_response_class=Response
+)
 MVT = "application/vnd.mapbox-vector-tile"
 MATRIX_SET = "http://www.opengis.net/def/rel/ogc/1.0/tiling-scheme"
 _DIMENSION = {"polygon": 2, "line": 1}
