@@ -23,6 +23,7 @@ from geo_service.api.routes import (
     check,
     claims,
     features,
+    imports,
     known,
     landing,
     listing,
@@ -36,6 +37,7 @@ from geo_service.api.routes import (
 from geo_service.api.static import Static
 from geo_service.api.tiles import Tiles
 from geo_service.basemaps import opened, registered
+from geo_service.importing import Desk
 from geo_service.maps.view import STATIC
 from geo_service.service import Service
 
@@ -51,6 +53,7 @@ ROUTERS = (
     listing.router,
     claims.router,
     sheets.router,
+    imports.router,
     known.router,
     operations.router,
 )
@@ -70,7 +73,11 @@ async def _life(app: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(
             partial(maps.draw_zone_map, app.state.service, app.state.pages, claims=app.state.claims)
         )
-    yield
+    await run_in_threadpool(app.state.imports.recover)
+    try:
+        yield
+    finally:
+        await run_in_threadpool(app.state.imports.close)
 
 
 def create_app(
@@ -107,6 +114,8 @@ def create_app(
     directory, jurisdiction = service.workspace.directory, service.rulebook.jurisdiction
     app.state.basemaps = {one.id: (one, opened(one, directory)) for one in registered(directory, jurisdiction)}
     app.state.pages = Pages()
+    app.state.imports = Desk(service.workspace)
+    app.state.listeners = 0
     app.state.ready = ready
     app.state.draw_first = draw_first
     app.state.claims = claims

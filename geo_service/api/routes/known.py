@@ -126,11 +126,12 @@ def _row(row: EditionRow, *, private: bool) -> dict[str, Any]:
         "sha256": row.sha256,
         "edition_date": None if row.edition_date is None else row.edition_date.isoformat(),
         "published": row.published,
-        "report": _report(row.report, private=private),
+        "report": report_json(row.report, private=private),
     }
 
 
-def _report(report: ImportReport, *, private: bool) -> dict[str, Any]:
+def report_json(report: ImportReport, *, private: bool) -> dict[str, Any]:
+    """Write an import report; ``private`` leaves out rejected values, which may be names of holders."""
     return {
         "source": report.source_name,
         "driver": report.driver,
