@@ -26,7 +26,7 @@ demo: setup
 
 # Whole files to each worker, so that what a file prepares is prepared once.
 test: setup
-	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/pytest -n auto --dist loadfile
 
 check: setup
 	$(BIN)/ruff check

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import ipaddress
 import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from geo_service.cli.demo import seed
 from tests.cells.postgis import programs
 
 settings.register_profile("default", max_examples=200, deadline=None)
 settings.register_profile(
     "ci",
-    max_examples=500,
+    max_examples=2_000,
     deadline=None,
     print_blob=True,
     # A busy shared runner draws large geometries slowly; that says nothing about the code.
@@ -91,6 +94,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip("playwright is not installed: make setup")
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than there are cores, as tests also wait: for browsers, servers and disks."""
+    return (os.cpu_count() or 1) + 1
+
+
 def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
     """Turn a skip into a failure: where CI runs, everything is installed, so a skip is a test that was lost."""
     if not IN_CI or not report.skipped or hasattr(report, "wasxfail"):
@@ -116,6 +124,32 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Any:
     report = yield
     _refuse_skip(report)
     return report
+
+
+@pytest.fixture(scope="session")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's workspace, made once for all processes that test; to be copied, never opened."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with (folder / "seeded.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "seeded").exists():
+            seed(folder / "seeding")
+            (folder / "seeding").rename(folder / "seeded")
+    return folder / "seeded"
+
+
+@pytest.fixture(scope="session")
+def demo(seeded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's workspace, for reading only."""
+    return shutil.copytree(seeded, tmp_path_factory.mktemp("demo") / "demo")
+
+
+@pytest.fixture
+def own_demo(seeded: Path, tmp_path: Path) -> Path:
+    """The demo's workspace, for a test that changes it."""
+    return shutil.copytree(seeded, tmp_path / "own")
 
 
 #: Nothing but the page asks for anything.

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from geo_service import batch
-from geo_service.cli.demo import seed
 from geo_service.model.layer import Edition, Features, Grid
 from geo_service.model.parcel import AsOf
 from geo_service.model.report import ImportReport
@@ -109,14 +108,6 @@ def assessed(once: tuple[Path, Done], tmp_path: Path) -> Workspace:
 def before(once: tuple[Path, Done]) -> Done:
     """What the run in ``assessed`` gave."""
     return once[1]
-
-
-@pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo's workspace; to be copied by whoever changes it."""
-    directory = tmp_path_factory.mktemp("batch") / "demo"
-    seed(directory)
-    return directory
 
 
 class Done:

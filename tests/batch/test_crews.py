@@ -42,8 +42,8 @@ def some(demo: Path) -> list[str]:
 
 
 @pytest.fixture
-def own(demo: Path, tmp_path: Path) -> Workspace:
-    return Workspace.open(shutil.copytree(demo, tmp_path / "demo"))
+def own(own_demo: Path) -> Workspace:
+    return Workspace.open(own_demo)
 
 
 def sha256(found: tuple[batch.Concluded, ...]) -> str:
@@ -51,9 +51,9 @@ def sha256(found: tuple[batch.Concluded, ...]) -> str:
 
 
 @pytest.fixture(scope="module")
-def expected(demo: Path, some: list[str], tmp_path_factory: pytest.TempPathFactory) -> str:
+def expected(seeded: Path, some: list[str], tmp_path_factory: pytest.TempPathFactory) -> str:
     """What one process gives, which is what the service answers."""
-    workspace = Workspace.open(shutil.copytree(demo, tmp_path_factory.mktemp("expected") / "demo"))
+    workspace = Workspace.open(shutil.copytree(seeded, tmp_path_factory.mktemp("expected") / "demo"))
     found = done(workspace, chosen=some).found
     service = Service(workspace, lambda: AS_OF)
     assert [one.record for one in found] == [record_bytes(service.record(id_)) for id_ in some]

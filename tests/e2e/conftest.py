@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 import tomllib
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from geo_service.cli.demo import seed
 from geo_service.service import Service
 from geo_service.store.workspace import Workspace
 from tests.e2e.commands import ROOT, run_each
 
 AS_OF = date(2026, 12, 1)
-
-
-@pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo's workspace; for reading only."""
-    directory = tmp_path_factory.mktemp("e2e") / "demo"
-    seed(directory)
-    return directory
-
-
-@pytest.fixture
-def own_demo(demo: Path, tmp_path: Path) -> Path:
-    """A copy of the demo's workspace that a test may change."""
-    return shutil.copytree(demo, tmp_path / "own")
 
 
 @pytest.fixture(scope="session")

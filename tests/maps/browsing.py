@@ -35,3 +35,12 @@ def listed(page):
 def choose(page, number):
     page.locator(f'#parcels li[data-i="{number - 1}"] > button').click()
     page.locator("#panel .verdict").wait_for()
+
+
+def wait(page, condition: str) -> None:
+    """Wait for a condition; the driver's own way is forbidden by the page's policy."""
+    for _ in range(600):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(condition)

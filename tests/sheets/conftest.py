@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tomllib
 from collections.abc import Iterator
 from datetime import date
@@ -11,8 +12,8 @@ from typing import Any
 import pytest
 
 from geo_service.api.app import create_app
-from geo_service.cli.demo import seed
 from geo_service.service import Service
+from geo_service.store.workspace import Workspace
 from tests.api.serving import Served, running
 from tests.sheets.printing import Press
 
@@ -26,8 +27,9 @@ def as_of() -> date:
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory, as_of: date) -> Service:
-    return Service(seed(tmp_path_factory.mktemp("sheets") / "demo"), lambda: as_of)
+def demo(seeded: Path, tmp_path_factory: pytest.TempPathFactory, as_of: date) -> Service:
+    directory = shutil.copytree(seeded, tmp_path_factory.mktemp("sheets") / "demo")
+    return Service(Workspace.open(directory), lambda: as_of)
 
 
 @pytest.fixture(scope="session")

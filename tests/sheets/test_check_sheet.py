@@ -15,6 +15,7 @@ from geo_service.maps.sheet import check_frame
 from geo_service.service import Service
 from geo_service.store.definitions import bundled
 from tests.api.serving import ODD, build, running
+from tests.maps.browsing import wait
 from tests.rulebook.test_words import FORBIDDEN
 from tests.sheets.conftest import MANIFEST
 from tests.sheets.printing import Press, pixels, skip_without_poppler
@@ -138,7 +139,7 @@ def test_the_button_keeps_the_record_that_the_code_leads_to(press: Press, demo: 
         page.emulate_media(media="screen")
         page.evaluate("() => { window.print = () => { window.printed = true; }; }")
         page.locator(".tools button").click()
-        page.wait_for_function("window.printed === true")
+        wait(page, "window.printed === true")
     assert demo.kept(parcel_id, digest)["provenance"]["digest"] == digest
 
 

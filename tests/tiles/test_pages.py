@@ -13,6 +13,7 @@ from geo_service.service import Service
 from geo_service.store.definitions import bundled
 from tests.api.serving import AS_OF, ODD, build, running
 from tests.conftest import QUIET
+from tests.maps.browsing import wait
 
 pytestmark = pytest.mark.chromium
 
@@ -46,15 +47,6 @@ def browsers(launch):
     """Two browsers: one that can draw with WebGL, one that cannot."""
     able = tuple(argument for argument in QUIET if argument != "--disable-gpu")
     return launch((*able, "--enable-unsafe-swiftshader")), launch((*QUIET, "--disable-3d-apis"))
-
-
-def wait(page, condition: str) -> None:
-    """Wait for a condition; the driver's own way is forbidden by the page's policy."""
-    for _ in range(600):
-        if page.evaluate(condition):
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError(condition)
 
 
 @contextmanager
