@@ -54,6 +54,11 @@ class Native:
             self._call = self._loaded()
         return self._call
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether it was compiled before, so that it only has to be loaded."""
+        return _read(self._key()) is not None
+
     def _loaded(self) -> Callable[..., Any]:
         kind = ctypes.CFUNCTYPE(_KINDS[self._result], *(_KINDS[argument] for argument in self._arguments))
         kept = _read(self._key())

@@ -36,7 +36,9 @@ import json, sys
 from geo_service.native import Native
 
 found = Native("geo_service.small.loops", "once_more", "float64", ("float64",), ("small/loops.py", "small/numbers.py"))
-print(json.dumps([found.call(5.0), "numba" in sys.modules]))
+kept, answer = found.is_kept, found.call(5.0)
+assert kept is ("numba" not in sys.modules)
+print(json.dumps([answer, not kept]))
 """
 OTHER_PROCESSOR = "import llvmlite.binding as llvm\nllvm.get_host_cpu_name = lambda: 'another'\n"
 

@@ -62,13 +62,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from geo_service.cells.measuring import Areas, Asker, Stack, areas
+from geo_service.cells.measuring import Areas, Asker, Stack, areas, is_compiled
 from geo_service.cells.prepared import KNOWN, WHOLE, Prepared
 
 if TYPE_CHECKING:
     from geo_service.cells.preparing import prepare
 
-__all__ = ["KNOWN", "WHOLE", "Areas", "Asker", "Prepared", "Stack", "areas", "prepare"]
+__all__ = ["KNOWN", "WHOLE", "Areas", "Asker", "Prepared", "Stack", "areas", "is_compiled", "prepare"]
 
 
 def __getattr__(name: str) -> Any:

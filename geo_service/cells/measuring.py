@@ -334,6 +334,11 @@ def areas(parcels: Shapes, layers: Sequence[Prepared], *, threads: int | None = 
     return Stack(layers).areas(parcels, threads=threads)
 
 
+def is_compiled() -> bool:
+    """Tell whether this machine has compiled this version's kernel before; the first time takes most of a minute."""
+    return _MANY.is_kept
+
+
 def _longest(parcels: Shapes) -> int:
     return int((parcels.chain_at[parcels.shape_at[1:]] - parcels.chain_at[parcels.shape_at[:-1]]).max(initial=0)) + 1
 

@@ -35,6 +35,7 @@ def seed(directory: Path) -> Workspace:
     workspace = Workspace.create(directory, as_of=as_of)
     say.note(f"演示数据固定核查基准日 / the demo fixes the date: {as_of.isoformat()}")
     service = Service(workspace, lambda: as_of)
+    say.first_run()
     entries = manifest["layers"]
     for entry in say.progress(entries, len(entries), "导入 importing"):
         extent = entry.get("extent")

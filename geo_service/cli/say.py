@@ -22,6 +22,7 @@ from rich.progress import (
 )
 from rich.text import Text as RichText
 
+from geo_service import cells
 from geo_service.errors import Fault
 from geo_service.export.record import Record
 from geo_service.model.parcel import Repair
@@ -47,6 +48,12 @@ T = TypeVar("T")
 def note(text: str) -> None:
     """Say something beside the result."""
     _stderr.print(text, markup=False)
+
+
+def first_run() -> None:
+    """Say why the first run after an installation is slow; nothing where stderr is no terminal."""
+    if _stderr.is_terminal and not cells.is_compiled():
+        note("首次运行需编译计算内核，约一分钟 / the first run compiles the kernel, about a minute")
 
 
 def fault_lines(faults: Iterable[Fault]) -> None:
