@@ -1,0 +1,260 @@
+"""Files brought over HTTP: what is right becomes an edition that everybody sees, what is wrong is told row by row."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import openpyxl
+import pytest
+
+from geo_service.importing.desk import FOLDER
+from geo_service.store.audit import REFUSED
+from tests.imports.bringing import bring, brought, collection, ended, parcels
+
+TILE = "/collections/parcels/tiles/WebMercatorQuad/10/400/833"
+
+
+def left_over(workspace) -> list[Path]:
+    """Files of jobs, and files that were not written to their end."""
+    files = [path for path in (workspace.directory / FOLDER).rglob("*") if path.is_file() and path.suffix != ".lock"]
+    return files + list(workspace.directory.glob("*/*.partial*"))
+
+
+def children() -> list[int]:
+    """Importing processes of this test."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            command = (entry / "cmdline").read_bytes() if entry.name.isdigit() else b""
+        except OSError:
+            continue
+        if b"geo_service.importing.child" in command:
+            found.append(int(entry.name))
+    return found
+
+
+def wait_for(condition, limit_s: float = 60.0) -> None:
+    end = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_a_new_edition_is_seen_everywhere_without_a_restart(served, workspace):
+    before = {
+        "tile": served.get(TILE).headers["etag"],
+        "record": served.get("/parcels/P/assessment").headers["etag"],
+        "page": served.get("/map").text,
+        "old": served.service.snapshot().layers.editions["parcels"].name,
+    }
+    kept = json.loads(served.get("/collections/parcels/items?limit=1000").content)["features"]
+    content = collection(*kept, *json.loads(parcels(3, prefix="NEU"))["features"])
+    answer = bring(served.client, "parcels", content, edition_date="2026-11-20")
+    assert answer.headers["location"].endswith(f"/jobs/{answer.json()['id']}")
+    job = ended(served.client, answer)
+    assert (job["state"], job["counts"]) == (
+        "done",
+        {"read": len(kept) + 3, "stored": len(kept) + 3, "rejected": 0, "deleted": 0},
+    )
+    assert job["edition"] not in (None, before["old"])
+    edition = served.get(f"/editions/{job['edition']}").json()
+    assert (edition["published"], edition["edition_date"], edition["report"]["source"]) == (
+        True,
+        "2026-11-20",
+        "宗地.geojson",
+    )
+    found = served.get("/parcels/P/assessment")
+    assert found.headers["etag"] != before["record"]
+    used = {layer["id"]: layer["edition"] for layer in found.json()["provenance"]["layers"]}
+    assert used["parcels"] == job["edition"]
+    assert served.get("/parcels/NEU-00001/assessment").status_code == 200
+    assert served.get("/parcels?limit=1").json()["numberMatched"] == len(kept) + 3
+    assert served.get("/collections/parcels/items/NEU-00002").status_code == 200
+    assert served.get(TILE).headers["etag"] != before["tile"]
+    page = served.get("/map").text
+    assert "NEU-00000" in page and "NEU-00000" not in before["page"]
+    wait_for(lambda: not left_over(workspace))
+
+
+def test_a_refused_file_stores_nothing_and_lists_every_row(served, workspace):
+    register = workspace.register
+    editions, revision = len(register.editions()), register.revision()
+    refused = sum(row.action == REFUSED for row in register.audit())
+    rows = json.loads(parcels(6, prefix="F", name="=HYPERLINK(1)"))["features"]
+    rows[1]["geometry"] = None
+    rows[1]["properties"]["id"] = "=1+1"
+    rows[3]["properties"]["registered_area_m2"] = "@SUM(A1)"
+    rows[4]["properties"]["id"] = rows[5]["properties"]["id"]
+    job = brought(served.client, "parcels", collection(*rows))
+    assert job["state"] == "refused" and job["edition"] is None
+    assert job["counts"] == {"read": 6, "stored": 0, "rejected": len(job["rejected"]), "deleted": None}
+    listed = served.get(f"/jobs/{job['id']}/rejected").json()["rejected"]
+    assert {fault["row"] for fault in listed} >= {2, 4}
+    assert all(fault["reason"]["zh"] and fault["reason"]["en"] and fault["code"] for fault in listed)
+    assert len(register.editions()) == editions
+    assert register.revision() == revision, "what was refused changes nothing that was concluded"
+    assert sum(row.action == REFUSED for row in register.audit()) == refused + 1
+    wait_for(lambda: not left_over(workspace))
+
+    answer = served.get(f"/jobs/{job['id']}/rejected.xlsx")
+    assert "attachment" in answer.headers["content-disposition"]
+    sheet = openpyxl.load_workbook(io.BytesIO(answer.content)).active
+    table = list(sheet.iter_rows(min_row=2))
+    assert [row[0].value for row in table] == [fault["row"] for fault in listed]
+    for row in table:
+        assert row[0].data_type == "n"
+        assert all(cell.data_type == "s" for cell in row[1:] if cell.value is not None)
+    texts = [cell.value for row in table for cell in row[1:] if cell.value]
+    assert "'=1+1" in texts and "'@SUM(A1)" in texts
+    assert not any(text.startswith(("=", "+", "-", "@", "\t", "\r")) for text in texts)
+
+
+def test_with_quarantine_the_rows_that_are_right_are_stored(served, workspace):
+    rows = json.loads(parcels(5, prefix="Q"))["features"]
+    rows[2]["geometry"] = None
+    job = brought(served.client, "farmland", collection(*rows), quarantine=True)
+    assert (job["state"], job["counts"]) == ("done", {"read": 5, "stored": 4, "rejected": 1, "deleted": 0})
+    assert [fault["row"] for fault in job["rejected"]] == [3]
+    stored = workspace.layer_set().features("farmland")
+    assert sorted(stored.ids) == ["Q-00000", "Q-00001", "Q-00003", "Q-00004"]
+    assert served.get("/collections/farmland/items").json()["numberMatched"] == 4
+
+
+def test_a_dry_run_says_what_would_be_and_stores_nothing(served, workspace):
+    before = [row.name for row in workspace.register.editions()]
+    job = brought(served.client, "farmland", parcels(2, prefix="D"), dry_run=True)
+    assert (job["state"], job["edition"], job["counts"]["stored"]) == ("done", None, 2)
+    assert job["report"]["crs_how"]
+    assert [row.name for row in workspace.register.editions()] == before
+
+
+def events(text: str) -> list[tuple[str, dict]]:
+    found = []
+    for block in text.split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
+        if "event" in fields:
+            found.append((fields["event"], json.loads(fields["data"])))
+    return found
+
+
+def test_who_listens_hears_every_step_to_the_end(served):
+    answer = bring(served.client, "farmland", parcels(4, prefix="E"))
+    heard = served.get(f"/jobs/{answer.json()['id']}/events")
+    assert heard.headers["content-type"].startswith("text/event-stream")
+    told = events(heard.text)
+    assert [kind for kind, _ in told] == ["progress"] * (len(told) - 1) + ["end"]
+    assert len(told) > 1
+    assert told[-1][1] == ended(served.client, answer)
+    stages = ["waiting", "reading", "storing", "preparing", "ended"]
+    order = [stages.index(job["progress"]["stage"]) for _, job in told]
+    assert order == sorted(order)
+    # Whoever comes late hears how it ended.
+    assert [kind for kind, _ in events(served.get(f"/jobs/{answer.json()['id']}/events").text)] == ["end"]
+
+
+def test_the_same_request_sent_again_is_the_same_job(served, workspace):
+    content, other = parcels(2, prefix="I"), parcels(2, prefix="J")
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: bring(served.client, "farmland", content, key="k-1"), range(4)))
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    job = ended(served.client, answers[0])
+    again = bring(served.client, "farmland", content, key="k-1")
+    assert (again.status_code, again.json()) == (202, job)
+    for changed in (
+        bring(served.client, "farmland", other, key="k-1"),
+        bring(served.client, "farmland", content, key="k-1", quarantine=True),
+        bring(served.client, "heritage", content, key="k-1"),
+    ):
+        assert (changed.status_code, changed.json()["code"]) == (422, "idempotency-key-reused")
+    names = [row.name for row in workspace.register.editions()]
+    assert names.count(job["edition"]) == 1
+    wait_for(lambda: not left_over(workspace))
+
+
+def test_a_file_that_waits_and_one_that_is_read_can_be_called_off(served, workspace):
+    before = [row.name for row in workspace.register.editions()]
+    large = parcels(2000, prefix="C")
+    first = bring(served.client, "farmland", large)
+    twice = bring(served.client, "farmland", large)
+    assert twice.json()["id"] == first.json()["id"], "what is at work already is not begun again"
+    second = bring(served.client, "heritage", parcels(2, prefix="C"))
+    dropped = served.client.delete(second.headers["location"])
+    assert (dropped.status_code, dropped.json()["state"]) == (200, "cancelled")
+    wait_for(lambda: served.get(first.headers["location"]).json()["state"] == "running" and children())
+    dropped = served.client.delete(first.headers["location"])
+    assert (dropped.status_code, dropped.json()["state"]) == (200, "cancelled")
+    wait_for(lambda: not children())
+    wait_for(lambda: not left_over(workspace))
+    late = served.client.delete(first.headers["location"])
+    assert (late.status_code, late.json()["code"], late.json()["value"]) == (409, "too-late", "cancelled")
+    assert [row.name for row in workspace.register.editions()] == before
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV])
+def test_an_import_whose_process_breaks_is_said_to_have_failed_and_the_next_works(served, workspace, how):
+    before = [row.name for row in workspace.register.editions()]
+    answer = bring(served.client, "farmland", parcels(2000, prefix=how.name))
+    wait_for(children)
+    for pid in children():
+        os.kill(pid, how)
+    job = ended(served.client, answer)
+    assert (job["state"], job["rejected"][0]["code"]) == ("failed", "import_failed")
+    assert job["rejected"][0]["reason"]["zh"] and job["rejected"][0]["next"]["en"]
+    assert [row.name for row in workspace.register.editions()] == before
+    wait_for(lambda: not left_over(workspace))
+    assert brought(served.client, "farmland", parcels(1, prefix=how.name))["state"] == "done"
+
+
+def test_what_cannot_be_taken_is_said_at_once(served):
+    client = served.client
+    content = parcels(1)
+    assert bring(client, "nothing", content).status_code == 404
+    assert bring(client, "parcels", content, colour="red").json()["code"] == "unknown-parameter"
+    assert bring(client, "parcels", content, edition_date="gestern").json()["code"] == "bad-parameter"
+    sent = client.post("/layers/parcels/editions", content=content, headers={"Content-Type": "application/geo+json"})
+    assert (sent.status_code, sent.json()["code"]) == (415, "unsupported-media-type")
+    sent = client.post("/layers/parcels/editions", files={"extent": ("a.geojson", content)})
+    assert (sent.status_code, sent.json()["code"]) == (400, "field-missing")
+    files = [("file", ("a.geojson", content)), ("other", ("b.geojson", content))]
+    assert client.post("/layers/parcels/editions", files=files).status_code == 400
+    for path in ("/jobs/none", "/jobs/none/events", "/jobs/none/rejected", "/jobs/none/rejected.xlsx", "/jobs/..%2f.."):
+        assert client.get(path).status_code == 404
+    assert client.delete("/jobs/none").status_code == 404
+
+
+def test_a_page_of_another_host_can_send_nothing(served):
+    files = {"file": ("a.geojson", parcels(1))}
+    sent = served.client.post("/layers/parcels/editions", files=files, headers={"Origin": "http://elsewhere.example"})
+    assert (sent.status_code, sent.json()["code"]) == (403, "other-origin")
+    sent = served.client.delete("/jobs/none", headers={"Origin": "null"})
+    assert sent.status_code == 403
+
+
+def test_readers_meanwhile_see_the_old_edition_or_the_new_one(served):
+    old = parcels(40, prefix="R")
+    first = brought(served.client, "parcels", old)["edition"]
+    shifted = json.loads(parcels(40, first=40, prefix="R"))["features"]
+    answer = bring(served.client, "parcels", collection(*shifted))
+    seen = set()
+    with httpx.Client(base_url=served.base, trust_env=False, timeout=60) as reader:
+        while served.get(answer.headers["location"]).json()["state"] in ("queued", "running"):
+            body = reader.get("/parcels?limit=1000")
+            assert body.status_code == 200
+            seen.add(frozenset(entry["id"] for entry in body.json()["features"]))
+        body = reader.get("/parcels?limit=1000").json()
+        seen.add(frozenset(entry["id"] for entry in body["features"]))
+    new = ended(served.client, answer)["edition"]
+    assert new != first
+    assert seen <= {
+        frozenset(f"R-{number:05}" for number in range(40)),
+        frozenset(f"R-{number:05}" for number in range(40, 80)),
+    }
+    assert {entry["id"] for entry in body["features"]} == {f"R-{number:05}" for number in range(40, 80)}
