@@ -14,10 +14,11 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from geo_service.errors import GeoServiceError
 
@@ -25,6 +26,12 @@ START_LIMIT_S = 60.0
 #: Processes at work for one purpose.
 SLOTS = max(2, os.cpu_count() or 2)
 FILE_BYTES = 4 << 30
+#: A job may wait for a processor for so many times as long as it may compute, less one.
+WALL = 3.0
+#: How often it is looked at, at the most, what a process has used.
+LOOK_S = 0.02
+#: How soon a process notices that nobody is left to answer.
+ORPHAN_S = 1.0
 
 Name = tuple[str, str]
 #: Exceptions that any worker may answer.
@@ -114,6 +121,24 @@ def command(module: str) -> list[str]:
     return [sys.executable, "-P", "-m", module]
 
 
+class Reply(NamedTuple):
+    """What came of a job.
+
+    Attributes
+    ----------
+    answer : bytes or None
+        ``None`` when the process died or was killed.
+    overran : bool
+        Whether it was killed for the time it took.
+    used_s : float
+        Of the time that it was allowed.
+    """
+
+    answer: bytes | None
+    overran: bool
+    used_s: float
+
+
 class Worker:
     """One worker process.
 
@@ -136,8 +161,7 @@ class Worker:
         self._sink = cast(BinaryIO, self._process.stdin)
         self._source = cast(BinaryIO, self._process.stdout)
         self._spent = False
-        payload, _ = self.ask(None, START_LIMIT_S)
-        if payload != _READY:
+        if self.ask(None, START_LIMIT_S).answer != _READY:
             self.close()
             raise GeoServiceError("工作进程无法启动 / a worker process does not start")
 
@@ -154,24 +178,32 @@ class Worker:
         """Take no further job after this one."""
         self._spent = True
 
-    def ask(self, payload: bytes | None, limit_s: float) -> tuple[bytes | None, bool]:
-        """Send a job, or nothing, and wait for the next answer; the process is killed after ``limit_s`` seconds.
+    def ask(self, payload: bytes | None, limit_s: float) -> Reply:
+        """Send a job, or nothing, and wait for the next answer.
 
-        Returns
-        -------
-        answer, overran
-            No answer when the process died or was killed.
+        The process is killed when it has computed for ``limit_s`` seconds, or when `WALL` times as many have passed:
+        on a crowded machine whoever waits for a processor has done nothing wrong.
         """
         # Killing it also ends our waiting on the pipe.
-        overran = threading.Event()
+        answered, overran = threading.Event(), threading.Event()
+        began, before = time.monotonic(), self._computed_s()
 
-        def kill() -> None:
-            overran.set()
-            self._process.kill()
+        def used_s() -> float:
+            now = self._computed_s()
+            passed = time.monotonic() - began
+            return passed if now is None or before is None else max(now - before, passed / WALL)
 
-        timer = threading.Timer(limit_s, kill)
-        timer.daemon = True
-        timer.start()
+        def watch() -> None:
+            while (left := limit_s - used_s()) > 0:
+                # It cannot compute for longer than the time that passes; when stopped or waiting, for less.
+                if answered.wait(min(max(left, LOOK_S), threading.TIMEOUT_MAX)):
+                    return
+            if not answered.is_set():
+                overran.set()
+                self._process.kill()
+
+        watching = threading.Thread(target=watch, daemon=True)
+        watching.start()
         answer = None
         try:
             if payload is not None:
@@ -181,9 +213,19 @@ class Worker:
             # A dead process takes nothing; that is told by the missing answer.
             pass
         finally:
-            timer.cancel()
+            spent = used_s()
+            answered.set()
         self._spent = self._spent or answer is None
-        return answer, overran.is_set()
+        return Reply(answer, overran.is_set(), spent)
+
+    def _computed_s(self) -> float | None:
+        """Processor seconds of the process so far; ``None`` where the system does not tell."""
+        try:
+            with open(f"/proc/{self.pid}/stat", encoding="ascii", errors="replace") as file:
+                fields = file.read().rpartition(")")[2].split()
+        except OSError:
+            return None
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def close(self) -> None:
         """End the process."""
@@ -310,6 +352,7 @@ def serve(answers: Callable[[Any], Iterable[object]]) -> None:
     answers : callable
         Gives the answers to a job, sent one by one.
     """
+    _end_alone()
     source = os.fdopen(os.dup(0), "rb")
     sink = os.fdopen(os.dup(1), "wb")
     quiet = os.open(os.devnull, os.O_RDWR)
@@ -322,3 +365,15 @@ def serve(answers: Callable[[Any], Iterable[object]]) -> None:
         job = pickle.loads(payload)  # noqa: S301 - comes from the parent, which is ourselves
         for answer in answers(job):
             send(sink, pickle.dumps(answer, protocol=5))
+
+
+def _end_alone() -> None:
+    """End when whoever started this process is gone, also in the middle of a job of many minutes."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(ORPHAN_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

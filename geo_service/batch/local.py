@@ -84,7 +84,7 @@ class Processes:
                         alive.add(worker)
                         if ended.is_set():
                             break
-                    answer, _ = worker.ask(pickle.dumps(job, protocol=5), TIMEOUT_MAX)
+                    answer = worker.ask(pickle.dumps(job, protocol=5), TIMEOUT_MAX).answer
                     if answer is not None:
                         return _unit(opened(answer, KNOWN))
                     alive.discard(worker)

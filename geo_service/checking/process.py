@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import logging
 import pickle
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -17,6 +16,7 @@ from geo_service.model.parcel import AsOf, Parcel
 from geo_service.worker import ERRORS, Worker, Workers, opened
 
 #: A workspace is read once by each process, and again when something is published.
+#: All limits count what a process computes; see `Worker.ask`.
 OPEN_LIMIT_S = 300.0
 ROW_LIMIT_S = 10.0
 CHECK_LIMIT_S = 10.0
@@ -52,6 +52,13 @@ class Measured:
         return replace(self, rejected=tuple(sorted((*faults, *self.rejected), key=lambda fault: fault.row or 0)))
 
 
+@dataclass
+class _Budget:
+    """What is left of the time for a request; see `Worker.ask` for what counts as time."""
+
+    left_s: float
+
+
 class Examiners(Workers):
     """The idle measuring processes of this process."""
 
@@ -83,13 +90,13 @@ class Examiners(Workers):
         records: list[tuple[int, tuple[bytes, bytes]]] = []
         rejected: list[Fault] = []
         left = list(rows)
-        deadline = time.monotonic() + CHECK_LIMIT_S + CHECK_LIMIT_S_PER_ROW * len(left)
+        budget = _Budget(CHECK_LIMIT_S + CHECK_LIMIT_S_PER_ROW * len(left))
         deaths = 0
         while left:
             with self.borrowed() as examiner:
                 error = _begun(examiner, Job(ground, tuple(parcel for _, parcel in left), as_of, zone))
                 if error is None:
-                    self._ask(examiner, left, records, rejected, deadline)
+                    self._ask(examiner, left, records, rejected, budget)
                 alive = examiner.fit()
             if error is not None:
                 # One that died before it looked at any row did so for no fault of theirs: once more with another.
@@ -108,17 +115,17 @@ class Examiners(Workers):
         left: list[Row],
         records: list[tuple[int, tuple[bytes, bytes]]],
         rejected: list[Fault],
-        deadline: float,
+        budget: _Budget,
     ) -> None:
         """Take the answers of one process, until there are no more rows or it is gone."""
         while left:
-            remaining = deadline - time.monotonic()
-            if remaining <= 0:
+            if budget.left_s <= 0:
                 examiner.retire()
                 rejected.extend(_told(_too_late(), row, parcel) for row, parcel in left)
                 left.clear()
                 return
-            reply, overran = examiner.ask(None, min(ROW_LIMIT_S, remaining))
+            reply, overran, used_s = examiner.ask(None, min(ROW_LIMIT_S, budget.left_s))
+            budget.left_s -= used_s
             row, parcel = left.pop(0)
             if reply is None:
                 if not overran:
@@ -137,7 +144,7 @@ class Examiners(Workers):
 
 def _begun(examiner: Worker, job: Job) -> GeoServiceError | None:
     """Hand over a job; return why it cannot begin, if it cannot."""
-    reply, _ = examiner.ask(pickle.dumps(job, protocol=5), OPEN_LIMIT_S)
+    reply = examiner.ask(pickle.dumps(job, protocol=5), OPEN_LIMIT_S).answer
     if reply is None:
         return GeoServiceError("测量进程无法打开工作区 / the measuring process cannot open the workspace")
     found, _ = opened(reply, KNOWN)

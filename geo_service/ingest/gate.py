@@ -65,7 +65,7 @@ def crossings(geometry: BaseGeometry) -> Crossings:
     start, end = points[:-1][keep], points[1:][keep]
     tree = shapely.STRtree(shapely.linestrings(np.stack([start, end], axis=1)))
     order = np.random.default_rng(0).permutation(len(start))
-    deadline = time.monotonic() + MAX_SECONDS
+    deadline = time.thread_time() + MAX_SECONDS
     count, first, position, chunk = 0, None, 0, 32
     while position < len(order):
         part = order[position : position + chunk]
@@ -78,7 +78,7 @@ def crossings(geometry: BaseGeometry) -> Crossings:
             hit = int(np.argmax(hits))
             first = (int(vertex[one[hit]]), int(vertex[other[hit]]))
         position += len(part)
-        if count > MAX_CROSSINGS or (position < len(order) and time.monotonic() > deadline):
+        if count > MAX_CROSSINGS or (position < len(order) and time.thread_time() > deadline):
             return Crossings(count, True, first)
         # Many neighbours mean much memory a step, few mean that larger steps are quicker.
         chunk = min(chunk * 2, 1024) if len(one) < 50 * len(part) else 32

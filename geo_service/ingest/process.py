@@ -60,7 +60,7 @@ class Readers(Workers):
         Parameters
         ----------
         limit_s : float
-            Wall-clock limit in seconds; the process is killed after it.
+            Seconds that the process may compute; see `geo_service.worker.Worker.ask`.
         keep : bool
             Whether the process may take another job afterwards.
 
@@ -70,7 +70,7 @@ class Readers(Workers):
             What is wrong with the file; ``TooComplex`` when it took too long or too much memory.
         """
         with self.borrowed(job.purpose) as reader:
-            reply, overran = reader.ask(pickle.dumps(job, protocol=5), limit_s)
+            reply, overran, _ = reader.ask(pickle.dumps(job, protocol=5), limit_s)
             result, trace = opened(reply, KNOWN) if reply is not None else (_died(job, limit_s, overran=overran), "")
             if not keep:
                 reader.retire()

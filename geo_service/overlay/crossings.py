@@ -45,7 +45,7 @@ def edges(geometries: Sequence[BaseGeometry]) -> tuple[Points, Points]:
 def crossings_between(boundary: BaseGeometry, others: Sequence[BaseGeometry], most: int) -> int:
     """Count how often a boundary crosses others, up to where there are more than ``most``.
 
-    Counting also stops after a second: the number is then too small.
+    Counting also stops after a second of computing: the number is then too small.
 
     Examples
     --------
@@ -61,9 +61,9 @@ def crossings_between(boundary: BaseGeometry, others: Sequence[BaseGeometry], mo
     start, end, c, d = start - low, end - low, c[near] - low, d[near] - low
     tree = shapely.STRtree(shapely.linestrings(np.stack([start, end], axis=1)))
     order = np.random.default_rng(0).permutation(len(c))
-    deadline = time.monotonic() + MAX_SECONDS
+    deadline = time.thread_time() + MAX_SECONDS
     count, position, chunk = 0, 0, 32
-    while position < len(order) and count <= most and time.monotonic() < deadline:
+    while position < len(order) and count <= most and time.thread_time() < deadline:
         part = order[position : position + chunk]
         asked, met = tree.query(shapely.linestrings(np.stack([c[part], d[part]], axis=1)))
         other = part[asked]
