@@ -8,7 +8,9 @@ from datetime import date
 from functools import cached_property
 from typing import NoReturn
 
+import numpy as np
 import shapely
+from numpy.typing import NDArray
 from shapely import GEOSException
 from shapely.geometry.base import BaseGeometry
 
@@ -20,6 +22,11 @@ from geo_service.model.layer import Features, Grid
 from geo_service.model.parcel import Parcel
 from geo_service.model.rulebook import Rulebook
 from geo_service.rings import Shapes, from_wkb
+
+#: Beyond this a boundary and the features that it is laid over take seconds.
+MAX_CROSSINGS = 20_000
+#: With so few pairs of edges there is nothing to count.
+FEW_PAIRS = 200_000
 
 Key = tuple[object, ...]
 
@@ -81,6 +88,20 @@ class Site:
         ]
         return overlay.crossings_between(self.geometry, met, most) if met else 0
 
+    def _refuse_crowded(self, others: NDArray[np.object_]) -> None:
+        """Leave unmeasured what would keep this process busy; no call into GEOS can be interrupted.
+
+        Raises
+        ------
+        MeasureFailed
+            When the boundary crosses others too often.
+        """
+        own = int(shapely.get_num_coordinates(self.geometry))
+        if own * int(shapely.get_num_coordinates(others).sum()) <= FEW_PAIRS:
+            return
+        if overlay.crossings_between(self.geometry, others.tolist(), MAX_CROSSINGS) > MAX_CROSSINGS:
+            raise MeasureFailed(f"more than {MAX_CROSSINGS} crossings")
+
     def surveys(self, layer: str, as_of: date) -> tuple[int, ...]:
         """Return the rows that say where a layer was surveyed, of those in force on a date."""
         if (layer, as_of) not in self._surveys:
@@ -119,6 +140,7 @@ class Site:
             When GEOS cannot answer.
         """
         features = self._features(layer)
+        self._refuse_crowded(features.geometries[[row]])
         with _measuring():
             parts = overlay.pieces(shapely.intersection(self.geometry, features.geometries[row]))
             return overlay.bands(parts, self.geometry.length, self.noise(features, hard=False))[0].counted_m2 > 0.0
@@ -169,6 +191,9 @@ class Site:
             features = self._features(layer)
             try:
                 with _measuring():
+                    shares = self._shares(layer, rows)
+                    cut = [row for row, share in zip(rows, shares, strict=True) if share is None]
+                    self._refuse_crowded(features.geometries[[*cut, *surveys]])
                     self._coverages[key] = overlay.coverage(
                         whole,
                         features.geometries[list(rows)],
@@ -178,7 +203,7 @@ class Site:
                         covering,
                         self.surveyed(layer, surveys),
                         self.noise(features, hard=hard),
-                        self._shares(layer, rows),
+                        shares,
                     )
             except MeasureFailed as error:
                 self._coverages[key] = error
