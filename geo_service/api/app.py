@@ -17,6 +17,7 @@ from geo_service.api import errors
 from geo_service.api.access import require_declared
 from geo_service.api.collections import Shelf
 from geo_service.api.guard import JSON_BYTES, UPLOAD_BYTES, Guard
+from geo_service.api.pace import Pace
 from geo_service.api.pages import Pages
 from geo_service.api.routes import (
     basemaps,
@@ -63,7 +64,7 @@ _LOG = logging.getLogger("geo_service.api")
 
 @asynccontextmanager
 async def _life(app: FastAPI) -> AsyncIterator[None]:
-    app.state.checks = asyncio.Semaphore(check.CHECKS)
+    app.state.checks, app.state.waiting = asyncio.Semaphore(check.CHECKS), 0
     await run_in_threadpool(app.state.service.warm_up)
     try:
         await run_in_threadpool(app.state.tiles.warm_up)
@@ -88,6 +89,7 @@ def create_app(
     claims: bool = False,
     json_bytes: int = JSON_BYTES,
     upload_bytes: int = UPLOAD_BYTES,
+    pace: Pace | None = None,
 ) -> FastAPI:
     """Return the application over a service.
 
@@ -103,6 +105,9 @@ def create_app(
         Whether users of this machine may enter claims.
     json_bytes, upload_bytes : int
         The largest body of JSON and the largest uploaded file, in bytes.
+    pace : Pace, optional
+        How fast one caller may ask for checks and imports. Where none is given, there is one that does not hold for
+        those at this machine who show no key.
     """
     # Its own documentation pages ask other hosts for their scripts; ours do not.
     app = FastAPI(
@@ -116,6 +121,7 @@ def create_app(
     app.state.pages = Pages()
     app.state.imports = Desk(service.workspace)
     app.state.listeners = 0
+    app.state.pace, app.state.pace_local = pace or Pace(), pace is not None
     app.state.ready = ready
     app.state.draw_first = draw_first
     app.state.claims = claims

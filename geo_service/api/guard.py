@@ -96,19 +96,22 @@ class Guard:
         return self._json_bytes
 
     def _counted(self, receive: Receive, limit: int) -> Receive:
-        begun = time.monotonic()
+        waited = 0.0
         seen = 0
         complete = False
 
         async def receiving() -> Message:
-            nonlocal seen, complete
+            nonlocal seen, complete, waited
             if complete:
                 return await receive()
             allowed = min(self._body_s, max(self._grace_s, seen / SLOWEST_BYTES_PER_SECOND))
+            # Only the time in which somebody listens is the client's.
+            began = time.monotonic()
             try:
-                message = await asyncio.wait_for(receive(), allowed - (time.monotonic() - begun))
+                message = await asyncio.wait_for(receive(), allowed - waited)
             except TimeoutError:
                 raise _too_slow() from None
+            waited += time.monotonic() - began
             seen += len(message.get("body", b""))
             complete = not message.get("more_body", False)
             if seen > limit:

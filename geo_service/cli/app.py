@@ -20,6 +20,7 @@ import uvicorn
 
 from geo_service import batch, checking, ingest
 from geo_service.api.app import create_app
+from geo_service.api.connection import Connection
 from geo_service.cli import say
 from geo_service.cli.demo import seed
 from geo_service.errors import (
@@ -536,6 +537,7 @@ def _run(service: Service, host: str, port: int, *, draw_first: bool = False) ->
             create_app(service, draw_first=draw_first, claims=host in LOOPBACK),
             host=host,
             port=port,
+            http=Connection,
             log_level="warning",
         )
     )

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import httpx
 import uvicorn
@@ -47,8 +48,8 @@ class Served:
 
 
 @contextmanager
-def running(app: ASGIApp, service: Service) -> Iterator[Served]:
-    """Serve on a free port of this machine."""
+def running(app: ASGIApp, service: Service, **options: Any) -> Iterator[Served]:
+    """Serve on a free port of this machine; options are those of uvicorn."""
     asked: list[str] = []
 
     async def noted(scope, receive, send):
@@ -56,7 +57,7 @@ def running(app: ASGIApp, service: Service) -> Iterator[Served]:
             asked.append(f"{scope['path']}?{scope['query_string'].decode()}")
         await app(scope, receive, send)
 
-    config = uvicorn.Config(noted, host="127.0.0.1", port=0, log_level="warning", ws="none")
+    config = uvicorn.Config(noted, host="127.0.0.1", port=0, log_level="warning", ws="none", **options)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

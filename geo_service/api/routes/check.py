@@ -22,6 +22,7 @@ from geo_service.api.errors import Problem, problem_of
 from geo_service.api.guard import MULTIPART
 from geo_service.api.links import JSON
 from geo_service.api.openapi import answers
+from geo_service.api.pace import PACED
 from geo_service.api.parameters import AsOfDay, OnlyKnown, ProjectType, Services
 from geo_service.errors import Fault, InputError
 from geo_service.export.checked import checked, fault_json, report_json
@@ -40,6 +41,8 @@ router = APIRouter(
 FIELD = "file"
 #: Checks at once; more wait here, where they take no thread from the other routes.
 CHECKS = 2 * SLOTS
+#: As many more may wait; others are turned away at once.
+WAITING = 8 * CHECKS
 #: Boundaries in one request. Each takes its share of time, and of memory for its record; a file of more is for the
 #: command line.
 MAX_BOUNDARIES = 1000
@@ -118,7 +121,8 @@ def _plain_name(name: str) -> str:
 @router.post(
     "/check",
     summary="核查界址 / check boundaries",
-    responses=answers({JSON: "RecordOrChecked"}, 408, 413, 415, 422, 503),
+    responses=answers({JSON: "RecordOrChecked"}, 408, 413, 415, 422, 429, 503),
+    dependencies=[PACED],
     openapi_extra={"requestBody": BODY},
 )
 async def check(
@@ -163,7 +167,8 @@ async def check(
 @router.post(
     "/check/panels",
     summary="核查页面板 / what the check page says",
-    responses=answers({JSON: "Object"}, 408, 413, 415, 422, 503),
+    responses=answers({JSON: "Object"}, 408, 413, 415, 422, 429, 503),
+    dependencies=[PACED],
     openapi_extra={"requestBody": BODY},
 )
 async def panels(
@@ -194,11 +199,17 @@ async def panels(
 
 
 async def _in_turn(request: Request, answer: Callable[[], Response]) -> Response:
-    places: asyncio.Semaphore = request.app.state.checks
+    state = request.app.state
+    places: asyncio.Semaphore = state.checks
+    if state.waiting >= WAITING:
+        raise _busy()
+    state.waiting += 1
     try:
         await asyncio.wait_for(places.acquire(), WAIT_S)
     except TimeoutError:
         raise _busy() from None
+    finally:
+        state.waiting -= 1
     try:
         return await run_in_threadpool(answer)
     finally:

@@ -18,6 +18,7 @@ from geo_service.api.errors import Problem
 from geo_service.api.guard import MULTIPART
 from geo_service.api.links import JSON, link, segment, url
 from geo_service.api.openapi import answers
+from geo_service.api.pace import PACED
 from geo_service.api.parameters import Day, OnlyKnown, Services
 from geo_service.api.routes.known import report_json
 from geo_service.api.uploads import FIELD, Upload, form_schema, uploads
@@ -102,7 +103,7 @@ def _own_pages_only(request: Request) -> None:
     status_code=202,
     summary="导入图层 / import a file as an edition",
     responses=answers({JSON: "Job"}, 403, 404, 408, 409, 413, 415, 422, 429, 503, 507, status=202),
-    dependencies=[Depends(_own_pages_only)],
+    dependencies=[PACED, Depends(_own_pages_only)],
     openapi_extra={
         "requestBody": {
             "required": True,
