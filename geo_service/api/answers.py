@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import Response
 
-from geo_service.api.links import JSON
+from geo_service.api.links import HTML, JSON
 from geo_service.export.geojson import compact
 
 
@@ -32,3 +32,26 @@ def tagged(
 def attachment(content: bytes, name: str, media: str) -> Response:
     """Send a file to be saved; the name is ASCII already."""
     return Response(content, media_type=media, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+def prefers_html(accept: str) -> bool:
+    """Tell whether HTML is asked for before JSON.
+
+    Examples
+    --------
+    >>> prefers_html("text/html,application/xhtml+xml,*/*;q=0.8"), prefers_html("application/json"), prefers_html("*/*")
+    (True, False, False)
+    """
+    weights = {HTML: 0.0, JSON: 0.0}
+    for entry in accept.lower().split(","):
+        media, *parameters = (part.strip() for part in entry.split(";"))
+        given = next((part[2:] for part in parameters if part.startswith("q=")), "1")
+        try:
+            weight = float(given)
+        except ValueError:
+            weight = 0.0
+        if media in weights:
+            weights[media] = max(weights[media], weight)
+        elif media in {"application/*", "*/*"}:
+            weights[JSON] = max(weights[JSON], weight)
+    return weights[HTML] > weights[JSON] or (weights[HTML] == weights[JSON] > 0 and accept.lower().find(HTML) == 0)

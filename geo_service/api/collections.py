@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -15,9 +16,10 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
+from geo_service.api.cql import Filter
 from geo_service.api.parameters import Box
+from geo_service.api.reference import Reference
 from geo_service.errors import NotFound
-from geo_service.export.geojson import LON_LAT_DECIMALS, rounded_geometry
 from geo_service.model.catalogue import FieldSpec, FieldType
 from geo_service.model.layer import Edition, Features, Value
 from geo_service.model.parcel import AsOf
@@ -179,16 +181,20 @@ class Collection:
 
 @dataclass(frozen=True)
 class Page:
-    """One page of what was asked for: rows of the items, and how many there are in all."""
+    """One page of what was asked for: rows of the items, how many there are in all, and where to go on."""
 
     rows: tuple[int, ...]
     matched: int
+    #: The last id of this page, where there are more.
+    last: str | None
 
 
 Test = Callable[[Mapping[str, Value]], bool]
 
 
-def select(items: Items, bbox: Box | None, tests: Sequence[Test], limit: int, offset: int) -> Page:
+def select(
+    items: Items, bbox: Box | None, tests: Sequence[Test], wanted: Filter | None, limit: int, after: str | None
+) -> Page:
     """Choose a page of items, in the order of their ids.
 
     Parameters
@@ -197,16 +203,29 @@ def select(items: Items, bbox: Box | None, tests: Sequence[Test], limit: int, of
         Degrees; one whose west is east of its east goes round the back of the globe.
     tests : sequence of callables
         Each must hold for an item's properties.
+    wanted : Filter, optional
+        Must hold for an item.
+    after : str, optional
+        The last id of the page before: what comes or goes meanwhile moves no other item to another page.
     """
-    rows: Iterable[int] = range(len(items.ids)) if bbox is None else within(items, bbox)
-    if tests:
-        rows = [row for row in rows if _passes(items.properties(row), tests)]
-    found = list(rows)
-    return Page(tuple(found[offset : offset + limit]), len(found))
+    rows: Sequence[int] = range(len(items.ids)) if bbox is None else within(items, bbox)
+    if tests or wanted is not None:
+        rows = [row for row in rows if _passes(items, row, tests, wanted)]
+    return paged(items.ids, rows, limit, after)
 
 
-def _passes(properties: Mapping[str, Value], tests: Sequence[Test]) -> bool:
-    return all(test(properties) for test in tests)
+def paged(ids: Sequence[str], rows: Sequence[int], limit: int, after: str | None) -> Page:
+    """Cut a page out of rows that are in the order of their ids."""
+    start = 0 if after is None else bisect_right(rows, after, key=lambda row: ids[row])
+    shown = tuple(rows[start : start + limit])
+    return Page(shown, len(rows), ids[shown[-1]] if start + limit < len(rows) else None)
+
+
+def _passes(items: Items, row: int, tests: Sequence[Test], wanted: Filter | None) -> bool:
+    properties = items.properties(row)
+    if not all(test(properties) for test in tests):
+        return False
+    return wanted is None or wanted.holds(properties, items.geometries[row])
 
 
 def within(items: Items, bbox: Box) -> list[int]:
@@ -248,13 +267,13 @@ def during(start: date | None, end: date | None) -> Test:
     return test
 
 
-def feature(items: Items, row: int) -> dict[str, Any]:
-    """Write one item as GeoJSON."""
+def feature(items: Items, row: int, reference: Reference) -> dict[str, Any]:
+    """Write one item as GeoJSON, with coordinates in a CRS."""
     geometry = items.geometry(row)
     return {
         "type": "Feature",
         "id": items.ids[row],
-        "geometry": None if geometry is None else rounded_geometry(geometry, LON_LAT_DECIMALS),
+        "geometry": None if geometry is None else reference.write(geometry),
         "properties": {name: _plain(value) for name, value in items.properties(row).items()},
     }
 

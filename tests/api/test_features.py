@@ -163,7 +163,10 @@ def test_the_definition_names_every_queryable_as_a_parameter(served):
     for name in ("zones", "parcels", "verdicts", "water_mains"):
         parameters = {entry["name"] for entry in doc["paths"][f"/collections/{name}/items"]["get"]["parameters"]}
         queryables = set(served.get(f"/collections/{name}/queryables").json()["properties"]) - {"geometry"}
-        assert queryables | {"bbox", "limit", "offset", "datetime"} <= parameters
+        assert (
+            queryables | {"bbox", "limit", "after", "datetime", "filter", "filter-lang", "crs", "bbox-crs"}
+            <= parameters
+        )
         assert ("as_of" in parameters) == (name == "verdicts")
 
 
@@ -196,6 +199,17 @@ def test_conformance_names_only_what_has_a_test(served):
         "/spec/ogcapi-features-1/1.0/conf/geojson",
         "/spec/ogcapi-features-3/1.0/conf/queryables",
         "/spec/ogcapi-features-3/1.0/conf/queryables-query-parameters",
+        "/spec/ogcapi-features-2/1.0/conf/crs",
+        "/spec/ogcapi-features-3/1.0/conf/filter",
+        "/spec/ogcapi-features-3/1.0/conf/features-filter",
+        "/spec/cql2/1.0/conf/cql2-text",
+        "/spec/cql2/1.0/conf/cql2-json",
+        "/spec/cql2/1.0/conf/basic-cql2",
+        "/spec/cql2/1.0/conf/advanced-comparison-operators",
+        "/spec/cql2/1.0/conf/case-insensitive-comparison",
+        "/spec/cql2/1.0/conf/basic-spatial-functions",
+        "/spec/cql2/1.0/conf/basic-spatial-functions-plus",
+        "/spec/cql2/1.0/conf/spatial-functions",
         "/spec/ogcapi-tiles-1/1.0/conf/core",
         "/spec/ogcapi-tiles-1/1.0/conf/mvt",
         "/spec/ogcapi-tiles-1/1.0/conf/tileset",

@@ -88,7 +88,6 @@ def test_a_parameter_written_twice_is_refused(served):
         "bbox=113,37,114,36",
         "limit=ten",
         "limit=-1",
-        "offset=-1",
         "min_area_mu=much",
         "min_area_mu=inf",
         "min_area_mu=-1",

@@ -3,44 +3,62 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import secrets
+from collections.abc import Mapping, Sequence
 from datetime import date
+from enum import StrEnum
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from geo_service.api.access import Guarded, needs
-from geo_service.api.answers import json_answer
-from geo_service.api.collections import Collection, Queryable, Shelf, Test, during, equals, feature, select
+from geo_service.api.answers import json_answer, prefers_html
+from geo_service.api.collections import (
+    Collection,
+    Items,
+    Page,
+    Queryable,
+    Shelf,
+    Test,
+    during,
+    equals,
+    feature,
+    select,
+)
+from geo_service.api.cql import Filter, Unreadable
 from geo_service.api.errors import bad_parameter
 from geo_service.api.links import GEOJSON, HTML, JSON, SCHEMA, Link, link, segment, url
 from geo_service.api.openapi import answers
+from geo_service.api.pages import page
 from geo_service.api.parameters import (
     DEFAULT_LIMIT,
     MAX_LIMIT,
     AsOfDay,
     Bbox,
+    Box,
     CollectionId,
     Limit,
-    Offset,
     OnlyKnown,
     Services,
     day,
     declared,
     refuse_unknown,
 )
+from geo_service.api.reference import LONGITUDE_FIRST, Reference, offered, stored
+from geo_service.api.templating import template
 from geo_service.errors import NotFound
 from geo_service.model.access import Role
 from geo_service.model.catalogue import FieldType
+from geo_service.model.layer import Features, Value
 from geo_service.model.parcel import AsOf
 from geo_service.model.text import Text
+from geo_service.service import Service
 from geo_service.snapshot import Snapshot
 
 router = APIRouter(
     tags=["OGC API – Features"], route_class=Guarded, dependencies=[needs(Role.VIEWER)], default_response_class=Response
 )
-CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 QUERYABLES = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
 TILESETS = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-vector"
 JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
@@ -63,6 +81,51 @@ When = Annotated[
         examples=["2026-12-01", "2026-01-01/.."],
     ),
 ]
+After = Annotated[
+    str | None,
+    Query(max_length=300, description="从此编号之后起（next 链接自带）/ go on after this id; the next link has it"),
+]
+FilterText = Annotated[
+    str | None,
+    Query(
+        alias="filter",
+        description="CQL2 筛选条件，属性见 queryables，图形为经纬度 / a condition in CQL2 on queryables, in lon/lat",
+        examples=["verdict = 'ready' AND area_mu > 100"],
+    ),
+]
+
+
+class FilterLanguage(StrEnum):
+    """How a filter is written."""
+
+    TEXT = "cql2-text"
+    JSON = "cql2-json"
+
+
+class Form(StrEnum):
+    """What is answered, whatever the Accept header asks for."""
+
+    JSON = "json"
+    HTML = "html"
+
+
+FilterLang = Annotated[
+    FilterLanguage, Query(alias="filter-lang", description="筛选条件的写法 / how the filter is written")
+]
+FilterCrs = Annotated[
+    str | None,
+    Query(alias="filter-crs", description="筛选条件中图形的坐标系，仅 CRS84 / of the filter's geometries; CRS84 only"),
+]
+OutCrs = Annotated[
+    str | None,
+    Query(alias="crs", description="返回坐标的坐标系，URI 见数据集 / CRS of the answer, a URI of the collection's"),
+]
+BboxCrs = Annotated[
+    str | None, Query(alias="bbox-crs", description="bbox 的坐标系，URI 见数据集 / CRS of bbox, likewise")
+]
+F = Annotated[
+    Form | None, Query(description="json 或 html，默认按 Accept / json or html; else what the Accept header prefers")
+]
 
 
 def shelf(request: Request) -> Shelf:
@@ -71,15 +134,17 @@ def shelf(request: Request) -> Shelf:
     return found
 
 
-def describe(request: Request, snapshot: Snapshot, collection: Collection) -> dict[str, Any]:
+def describe(request: Request, service: Service, snapshot: Snapshot, collection: Collection) -> dict[str, Any]:
     """Describe a collection with its links."""
+    jurisdiction = service.rulebook.jurisdiction
     own = f"/collections/{segment(collection.id)}"
     body: dict[str, Any] = {
         "id": collection.id,
         "title": f"{collection.title.zh} / {collection.title.en}",
         "description": f"{collection.description.zh} / {collection.description.en}",
         "itemType": "feature",
-        "crs": [CRS84],
+        "crs": list(offered(jurisdiction)),
+        "storageCrs": stored(jurisdiction, _kept_in(service, snapshot, collection)).uri,
     }
     if collection.edition is not None:
         body["edition"] = collection.edition
@@ -87,7 +152,7 @@ def describe(request: Request, snapshot: Snapshot, collection: Collection) -> di
         body["license"] = collection.licence
     bounds = shelf(request).bounds(snapshot, collection)
     if bounds is not None:
-        body["extent"] = {"spatial": {"bbox": [list(bounds)], "crs": CRS84}}
+        body["extent"] = {"spatial": {"bbox": [list(bounds)], "crs": LONGITUDE_FIRST.uri}}
     body["links"] = [
         link(url(request, own), "self", JSON, collection.id),
         link(url(request, f"{own}/items"), "items", GEOJSON, "要素 / items"),
@@ -105,7 +170,10 @@ def collections(request: Request, service: Services) -> Response:
     snapshot = service.snapshot()
     return json_answer(
         {
-            "collections": [describe(request, snapshot, entry) for entry in shelf(request).collections(snapshot)],
+            "crs": list(offered(service.rulebook.jurisdiction)),
+            "collections": [
+                describe(request, service, snapshot, entry) for entry in shelf(request).collections(snapshot)
+            ],
             "links": [
                 link(url(request, "/collections"), "self", JSON, "本文档 / this document"),
                 link(url(request, "/"), "root", JSON, "首页 / landing page"),
@@ -119,12 +187,21 @@ def collections(request: Request, service: Services) -> Response:
     "/collections/{collection_id}",
     dependencies=[OnlyKnown],
     summary="一个数据集 / one collection",
-    responses=answers({JSON: "Object"}, 404),
+    responses=answers({JSON: "Object", HTML: "Page"}, 404),
 )
-def collection(request: Request, service: Services, collection_id: CollectionId) -> Response:
+def collection(request: Request, service: Services, collection_id: CollectionId, f: F = None) -> Response:
     """一个数据集的范围、版次和链接 / extent, edition and links of one collection."""
     snapshot = service.snapshot()
-    return json_answer(describe(request, snapshot, shelf(request).collection(snapshot, collection_id)))
+    found = shelf(request).collection(snapshot, collection_id)
+    body = describe(request, service, snapshot, found)
+    if not _as_page(request, f):
+        return _varied(json_answer(body))
+    facts = [
+        (Text("许可", "licence"), body.get("license", "—")),
+        (Text("数据版次", "edition"), body.get("edition", "—")),
+    ]
+    facts += [(entry.title, entry.name) for entry in found.queryables]
+    return _drawn(found, _ways(found), facts=facts)
 
 
 @router.get(
@@ -166,7 +243,7 @@ def schema_of(entry: Queryable) -> dict[str, Any]:
 @router.get(
     "/collections/{collection_id}/items",
     summary="要素 / items",
-    responses=answers({GEOJSON: "FeatureCollection"}, 404, 422),
+    responses=answers({GEOJSON: "FeatureCollection", HTML: "Page"}, 404, 422),
 )
 def items(
     request: Request,
@@ -175,8 +252,14 @@ def items(
     bbox: Bbox = None,
     when: When = None,
     limit: Limit = DEFAULT_LIMIT,
-    offset: Offset = 0,
+    after: After = None,
     as_of: AsOfDay = None,
+    text: FilterText = None,
+    language: FilterLang = FilterLanguage.TEXT,
+    filter_crs: FilterCrs = None,
+    crs: OutCrs = None,
+    bbox_crs: BboxCrs = None,
+    f: F = None,
 ) -> Response:
     """要素，按编号排序分页；另可按 queryables 所列属性取值筛选（as_of 仅用于 verdicts）.
 
@@ -186,34 +269,134 @@ def items(
     places = shelf(request)
     found = places.collection(snapshot, collection_id)
     tests = _tests(request, found, when)
+    reference = _reference(service, "crs", crs)
+    bbox = _lon_lat(bbox, _reference(service, "bbox-crs", bbox_crs))
+    if _reference(service, "filter-crs", filter_crs) != LONGITUDE_FIRST:
+        raise bad_parameter("filter-crs", Text("仅支持 CRS84", "only CRS84 is answered here"), filter_crs or "")
     limit = min(limit, MAX_LIMIT)
     chosen = places.items(snapshot, found, asked)
-    page = select(chosen, bbox, tests, limit, offset)
+    chosen_page = select(chosen, bbox, tests, _filter(found, text, language), limit, after)
     path = f"/collections/{segment(found.id)}/items"
-    return json_answer(
-        {
-            "type": "FeatureCollection",
-            "features": [feature(chosen, row) for row in page.rows],
-            "links": [
-                *paging(request, path, limit, offset, page.matched),
-                link(url(request, f"/collections/{segment(found.id)}"), "collection", JSON, found.id),
-            ],
-            "numberMatched": page.matched,
-            "numberReturned": len(page.rows),
-        },
-        GEOJSON,
+    links = paging(request, path, limit, chosen_page)
+    if _as_page(request, f):
+        ways = [*_ways(found), *((one["href"], "下一页", "next page") for one in links if one["rel"] == "next")]
+        return _drawn(found, ways, table=_table(found, chosen, chosen_page.rows), matched=chosen_page.matched)
+    return _varied(
+        json_answer(
+            {
+                "type": "FeatureCollection",
+                "features": [feature(chosen, row, reference) for row in chosen_page.rows],
+                "links": [
+                    *links,
+                    link(url(request, f"/collections/{segment(found.id)}"), "collection", JSON, found.id),
+                ],
+                "numberMatched": chosen_page.matched,
+                "numberReturned": len(chosen_page.rows),
+            },
+            GEOJSON,
+            {"Content-Crs": f"<{reference.uri}>"},
+        )
     )
 
 
-def paging(request: Request, path: str, limit: int, offset: int, matched: int) -> list[Link]:
-    """Return self, and next and prev where there are any; every parameter is kept."""
-    given = dict(request.query_params)
+def paging(request: Request, path: str, limit: int, found: Page) -> list[Link]:
+    """Return self, and next where there is more; every parameter is kept."""
     links = [link(str(request.url), "self", GEOJSON, "本页 / this page")]
-    steps = [("next", offset + limit)] if offset + limit < matched else []
-    steps += [("prev", max(offset - limit, 0))] if offset > 0 else []
-    for rel, start in steps:
-        links.append(link(url(request, path, {**given, "limit": limit, "offset": start}), rel, GEOJSON, rel))
+    if found.last is not None:
+        given = {**request.query_params, "limit": limit, "after": found.last}
+        links.append(link(url(request, path, given), "next", GEOJSON, "下一页 / next page"))
     return links
+
+
+def _filter(collection: Collection, text: str | None, language: FilterLanguage) -> Filter | None:
+    if text is None:
+        return None
+    types = {entry.name: entry.type for entry in collection.queryables}
+    try:
+        return Filter(text, types, is_json=language is FilterLanguage.JSON)
+    except Unreadable as error:
+        raise bad_parameter("filter", error.message, text) from None
+
+
+def _reference(service: Service, name: str, uri: str | None) -> Reference:
+    if uri is None:
+        return LONGITUDE_FIRST
+    known = offered(service.rulebook.jurisdiction)
+    if uri not in known:
+        raise bad_parameter(
+            name, Text("应为数据集 crs 所列的 URI", "must be one of the URIs listed by the collection"), uri
+        )
+    return known[uri]
+
+
+def _lon_lat(bbox: Box | None, reference: Reference) -> Box | None:
+    return None if bbox is None else reference.lon_lat_box(bbox)
+
+
+def _kept_in(service: Service, snapshot: Snapshot, collection: Collection) -> str:
+    """Return the CRS in which a collection's features are kept."""
+    layer = service.rulebook.parcels_layer if collection.takes_as_of else collection.id
+    data = snapshot.layers.editions[layer].data
+    assert isinstance(data, Features)
+    return data.crs
+
+
+def _as_page(request: Request, form: Form | None) -> bool:
+    return form is Form.HTML if form is not None else prefers_html(request.headers.get("accept", ""))
+
+
+def _varied(answer: Response) -> Response:
+    answer.headers["Vary"] = "Accept"
+    return answer
+
+
+def _ways(collection: Collection) -> list[tuple[str, str, str]]:
+    own = f"/collections/{segment(collection.id)}"
+    return [
+        (f"{own}?f=html", "说明", "description"),
+        (f"{own}/items?f=html", "要素", "items"),
+        (f"{own}/items?f=json", "GeoJSON", "as data"),
+        (f"{own}/queryables", "可查询的属性", "queryables"),
+        ("/map", "地图", "map"),
+    ]
+
+
+def _table(collection: Collection, items: Items, rows: Sequence[int]) -> list[tuple[str, str, list[str]]]:
+    own = f"/collections/{segment(collection.id)}/items"
+    names = [entry.name for entry in collection.queryables]
+    found = []
+    for row in rows:
+        values = items.properties(row)
+        found.append(
+            (f"{own}/{segment(items.ids[row])}?f=html", items.ids[row], [_shown(values.get(n)) for n in names])
+        )
+    return found
+
+
+def _shown(value: Value) -> str:
+    if isinstance(value, bool):
+        return "是 / yes" if value else "否 / no"
+    return "—" if value is None else str(value)
+
+
+def _drawn(
+    collection: Collection,
+    links: Sequence[tuple[str, str, str]],
+    *,
+    table: list[tuple[str, str, list[str]]] | None = None,
+    matched: int = 0,
+    facts: Sequence[tuple[Text, str]] = (),
+) -> Response:
+    html = template("items.html").render(
+        title=collection.title,
+        description=collection.description,
+        links=links,
+        columns=[entry.title for entry in collection.queryables],
+        rows=table,
+        matched=matched,
+        facts=facts,
+    )
+    return _varied(page(html, secrets.token_urlsafe(16)))
 
 
 def _tests(request: Request, collection: Collection, when: str | None) -> list[Test]:
@@ -273,16 +456,23 @@ def _end(text: str) -> date | None:
 @router.get(
     "/collections/{collection_id}/items/{feature_id:path}",
     summary="一个要素 / one item",
-    responses=answers({GEOJSON: "Feature"}, 404, 422),
+    responses=answers({GEOJSON: "Feature", HTML: "Page"}, 404, 422),
 )
 def item(
-    request: Request, service: Services, collection_id: CollectionId, feature_id: FeatureId, as_of: AsOfDay = None
+    request: Request,
+    service: Services,
+    collection_id: CollectionId,
+    feature_id: FeatureId,
+    as_of: AsOfDay = None,
+    crs: OutCrs = None,
+    f: F = None,
 ) -> Response:
     """一个要素（as_of 仅用于 verdicts）/ one item (``as_of`` for verdicts only)."""
     snapshot = service.snapshot()
     places = shelf(request)
     found = places.collection(snapshot, collection_id)
-    refuse_unknown(request, ["as_of"] if found.takes_as_of else [])
+    refuse_unknown(request, ["crs", "f", *(["as_of"] if found.takes_as_of else [])])
+    reference = _reference(service, "crs", crs)
     asked: AsOf = service.as_of(as_of)
     chosen = places.items(snapshot, found, asked)
     try:
@@ -290,13 +480,21 @@ def item(
     except ValueError:
         raise NotFound(f"{found.id} 中没有 {feature_id[:64]} / there is no {feature_id[:64]} in {found.id}") from None
     own = f"/collections/{segment(found.id)}"
-    return json_answer(
-        {
-            **feature(chosen, row),
-            "links": [
-                link(url(request, f"{own}/items/{segment(feature_id)}"), "self", GEOJSON, feature_id),
-                link(url(request, own), "collection", JSON, found.id),
-            ],
-        },
-        GEOJSON,
+    if _as_page(request, f):
+        titles = {entry.name: entry.title for entry in found.queryables}
+        facts = [(Text("编号", "id"), feature_id)]
+        facts += [(titles[name], _shown(value)) for name, value in chosen.properties(row).items() if name in titles]
+        return _drawn(found, _ways(found), facts=facts)
+    return _varied(
+        json_answer(
+            {
+                **feature(chosen, row, reference),
+                "links": [
+                    link(url(request, f"{own}/items/{segment(feature_id)}"), "self", GEOJSON, feature_id),
+                    link(url(request, own), "collection", JSON, found.id),
+                ],
+            },
+            GEOJSON,
+            {"Content-Crs": f"<{reference.uri}>"},
+        )
     )

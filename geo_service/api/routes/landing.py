@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from geo_service.api.access import Guarded, needs
-from geo_service.api.answers import json_answer
+from geo_service.api.answers import json_answer, prefers_html
 from geo_service.api.links import GEOJSON, HTML, JSON, OPENAPI, link, segment, url
 from geo_service.api.openapi import answers, document
 from geo_service.api.pages import page
@@ -36,8 +36,19 @@ CONFORMANCE = (
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
+    "http://www.opengis.net/spec/ogcapi-features-2/1.0/conf/crs",
     "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables",
     "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables-query-parameters",
+    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/filter",
+    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/features-filter",
+    "http://www.opengis.net/spec/cql2/1.0/conf/cql2-text",
+    "http://www.opengis.net/spec/cql2/1.0/conf/cql2-json",
+    "http://www.opengis.net/spec/cql2/1.0/conf/basic-cql2",
+    "http://www.opengis.net/spec/cql2/1.0/conf/advanced-comparison-operators",
+    "http://www.opengis.net/spec/cql2/1.0/conf/case-insensitive-comparison",
+    "http://www.opengis.net/spec/cql2/1.0/conf/basic-spatial-functions",
+    "http://www.opengis.net/spec/cql2/1.0/conf/basic-spatial-functions-plus",
+    "http://www.opengis.net/spec/cql2/1.0/conf/spatial-functions",
     "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/core",
     "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/tileset",
     "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/tilesets-list",
@@ -84,29 +95,6 @@ def _links(request: Request) -> list[dict[str, str]]:
         at("/layers", "related", JSON, "图层 / layers"),
         at("/rulebook", "related", JSON, "核查规则 / rulebook"),
     ]
-
-
-def prefers_html(accept: str) -> bool:
-    """Tell whether HTML is asked for before JSON.
-
-    Examples
-    --------
-    >>> prefers_html("text/html,application/xhtml+xml,*/*;q=0.8"), prefers_html("application/json"), prefers_html("*/*")
-    (True, False, False)
-    """
-    weights = {HTML: 0.0, JSON: 0.0}
-    for entry in accept.lower().split(","):
-        media, *parameters = (part.strip() for part in entry.split(";"))
-        given = next((part[2:] for part in parameters if part.startswith("q=")), "1")
-        try:
-            weight = float(given)
-        except ValueError:
-            weight = 0.0
-        if media in weights:
-            weights[media] = max(weights[media], weight)
-        elif media in {"application/*", "*/*"}:
-            weights[JSON] = max(weights[JSON], weight)
-    return weights[HTML] > weights[JSON] or (weights[HTML] == weights[JSON] > 0 and accept.lower().find(HTML) == 0)
 
 
 @router.get("/conformance", summary="符合的标准 / conformance", responses=answers({JSON: "Object"}))

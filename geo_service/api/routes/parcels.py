@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from geo_service.api.access import Guarded, needs
 from geo_service.api.answers import json_answer, tagged
-from geo_service.api.collections import VerdictItems, feature, within
+from geo_service.api.collections import Page, VerdictItems, feature, paged, within
 from geo_service.api.errors import bad_parameter
 from geo_service.api.links import GEOJSON, JSON, link, segment, url
 from geo_service.api.openapi import RECORD, answers
@@ -19,7 +19,6 @@ from geo_service.api.parameters import (
     AsOfDay,
     Bbox,
     Limit,
-    Offset,
     OnlyKnown,
     ParcelId,
     ProjectType,
@@ -27,7 +26,8 @@ from geo_service.api.parameters import (
     Verdict,
     listed,
 )
-from geo_service.api.routes.features import paging, shelf
+from geo_service.api.reference import LONGITUDE_FIRST
+from geo_service.api.routes.features import After, paging, shelf
 from geo_service.model.access import Role
 from geo_service.model.enums import PASSED
 from geo_service.model.text import Text
@@ -63,28 +63,27 @@ def search(
     ] = None,
     as_of: AsOfDay = None,
     limit: Limit = DEFAULT_LIMIT,
-    offset: Offset = 0,
+    after: After = None,
 ) -> Response:
     """按范围、结论、开发区、面积和缺项查询地块 / parcels by place, verdict, zone, area and what is missing."""
     snapshot, asked = service.snapshot(), service.as_of(as_of)
     verdicts = _among(listed(verdict), [entry.value for entry in Verdict], "verdict")
     codes = _among(listed(missing), _codes(service), "missing")
     parcels = shelf(request).verdicts(snapshot, asked) if snapshot.parcels else None
-    rows: list[int] = []
-    if parcels is not None:
-        near = range(len(parcels.ids)) if bbox is None else within(parcels, bbox)
-        rows = list(near)
-        if verdicts or codes or zone is not None or min_area_mu is not None:
-            rows = [row for row in near if _fits(parcels.summary(row), verdicts, codes, zone, min_area_mu)]
     limit = min(limit, MAX_LIMIT)
-    shown = rows[offset : offset + limit]
+    found = Page((), 0, None)
+    if parcels is not None:
+        rows = range(len(parcels.ids)) if bbox is None else within(parcels, bbox)
+        if verdicts or codes or zone is not None or min_area_mu is not None:
+            rows = [row for row in rows if _fits(parcels.summary(row), verdicts, codes, zone, min_area_mu)]
+        found = paged(parcels.ids, rows, limit, after)
     return json_answer(
         {
             "type": "FeatureCollection",
-            "features": [] if parcels is None else [_feature(request, parcels, row) for row in shown],
-            "links": paging(request, "/parcels", limit, offset, len(rows)),
-            "numberMatched": len(rows),
-            "numberReturned": len(shown),
+            "features": [] if parcels is None else [_feature(request, parcels, row) for row in found.rows],
+            "links": paging(request, "/parcels", limit, found),
+            "numberMatched": found.matched,
+            "numberReturned": len(found.rows),
         },
         GEOJSON,
     )
@@ -94,7 +93,7 @@ def _feature(request: Request, parcels: VerdictItems, row: int) -> dict[str, Any
     own = f"/parcels/{segment(parcels.ids[row])}"
     when = {"as_of": str(parcels.properties(row)["as_of"])}
     return {
-        **feature(parcels, row),
+        **feature(parcels, row, LONGITUDE_FIRST),
         "links": [
             link(url(request, f"{own}/assessment", when), "describedby", JSON, "核查记录 / assessment record"),
             link(url(request, f"{own}/map", when), "alternate", "text/html", "地图 / map"),

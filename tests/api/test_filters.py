@@ -1,0 +1,230 @@
+"""CQL2 filters: each finds what the same words find in the answers themselves, and what is not answered is refused."""
+
+from __future__ import annotations
+
+import json
+import operator
+import subprocess
+import sys
+from datetime import date
+
+import cql2
+import pytest
+import shapely
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geo_service.api.cql import MAX_CHARACTERS, MAX_DEPTH, Filter, Unreadable
+from geo_service.model.catalogue import FieldType
+from geo_service.projection import lon_lat
+from tests import world
+
+TYPES = {
+    "name": FieldType.TEXT,
+    "area_mu": FieldType.NUMBER,
+    "count": FieldType.INTEGER,
+    "met": FieldType.BOOLEAN,
+    "valid_until": FieldType.DATE,
+}
+ROW = {"name": "已覆盖 A%", "area_mu": 306.55, "count": 3, "met": True, "valid_until": date(2026, 12, 1)}
+PLACE = shapely.box(113.0, 36.0, 113.1, 36.1)
+
+
+def holds(text: str, row: dict | None = None, place: shapely.Geometry | None = PLACE) -> bool:
+    return Filter(text, TYPES).holds(ROW if row is None else row, place)
+
+
+@pytest.fixture(scope="module")
+def verdicts(served) -> list[dict]:
+    return served.get("/collections/verdicts/items?limit=1000").json()["features"]
+
+
+def ids(served, text: str, **more: str) -> list[str]:
+    answer = served.get("/collections/verdicts/items", params={"filter": text, "limit": 1000, **more})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["numberMatched"] == len(answer.json()["features"])
+    return [entry["id"] for entry in answer.json()["features"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "test"),
+    [
+        ("verdict = 'ready'", lambda row: row["verdict"] == "ready"),
+        ("verdict <> 'ready' AND area_mu > 10", lambda row: row["verdict"] != "ready" and row["area_mu"] > 10),
+        ("verdict IN ('ready','conditional')", lambda row: row["verdict"] in ("ready", "conditional")),
+        ("NOT verdict = 'ready' OR area_m2 BETWEEN 1 AND 9", lambda row: row["verdict"] != "ready"),
+        ("valid_until IS NULL", lambda row: row["valid_until"] is None),
+        ("valid_until > DATE('2027-01-01')", lambda row: (row["valid_until"] or "") > "2027-01-01"),
+        ("NOT valid_until > DATE('2027-01-01')", lambda row: (row["valid_until"] or "x") <= "2027-01-01"),
+        ("CASEI(parcel_id) LIKE CASEI('p%')", lambda row: row["parcel_id"].lower().startswith("p")),
+        ("readiness_met = false", lambda row: row["readiness_met"] is False),
+        ("zone = 'Z'", lambda row: row["zone"] == "Z"),
+        ("parcel_id LIKE '地块%'", lambda row: row["parcel_id"].startswith("地块")),
+    ],
+)  # fmt: skip
+def test_a_filter_finds_what_the_answers_say(served, verdicts, text, test):
+    expected = [entry["id"] for entry in verdicts if test(entry["properties"])]
+    assert ids(served, text) == expected
+    as_json = json.dumps(cql2.parse_text(text).to_json())
+    assert ids(served, as_json, **{"filter-lang": "cql2-json"}) == expected
+
+
+def test_a_place_is_asked_for(served, verdicts):
+    west, south, east, north = lon_lat(world.box(110, 110, 290, 290), world.CRS).bounds
+    square = shapely.box(west, south, east, north)
+    expected = [
+        entry["id"] for entry in verdicts if shapely.intersects(shapely.geometry.shape(entry["geometry"]), square)
+    ]
+    assert expected and len(expected) < len(verdicts)
+    assert ids(served, f"S_INTERSECTS(geometry,{square.wkt})") == expected
+    assert ids(served, f"S_INTERSECTS(BBOX({west},{south},{east},{north}),geometry)") == expected
+    assert ids(served, f"S_DISJOINT(geometry,{square.wkt})") == [e["id"] for e in verdicts if e["id"] not in expected]
+
+
+def test_pages_of_a_filter_hold_all_it_finds(served):
+    path, together = "/collections/verdicts/items?filter=area_mu%20%3E%200&limit=7", []
+    while path:
+        page = served.get(path).json()
+        together += [entry["id"] for entry in page["features"]]
+        path = next((entry["href"] for entry in page["links"] if entry["rel"] == "next"), "")
+    assert together == ids(served, "area_mu > 0")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nosuch = 1",
+        "verdict = 1",
+        "area_mu = 'x'",
+        "area_mu > true",
+        "readiness_met > true",
+        "valid_until > 'soon'",
+        "foo(verdict) = 1",
+        "area_mu + 1 > 2",
+        "verdict = 'ready",
+        "verdict",
+        "",
+        "S_INTERSECTS(geometry, POINT(1 1)) = 1",
+        "S_INTERSECTS(zone, POINT(1 1))",
+        "S_INTERSECTS(geometry, POLYGON((0 0,1 1,1 0,0 1,0 0)))",
+        "T_DURING(valid_until, INTERVAL('2026-01-01','2027-01-01'))",
+        "area_mu LIKE 'x%'",
+    ],
+)
+def test_what_is_not_answered_is_refused(served, text):
+    answer = served.get("/collections/verdicts/items", params={"filter": text})
+    assert answer.status_code == 400, answer.text
+    assert "filter" in answer.json()["detail"]
+
+
+def test_another_language_or_crs_of_a_filter_is_refused(served):
+    path = "/collections/verdicts/items"
+    assert served.get(path, params={"filter": "area_mu>1", "filter-lang": "cql"}).status_code == 400
+    here = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+    assert served.get(path, params={"filter": "area_mu>1", "filter-crs": here}).status_code == 200
+    assert served.get(path, params={"filter": "area_mu>1", "filter-crs": here + "x"}).status_code == 400
+
+
+def test_what_a_feature_does_not_have_is_neither_so_nor_otherwise():
+    for text in (
+        "area_mu = 1",
+        "area_mu <> 1",
+        "NOT area_mu = 1",
+        "name LIKE '%'",
+        "NOT S_INTERSECTS(geometry, POINT(1 1))",
+    ):
+        assert not holds(text, {}, None), text
+    assert holds("area_mu = 1 OR name IS NULL", {}, None)
+    assert not holds("NOT (area_mu = 1 AND name IS NULL)", {}, None)
+    assert holds("NOT (area_mu = 1 AND name IS NOT NULL)", {}, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("name LIKE '已覆%'", True),
+        ("name LIKE '已覆盖 A\\%'", True),
+        ("name LIKE '已覆盖 A\\_'", False),
+        ("name LIKE '已覆盖 __'", True),
+        ("name LIKE '覆盖%'", False),
+        ("CASEI(name) LIKE CASEI('%a\\%')", True),
+        ("CASEI(name) = CASEI('已覆盖 a%')", True),
+        ("valid_until = '2026-12-01'", True),
+        ("T_AFTER(valid_until, DATE('2026-11-30'))", True),
+        ("T_BEFORE(valid_until, TIMESTAMP('2026-12-01T08:00:00Z'))", False),
+        ("count = 3 AND met", None),
+        ("S_WITHIN(geometry, BBOX(112,35,114,37))", True),
+        ("S_CONTAINS(BBOX(112,35,114,37), geometry)", True),
+        ("S_WITHIN(BBOX(113.01,36.01,113.02,36.02), geometry)", True),
+        ("S_TOUCHES(geometry, POINT(113.1 36.05))", True),
+    ],
+)  # fmt: skip
+def test_single_words(text, found):
+    if found is None:
+        with pytest.raises(Unreadable):
+            holds(text)
+    else:
+        assert holds(text) is found
+
+
+def test_a_pattern_of_many_stars_is_answered_at_once():
+    row = {**ROW, "name": "a" * 5000}
+    assert not holds("name LIKE '" + "%a" * 500 + "b'", row)
+
+
+SIGNS = {"=": operator.eq, "<>": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+PARTS = st.tuples(st.sampled_from(sorted(SIGNS)), st.integers(-3, 3), st.sampled_from(["AND", "OR"]), st.booleans())
+
+
+@given(st.lists(PARTS, min_size=1, max_size=6), st.integers(-3, 3) | st.none())
+def test_combinations_mean_what_three_valued_logic_says(parts, value):
+    text, truth = "", None
+    for index, (sign, number, joint, negated) in enumerate(parts):
+        one = None if value is None else SIGNS[sign](value, number) is not negated
+        piece = f"{'NOT ' if negated else ''}count {sign} {number}"
+        if index == 0:
+            text, truth = piece, one
+        elif joint == "AND":
+            text = f"({text}) AND ({piece})"
+            truth = False if truth is False or one is False else None if truth is None or one is None else True
+        else:
+            text = f"({text}) OR ({piece})"
+            truth = True if truth is True or one is True else None if truth is None or one is None else False
+    assert Filter(text, TYPES).holds({"count": value}, None) is (truth is True)
+
+
+BOMBS = {
+    "brackets": "(" * 1990 + "count=1" + ")" * 1990,
+    "open": "(" * 3990,
+    "signs": "-" * 3900 + "1=count",
+    "signs apart": "- " * 1900 + "1=count",
+    "nots": "NOT " * 990 + "count=1",
+    "functions": "f(" * 1300 + "count" + ")" * 1300 + "=1",
+    "as deep as may be": "(" * MAX_DEPTH + "count=1" + ")" * MAX_DEPTH,
+    "powers": "count^" * 600 + "count=1",
+    "quotes": "'" * 3999,
+    "json": '{"op":"not","args":[' * 170 + "true" + "]}" * 170,
+    "long": "count=1 AND " * 400 + "count=1",
+}
+
+
+def test_no_filter_ends_the_process():
+    """The library's reader overflows the stack on some of them, so they must be refused before."""
+    script = (
+        "import sys, json\n"
+        "from geo_service.api.cql import Filter, Unreadable\n"
+        "from geo_service.model.catalogue import FieldType\n"
+        "for text in json.load(sys.stdin):\n"
+        "    for is_json in (False, True):\n"
+        "        try:\n"
+        "            Filter(text, {'count': FieldType.NUMBER}, is_json=is_json).holds({'count': 1}, None)\n"
+        "        except Unreadable:\n"
+        "            pass\n"
+        "print('alive')\n"
+    )
+    bombs = json.dumps(list(BOMBS.values()))
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=False, input=bombs, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == "alive\n", done.stderr
+    assert all(len(text) <= MAX_CHARACTERS for name, text in BOMBS.items() if name != "long")
