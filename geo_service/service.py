@@ -220,6 +220,29 @@ class Service:
         )
         return found.with_unread(boundaries.rejected)
 
+    def checks(
+        self,
+        boundaries: ingest.Boundaries,
+        chosen: date | None,
+        project_type: str | None = None,
+        zone: str | None = None,
+    ) -> Iterator[checking.Found | Fault]:
+        """Examine boundaries from outside one after the other, see `check`; rows that could not be read are left out.
+
+        Raises
+        ------
+        InputError
+            When ``zone`` is no zone of the workspace.
+        """
+        return checking.found(
+            self.workspace.directory,
+            self.rulebook.sha256,
+            boundaries.parcels,
+            self.as_of(chosen),
+            project_type=project_type,
+            zone=zone,
+        )
+
     def warm_up(self) -> None:
         """Read what is published, and check one parcel, so that the first who asks does not wait for what starts."""
         with ThreadPoolExecutor(2) as pool:

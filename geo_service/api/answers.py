@@ -17,14 +17,18 @@ def json_answer(value: Any, media: str = JSON, headers: Mapping[str, str] | None
     return Response(compact(value), media_type=media, headers=dict(headers or {}))
 
 
+def holds(request: Request, tag: str) -> bool:
+    """Tell whether the caller has the bytes of a tag already."""
+    held = [part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")]
+    return f'"{tag}"' in held or "*" in held
+
+
 def tagged(
     request: Request, content: bytes, tag: str, media: str, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Answer with an entity tag, or say that the caller has these bytes already."""
-    quoted = f'"{tag}"'
-    held = [part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")]
-    out = {**(headers or {}), "ETag": quoted}
-    if quoted in held or "*" in held:
+    out = {**(headers or {}), "ETag": f'"{tag}"'}
+    if holds(request, tag):
         return Response(status_code=304, headers=out)
     return Response(content, media_type=media, headers=out)
 

@@ -65,6 +65,7 @@ _LOG = logging.getLogger("geo_service.api")
 @asynccontextmanager
 async def _life(app: FastAPI) -> AsyncIterator[None]:
     app.state.checks, app.state.waiting = asyncio.Semaphore(check.CHECKS), 0
+    app.state.long_checks = asyncio.Semaphore(check.LONG_CHECKS)
     await run_in_threadpool(app.state.service.warm_up)
     try:
         await run_in_threadpool(app.state.tiles.warm_up)

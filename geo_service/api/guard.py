@@ -16,6 +16,9 @@ from geo_service.model.text import Text
 
 JSON_BYTES = 2_000_000
 UPLOAD_BYTES = 200_000_000
+#: Where a body may be a collection of very many boundaries.
+CHECK_PATHS = frozenset({"/check", "/check/panels"})
+CHECK_BYTES = 10_000_000
 #: What the boundaries and headers of a multipart body may add to the file itself.
 ENVELOPE_BYTES = 64_000
 BODY_SECONDS = 300.0
@@ -31,8 +34,9 @@ class Guard:
 
     Parameters
     ----------
-    json_bytes, upload_bytes : int
-        The largest body of a request, and of one that uploads a file; counted, whatever the request declares.
+    json_bytes, upload_bytes, check_bytes : int
+        The largest body of a request, of one that uploads a file, and of one that brings boundaries as JSON; counted,
+        whatever the request declares.
     grace_s, body_s : float
         After ``grace_s`` a body must arrive with at least 1 kB/s; after ``body_s`` it must be there.
     """
@@ -43,12 +47,14 @@ class Guard:
         *,
         json_bytes: int = JSON_BYTES,
         upload_bytes: int = UPLOAD_BYTES,
+        check_bytes: int = CHECK_BYTES,
         grace_s: float = GRACE_SECONDS,
         body_s: float = BODY_SECONDS,
     ) -> None:
         self._app = app
         self._json_bytes = json_bytes
         self._upload_bytes = upload_bytes
+        self._check_bytes = check_bytes
         self._grace_s = grace_s
         self._body_s = body_s
 
@@ -75,7 +81,7 @@ class Guard:
             await send(message)
 
         headers = Headers(scope=scope)
-        limit = self._limit(headers)
+        limit = self._limit(scope["path"], headers)
         try:
             if _declared(headers) > limit:
                 raise _too_large(limit)
@@ -90,10 +96,10 @@ class Guard:
                 raise
             await problem_response(Request(scope), problem)(scope, receive, sending)
 
-    def _limit(self, headers: Headers) -> int:
+    def _limit(self, path: str, headers: Headers) -> int:
         if headers.get("content-type", "").lower().startswith(MULTIPART):
             return self._upload_bytes + ENVELOPE_BYTES
-        return self._json_bytes
+        return self._check_bytes if path in CHECK_PATHS else self._json_bytes
 
     def _counted(self, receive: Receive, limit: int) -> Receive:
         waited = 0.0

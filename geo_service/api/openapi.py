@@ -134,6 +134,20 @@ _SCHEMAS: dict[str, Any] = {
             **{name: {"type": "array", "items": {"type": "string"}} for name in ("warnings", "notes")},
         },
     },
+    "CheckedFeatures": {
+        "type": "object",
+        "description": (
+            "Feature，或带 rejected、report 成员的 FeatureCollection"
+            " / a Feature, or a FeatureCollection with members 'rejected' and 'report'"
+        ),
+        "required": ["type"],
+        "properties": {
+            "type": {"type": "string", "enum": ["Feature", "FeatureCollection"]},
+            "features": {"type": "array", "items": _FEATURE},
+            "rejected": {"type": "array", "items": _FAULT},
+            "report": {"$ref": "#/components/schemas/ReadingReport"},
+        },
+    },
     "Job": {
         "type": "object",
         "description": "导入任务 / an import",

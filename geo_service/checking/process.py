@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import pickle
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -21,6 +21,9 @@ OPEN_LIMIT_S = 300.0
 ROW_LIMIT_S = 10.0
 CHECK_LIMIT_S = 10.0
 CHECK_LIMIT_S_PER_ROW = 1.0
+CHECK_LIMIT_MAX_S = 600.0
+#: Rows that one process is given at a time.
+TOGETHER = 100
 
 KNOWN = ERRORS | {("geo_service.errors", "GeoServiceError")}
 
@@ -50,6 +53,15 @@ class Measured:
     def with_unread(self, faults: Sequence[Fault]) -> Measured:
         """Return the same with the rows that could not be read either, in the order of rows."""
         return replace(self, rejected=tuple(sorted((*faults, *self.rejected), key=lambda fault: fault.row or 0)))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found of one boundary: the canonical bytes of its record, and its internal GeoJSON."""
+
+    row: int
+    record: bytes
+    drawn: bytes
 
 
 @dataclass
@@ -87,41 +99,41 @@ class Examiners(Workers):
         GeoServiceError
             When the ground cannot be opened, or ``zone`` is no zone.
         """
-        records: list[tuple[int, tuple[bytes, bytes]]] = []
-        rejected: list[Fault] = []
-        left = list(rows)
-        budget = _Budget(CHECK_LIMIT_S + CHECK_LIMIT_S_PER_ROW * len(left))
-        deaths = 0
-        while left:
-            with self.borrowed() as examiner:
-                error = _begun(examiner, Job(ground, tuple(parcel for _, parcel in left), as_of, zone))
-                if error is None:
-                    self._ask(examiner, left, records, rejected, budget)
-                alive = examiner.fit()
-            if error is not None:
-                # One that died before it looked at any row did so for no fault of theirs: once more with another.
-                deaths += 1
-                if alive or deaths > 1:
-                    raise error
+        found = tuple(self.found(ground, rows, as_of, zone))
+        measured = [one for one in found if isinstance(one, Found)]
         return Measured(
-            tuple((row, content) for row, (content, _) in records),
-            tuple(drawn for _, (_, drawn) in records),
-            tuple(rejected),
+            tuple((one.row, one.record) for one in measured),
+            tuple(one.drawn for one in measured),
+            tuple(one for one in found if isinstance(one, Fault)),
         )
 
-    def _ask(
-        self,
-        examiner: Worker,
-        left: list[Row],
-        records: list[tuple[int, tuple[bytes, bytes]]],
-        rejected: list[Fault],
-        budget: _Budget,
-    ) -> None:
+    def found(self, ground: Ground, rows: Sequence[Row], as_of: AsOf, zone: str | None) -> Iterator[Found | Fault]:
+        """Measure boundaries one after the other, see `measure`; what was found of each, in the order of rows.
+
+        So many at a time are with one process, so that others have their turn between them.
+        """
+        budget = _Budget(min(CHECK_LIMIT_S + CHECK_LIMIT_S_PER_ROW * len(rows), CHECK_LIMIT_MAX_S))
+        for begin in range(0, len(rows), TOGETHER):
+            left = list(rows[begin : begin + TOGETHER])
+            deaths = 0
+            while left:
+                with self.borrowed() as examiner:
+                    error = _begun(examiner, Job(ground, tuple(parcel for _, parcel in left), as_of, zone))
+                    if error is None:
+                        yield from self._ask(examiner, left, budget)
+                    alive = examiner.fit()
+                if error is not None:
+                    # One that died before it looked at any row did so for no fault of theirs: once more with another.
+                    deaths += 1
+                    if alive or deaths > 1:
+                        raise error
+
+    def _ask(self, examiner: Worker, left: list[Row], budget: _Budget) -> Iterator[Found | Fault]:
         """Take the answers of one process, until there are no more rows or it is gone."""
         while left:
             if budget.left_s <= 0:
                 examiner.retire()
-                rejected.extend(_told(_too_late(), row, parcel) for row, parcel in left)
+                yield from (_told(_too_late(), row, parcel) for row, parcel in left)
                 left.clear()
                 return
             reply, overran, used_s = examiner.ask(None, min(ROW_LIMIT_S, budget.left_s))
@@ -130,16 +142,15 @@ class Examiners(Workers):
             if reply is None:
                 if not overran:
                     _log.error("the measuring process died on row %d", row)
-                rejected.append(_told(too_complex(None, f"> {ROW_LIMIT_S:g} s") if overran else _failed(), row, parcel))
+                yield _told(too_complex(None, f"> {ROW_LIMIT_S:g} s") if overran else _failed(), row, parcel)
                 return
             found, trace = opened(reply, KNOWN)
             if trace:
                 _log.error("measuring row %d failed\n%s", row, trace)
             if isinstance(found, tuple):
-                records.append((row, found))
+                yield Found(row, *found)
             else:
-                fault = found.faults[0] if isinstance(found, InputError) else _failed()
-                rejected.append(_told(fault, row, parcel))
+                yield _told(found.faults[0] if isinstance(found, InputError) else _failed(), row, parcel)
 
 
 def _begun(examiner: Worker, job: Job) -> GeoServiceError | None:
@@ -210,9 +221,26 @@ def measure(
     WorkspaceError
         When the workspace cannot be opened.
     """
-    if project_type is not None:
-        rows = [(row, replace(parcel, project_type=project_type)) for row, parcel in rows]
-    return EXAMINERS.measure(_ground(directory, rulebook_sha256), rows, as_of, zone)
+    return EXAMINERS.measure(_ground(directory, rulebook_sha256), _typed(rows, project_type), as_of, zone)
+
+
+def found(
+    directory: Path | None,
+    rulebook_sha256: str,
+    rows: Sequence[Row],
+    as_of: AsOf,
+    *,
+    project_type: str | None = None,
+    zone: str | None = None,
+) -> Iterator[Found | Fault]:
+    """Measure boundaries from outside one after the other, with a record or a fault for each; see `measure`."""
+    return EXAMINERS.found(_ground(directory, rulebook_sha256), _typed(rows, project_type), as_of, zone)
+
+
+def _typed(rows: Sequence[Row], project_type: str | None) -> Sequence[Row]:
+    if project_type is None:
+        return rows
+    return [(row, replace(parcel, project_type=project_type)) for row, parcel in rows]
 
 
 def warm_up(directory: Path | None, rulebook_sha256: str) -> None:

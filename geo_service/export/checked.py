@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from typing import Any
 
 from geo_service.errors import Fault
 from geo_service.export.geojson import compact
+from geo_service.export.record import record_bytes
 from geo_service.model.report import ImportReport
 
 
@@ -51,8 +53,55 @@ def report_json(report: ImportReport) -> dict[str, Any]:
 
 def checked(records: Sequence[bytes], rejected: Sequence[Fault], report: ImportReport) -> bytes:
     """Put records, as their canonical bytes, and rejected rows side by side, with how they were read."""
-    return b'{"records":[%b],"rejected":%b,"report":%b}' % (
-        b",".join(records),
-        compact([fault_json(fault) for fault in rejected]),
-        compact(report_json(report)),
-    )
+    return b"".join(checked_parts([*records, *rejected], report))
+
+
+def checked_parts(found: Iterable[bytes | Fault], report: ImportReport) -> Iterator[bytes]:
+    """Write the same as `checked` piece by piece, records as they come; what was rejected follows them."""
+    yield b'{"records":['
+    rejected = yield from _between_commas(found)
+    yield b'],"rejected":%b,"report":%b}' % (_told(rejected), compact(report_json(report)))
+
+
+def feature_parts(found: Iterable[bytes | Fault], report: ImportReport) -> Iterator[bytes]:
+    """Write features as they come into a FeatureCollection, with what was rejected as members beside them."""
+    yield b'{"type":"FeatureCollection","features":['
+    rejected = yield from _between_commas(found)
+    yield b'],"rejected":%b,"report":%b}' % (_told(rejected), compact(report_json(report)))
+
+
+def with_assessments(record: bytes, codes: Collection[str]) -> bytes:
+    """Leave only some assessments in a record; its digest stays that of the whole."""
+    body = json.loads(record)
+    body["assessments"] = [entry for entry in body["assessments"] if entry["code"] in codes]
+    return record_bytes(body)
+
+
+def flat_feature(drawn: bytes, left_out: Collection[str] = ()) -> bytes:
+    """Take the parcel alone out of its internal GeoJSON, as a feature with its outcomes as properties.
+
+    Parameters
+    ----------
+    left_out : collection of str
+        Codes of which nothing is told.
+    """
+    feature = json.loads(drawn)["features"][0]
+    told = feature["properties"].items()
+    feature["properties"] = {key: value for key, value in told if key.partition("_")[0] not in left_out}
+    return compact(feature)
+
+
+def _between_commas(found: Iterable[bytes | Fault]) -> Generator[bytes, None, list[Fault]]:
+    rejected = []
+    between = b""
+    for one in found:
+        if isinstance(one, Fault):
+            rejected.append(one)
+        else:
+            yield between + one
+            between = b","
+    return rejected
+
+
+def _told(rejected: Iterable[Fault]) -> bytes:
+    return compact([fault_json(fault) for fault in sorted(rejected, key=lambda fault: fault.row or 0)])

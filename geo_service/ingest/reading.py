@@ -24,6 +24,8 @@ from geo_service.model.report import ImportReport
 from geo_service.model.rulebook import Jurisdiction
 
 CHECK_LIMIT_S = 5.0
+CHECK_LIMIT_S_PER_MB = 2.0
+CHECK_LIMIT_MAX_S = 60.0
 IMPORT_LIMIT_S = 30.0
 IMPORT_LIMIT_S_PER_MB = 3.0
 IMPORT_LIMIT_MAX_S = 1800.0
@@ -277,7 +279,8 @@ def _boundaries(
             only_geojson=only_geojson,
             gdal_skip=skip,
         )
-        result = READERS.run(job, CHECK_LIMIT_S)
+        size = len(source) if isinstance(source, bytes) else source.stat().st_size
+        result = READERS.run(job, min(CHECK_LIMIT_S + CHECK_LIMIT_S_PER_MB * size / 1e6, CHECK_LIMIT_MAX_S))
     assert isinstance(result, VectorResult)
     shapes = _shapes(result)
     repairs: dict[int, list[Repair]] = {}

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import shapely
 
+from geo_service.api.routes import check
 from geo_service.export.geojson import compact
 from geo_service.export.record import digest_of
 from geo_service.projection import lon_lat
@@ -165,7 +166,90 @@ def test_nothing_is_stored(served, service):
 
 
 def test_more_boundaries_than_one_request_may_bring_are_refused_at_once(served):
-    many = collection(*(feature(polygon(x / 10, 0, x / 10 + 5, 5), id=f"t{x}") for x in range(1001)))
-    answer = served.client.post("/check", json=many)
-    assert (answer.status_code, answer.json()["code"], answer.json()["value"]) == (422, "too-many", "1001")
-    assert answer.elapsed.total_seconds() < 10
+    many = collection(*(feature(polygon(x / 10, 0, x / 10 + 5, 5)) for x in range(10_001)))
+    content = json.dumps(many).encode()
+    answer = served.client.post("/check", content=content, headers={"Content-Type": "application/geo+json"})
+    assert (answer.status_code, answer.json()["code"], answer.json()["value"]) == (422, "too-many", "10001")
+
+
+def test_very_many_are_answered_in_their_order_and_the_wrong_ones_are_told_at_the_end(served):
+    rows = [feature(polygon(x, 0, x + 5, 5), id=f"t{x}") for x in range(check.GATHERED + 20)]
+    rows[3]["geometry"] = None
+    rows[110]["geometry"]["coordinates"][0][1] = [200, 10]
+    alone = served.client.post("/check", json=collection(rows[5])).json()
+    answer = served.client.post("/check", json=collection(*rows))
+    body = answer.json()
+    assert answer.headers["transfer-encoding"] == "chunked"
+    assert list(body) == ["records", "rejected", "report"]
+    assert [entry["parcel"]["id"] for entry in body["records"]] == [
+        f"t{x}" for x in range(check.GATHERED + 20) if x not in (3, 110)
+    ]
+    assert [(entry["row"], entry["id"]) for entry in body["rejected"]] == [(4, "t3"), (111, "t110")]
+    assert body["records"][4] == alone["records"][0]
+    features = served.client.post("/check", json=collection(*rows), headers={"Accept": "application/geo+json"}).json()
+    assert [entry["id"] for entry in features["features"]] == [entry["parcel"]["id"] for entry in body["records"]]
+    assert features["rejected"] == body["rejected"]
+
+
+def test_very_many_of_which_none_can_be_checked_are_an_error(served):
+    rows = [feature(polygon(x, 0, x + 5, 5)) for x in range(check.GATHERED + 1)]
+    answer = served.client.post("/check", json=collection(*rows), params={"as_of": "1900-01-01"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "nothing-to-check")
+    assert served.client.post("/check", json=polygon(*world.PARCEL)).status_code == 200
+
+
+def test_gis_clients_get_features_with_the_outcomes_as_properties(served):
+    kind = {"Accept": "application/geo+json"}
+    record = served.client.post("/check", json=polygon(*world.PARCEL)).json()
+    answer = served.client.post("/check", json=polygon(*world.PARCEL), headers=kind)
+    assert answer.headers["content-type"] == "application/geo+json"
+    one = answer.json()
+    assert (one["type"], one["id"]) == ("Feature", "check-1")
+    assert shapely.from_geojson(json.dumps(one["geometry"])).is_valid
+    told = one["properties"]
+    assert (told["verdict"], told["digest"]) == (record["verdict"]["status"], record["provenance"]["digest"])
+    for entry in record["assessments"]:
+        assert told[f"{entry['code']}_outcome"] == entry["outcome"]
+    several = served.client.post("/check", json=collection(feature(polygon(*world.PARCEL))), headers=kind).json()
+    assert list(several) == ["type", "features", "rejected", "report"]
+    assert several["features"] == [one]
+    uploaded = served.client.post(
+        "/check", files={"file": ("a.geojson", json.dumps(polygon(*world.PARCEL)).encode())}, headers=kind
+    ).json()
+    assert uploaded["features"] == [one]
+
+
+def test_some_assessments_can_be_asked_for(served):
+    whole = served.client.post("/check", json=polygon(*world.PARCEL)).json()
+    some = served.client.post("/check", json=polygon(*world.PARCEL), params={"assessments": "GEO, EIA"}).json()
+    assert [entry["code"] for entry in some["assessments"]] == ["EIA", "GEO"]
+    assert some == {**whole, "assessments": [one for one in whole["assessments"] if one["code"] in ("EIA", "GEO")]}
+    flat = served.client.post(
+        "/check", json=polygon(*world.PARCEL), params={"assessments": "GEO"}, headers={"Accept": "application/geo+json"}
+    ).json()["properties"]
+    assert "GEO_outcome" in flat and "EIA_outcome" not in flat and "WATER_outcome" in flat
+    for wrong in ("XYZ", "GEO,XYZ", ","):
+        refused = served.client.post("/check", json=polygon(*world.PARCEL), params={"assessments": wrong})
+        assert (refused.status_code, refused.json()["code"]) == (400, "bad-parameter")
+
+
+def test_what_was_answered_before_is_not_worked_out_again_until_something_changes(served):
+    body = polygon(*world.PARCEL)
+    first = served.client.post("/check", json=body)
+    held = {"If-None-Match": first.headers["etag"]}
+    again = served.client.post("/check", json=body, headers=held)
+    assert (again.status_code, again.content) == (304, b"")
+    for options in (
+        {"json": polygon(400, 100, 500, 200)},
+        {"json": body, "params": {"as_of": "2027-02-03"}},
+        {"json": body, "params": {"assessments": "GEO"}},
+        {"json": body, "params": {"project_type": "食品"}},
+    ):
+        assert served.client.post("/check", headers=held, **options).status_code == 200
+    other = served.client.post("/check", json=body, headers={**held, "Accept": "application/geo+json"})
+    assert other.status_code == 200
+    file = {"file": ("a.geojson", json.dumps(body).encode())}
+    uploaded = served.client.post("/check", files=file)
+    assert (
+        served.client.post("/check", files=file, headers={"If-None-Match": uploaded.headers["etag"]}).status_code == 304
+    )

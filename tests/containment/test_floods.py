@@ -120,7 +120,7 @@ def chunks(size: int, kind: bytes = b" ") -> Iterator[bytes]:
 
 @pytest.mark.parametrize("declared", [True, False])
 def test_a_body_that_is_too_large_is_refused_whether_it_says_so_or_not(served, declared):
-    content = b" " * 2_500_000 if declared else chunks(2_500_000)
+    content = b" " * 10_500_000 if declared else chunks(10_500_000)
     answer = served.client.post("/check", content=content, headers=GEOJSON)
     assert (answer.status_code, answer.json()["code"]) == (413, "too-large")
 

@@ -3,31 +3,44 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Annotated, BinaryIO
+from datetime import date
+from itertools import chain
+from pathlib import Path
+from typing import Annotated, BinaryIO, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request
-from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
-from starlette.responses import Response
+from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
+from starlette.responses import Response, StreamingResponse
 
-from geo_service.api.access import Guarded, needs
-from geo_service.api.answers import json_answer
-from geo_service.api.errors import Problem, problem_of
+from geo_service import __version__
+from geo_service.api.access import Guarded, caller_of, needs
+from geo_service.api.answers import holds, json_answer, tagged
+from geo_service.api.errors import Problem, bad_parameter, problem_of
 from geo_service.api.guard import MULTIPART
-from geo_service.api.links import JSON
+from geo_service.api.links import GEOJSON, JSON
 from geo_service.api.openapi import answers
 from geo_service.api.pace import PACED
-from geo_service.api.parameters import AsOfDay, OnlyKnown, ProjectType, Services
+from geo_service.api.parameters import AsOfDay, OnlyKnown, ProjectType, Services, listed
+from geo_service.api.uploads import FIELD, form_schema, media_of, uploads
+from geo_service.checking import Found
 from geo_service.errors import Fault, InputError
-from geo_service.export.checked import checked, fault_json, report_json
+from geo_service.export.checked import (
+    checked_parts,
+    fault_json,
+    feature_parts,
+    flat_feature,
+    report_json,
+    with_assessments,
+)
 from geo_service.ingest import Boundaries
 from geo_service.model.access import Role
+from geo_service.model.report import ImportReport
 from geo_service.model.text import Text
 from geo_service.service import Service
 from geo_service.worker import SLOTS
@@ -38,38 +51,33 @@ router = APIRouter(
     dependencies=[needs(Role.VIEWER), OnlyKnown],
     default_response_class=Response,
 )
-FIELD = "file"
 #: Checks at once; more wait here, where they take no thread from the other routes.
 CHECKS = 2 * SLOTS
 #: As many more may wait; others are turned away at once.
 WAITING = 8 * CHECKS
-#: Boundaries in one request. Each takes its share of time, and of memory for its record; a file of more is for the
-#: command line.
-MAX_BOUNDARIES = 1000
+#: Boundaries in one request; a file of more is for the command line.
+MAX_BOUNDARIES = 10_000
+#: So many are answered at once; of more each is sent when it is there.
+GATHERED = 100
+#: Requests with more than that at once, beside the others.
+LONG_CHECKS = max(1, SLOTS // 2)
+#: Rejections that say something of the moment, and nothing of the boundary.
+PASSING = frozenset({"measuring_failed", "not_measured", "geometry_too_complex"})
 WAIT_S = 20.0
 RETRY_S = 5
 JSON_KINDS = ("application/json", "application/geo+json", "application/vnd.geo+json")
 
-
+T = TypeVar("T")
+Crs = Annotated[
+    str | None, Query(max_length=200, description="坐标系代码，优先于文件声明 / CRS, before what the file declares")
+]
 BODY = {
     "required": True,
     "description": "GeoJSON，或以字段 file 上传的文件 / GeoJSON, or a file uploaded as field 'file'",
     "content": {
         "application/geo+json": {"schema": {"$ref": "#/components/schemas/GeoJSON"}},
         "application/json": {"schema": {"$ref": "#/components/schemas/GeoJSON"}},
-        MULTIPART: {
-            "schema": {
-                "type": "object",
-                "required": [FIELD],
-                "properties": {
-                    FIELD: {
-                        "type": "string",
-                        "format": "binary",
-                        "description": "TXT, GeoJSON, shapefile.zip, GeoPackage, KML, DXF, CSV …",
-                    }
-                },
-            }
-        },
+        MULTIPART: form_schema(file="TXT, GeoJSON, shapefile.zip, GeoPackage, KML, DXF, CSV …"),
     },
 }
 
@@ -82,9 +90,14 @@ class Posted:
     file: BinaryIO | None = None
     name: str = ""
 
+    @property
+    def is_single(self) -> bool:
+        """Tell whether one boundary was sent by itself; only for what could be read."""
+        return self.file is None and json.loads(self.body.removeprefix(b"\xef\xbb\xbf"))["type"] != "FeatureCollection"
+
 
 async def _posted(request: Request) -> AsyncIterator[Posted]:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = media_of(request)
     if kind in JSON_KINDS:
         yield Posted(await request.body())
         return
@@ -101,27 +114,93 @@ async def _posted(request: Request) -> AsyncIterator[Posted]:
             ),
             value=kind,
         )
-    async with request.form(max_files=1, max_fields=0) as form:
-        file = form.get(FIELD)
-        if not isinstance(file, UploadFile):
-            raise Problem(
-                400,
-                "field-missing",
-                Text("缺少 multipart 字段 file", "the multipart field 'file' is missing"),
-                step=Text("请以字段 file 上传一个文件", "upload one file as field 'file'"),
-            )
-        yield Posted(file=file.file, name=_plain_name(file.filename or ""))
+    async with uploads(request) as files:
+        yield Posted(file=files[FIELD].file, name=files[FIELD].name)
 
 
-def _plain_name(name: str) -> str:
-    """Return the last part of a file name, because only messages use it."""
-    return PurePosixPath(name.replace("\\", "/")).name[:200] or "upload"
+@dataclass(frozen=True)
+class _Asked:
+    """How boundaries are to be checked, and how they are to be answered.
+
+    Attributes
+    ----------
+    assessments : tuple of str or None
+        The assessments that are told of; ``None``: all.
+    left_out : tuple of str
+        The others.
+    features : bool
+        Whether features are answered instead of records.
+    """
+
+    as_of: date | None
+    project_type: str | None
+    zone: str | None
+    crs: str | None
+    assessments: tuple[str, ...] | None
+    left_out: tuple[str, ...]
+    features: bool
+
+    @property
+    def media(self) -> str:
+        """Media type of the answer."""
+        return GEOJSON if self.features else JSON
+
+    def written(self, found: Iterable[Found | Fault]) -> Iterator[bytes | Fault]:
+        """Write what was found of boundaries as it is wanted; faults stay."""
+        for one in found:
+            if isinstance(one, Fault):
+                yield one
+            elif self.features:
+                yield flat_feature(one.drawn, self.left_out)
+            else:
+                yield one.record if self.assessments is None else with_assessments(one.record, self.assessments)
+
+    def parts(self, found: Iterable[bytes | Fault], report: ImportReport) -> Iterator[bytes]:
+        """Put them together."""
+        return feature_parts(found, report) if self.features else checked_parts(found, report)
+
+
+def _asked(
+    request: Request,
+    service: Services,
+    as_of: AsOfDay = None,
+    project_type: ProjectType = None,
+    zone: Annotated[
+        str | None, Query(max_length=200, description="按此开发区核查 / the zone by which all are judged")
+    ] = None,
+    crs: Crs = None,
+    assessments: Annotated[
+        str | None,
+        Query(
+            max_length=200,
+            description="只列出这些区域评估（逗号分隔）；结论仍依据全部 / tell of these assessments only, separated by "
+            "commas; the verdict rests on all",
+        ),
+    ] = None,
+) -> _Asked:
+    order = service.rulebook.order
+    there = (*order.core, *order.local)
+    wanted = there if assessments is None else listed(assessments)
+    if not wanted or not set(wanted) <= set(there):
+        raise bad_parameter(
+            "assessments",
+            Text(f"可用：{'、'.join(there)}", f"there are: {', '.join(there)}"),
+            assessments or "",
+        )
+    told = None if assessments is None else tuple(code for code in there if code in wanted)
+    left_out = tuple(code for code in there if code not in wanted)
+    return _Asked(as_of, project_type, zone, crs, told, left_out, _wants_features(request))
+
+
+def _wants_features(request: Request) -> bool:
+    wanted = [part.partition(";")[0].strip().lower() for part in request.headers.get("accept", "").split(",")]
+    return GEOJSON in wanted and JSON not in wanted
 
 
 @router.post(
     "/check",
     summary="核查界址 / check boundaries",
-    responses=answers({JSON: "RecordOrChecked"}, 408, 413, 415, 422, 429, 503),
+    responses=answers({JSON: "RecordOrChecked", GEOJSON: "CheckedFeatures"}, 408, 413, 415, 422, 429, 503),
     dependencies=[PACED],
     openapi_extra={"requestBody": BODY},
 )
@@ -129,39 +208,99 @@ async def check(
     request: Request,
     service: Services,
     posted: Annotated[Posted, Depends(_posted)],
-    as_of: AsOfDay = None,
-    project_type: ProjectType = None,
-    zone: Annotated[
-        str | None, Query(max_length=200, description="按此开发区核查 / the zone by which all are judged")
-    ] = None,
-    crs: Annotated[
-        str | None,
-        Query(
-            max_length=200,
-            description="坐标系代码，优先于文件声明 / CRS, before what the file declares",
-        ),
-    ] = None,
+    asked: Annotated[_Asked, Depends(_asked)],
 ) -> Response:
     """核查一个或多个界址，不入库.
 
-    Geometry 或 Feature 返回一条记录；FeatureCollection 或上传文件返回 records、rejected 与 report（读取与修复情况）。
+    Geometry 或 Feature 返回一条记录；FeatureCollection 或上传文件返回 records、rejected 与 report（读取与修复情况），
+    顺序同输入，较多时边算边发。Accept: application/geo+json 返回要素，属性为各项结论。
 
     Check boundaries, storing nothing. A Geometry or Feature gives one record; a FeatureCollection or an upload gives
-    ``records`` and ``rejected``, in the order of the file, and ``report``: how it was read and what was mended.
+    ``records`` and ``rejected``, in the order of the file, and ``report``: how it was read and what was mended; of many
+    the records are sent as they are made. With ``Accept: application/geo+json`` features are answered, the outcomes as
+    their properties. Few boundaries have an ETag: the same under the same data and rules.
     """
+    tag = await run_in_threadpool(_tag, request, service, posted, asked)
+    if holds(request, tag):
+        return tagged(request, b"", tag, asked.media)
 
-    def answer() -> Response:
-        boundaries = _boundaries(service, posted, crs)
-        found = service.check(boundaries, as_of, project_type, zone)
-        records = [content for _, content in found.records]
-        if not records:
-            raise _nothing(found.rejected)
-        single = (
-            posted.file is None and json.loads(posted.body.removeprefix(b"\xef\xbb\xbf"))["type"] != "FeatureCollection"
-        )
-        return Response(records[0] if single else checked(records, found.rejected, boundaries.report), media_type=JSON)
+    def first() -> Response | Boundaries:
+        boundaries = _boundaries(service, posted, asked.crs)
+        if len(boundaries.parcels) > GATHERED:
+            return boundaries
+        found = list(service.checks(boundaries, asked.as_of, asked.project_type, asked.zone))
+        return _whole(request, asked, posted, boundaries, found, tag)
 
-    return await _in_turn(request, answer)
+    answer = await _in_turn(request, first)
+    return answer if isinstance(answer, Response) else await _streamed(request, service, asked, answer)
+
+
+def _whole(
+    request: Request, asked: _Asked, posted: Posted, boundaries: Boundaries, found: Sequence[Found | Fault], tag: str
+) -> Response:
+    """Answer few boundaries at once."""
+    rejected = [*boundaries.rejected, *(one for one in found if isinstance(one, Fault))]
+    if len(rejected) == len(found) + len(boundaries.rejected):
+        raise _nothing(sorted(rejected, key=lambda fault: fault.row or 0))
+    written = list(asked.written(found))
+    content = (
+        b"".join(one for one in written if isinstance(one, bytes))
+        if posted.is_single
+        else b"".join(asked.parts([*written, *boundaries.rejected], boundaries.report))
+    )
+    headers = {"Vary": "Accept"}
+    if any(fault.code in PASSING for fault in rejected):
+        # What may come out otherwise next time is not the same answer.
+        return Response(content, media_type=asked.media, headers=headers)
+    return tagged(request, content, tag, asked.media, headers)
+
+
+async def _streamed(request: Request, service: Service, asked: _Asked, boundaries: Boundaries) -> Response:
+    """Answer many boundaries one by one, once there is a record of one."""
+    places: asyncio.Semaphore = request.app.state.long_checks
+    await _acquired(request, places)
+    try:
+        found = service.checks(boundaries, asked.as_of, asked.project_type, asked.zone)
+        begun = await run_in_threadpool(_to_first, found)
+        if not isinstance(begun[-1], Found):
+            raise _nothing([*(one for one in begun if isinstance(one, Fault)), *boundaries.rejected])
+    except BaseException:
+        places.release()
+        raise
+    written = asked.written(chain(begun, found))
+    parts = asked.parts(chain(written, boundaries.rejected), boundaries.report)
+
+    async def sent() -> AsyncIterator[bytes]:
+        try:
+            async for part in iterate_in_threadpool(parts):
+                yield part
+        finally:
+            places.release()
+
+    return StreamingResponse(sent(), media_type=asked.media, headers={"Vary": "Accept"})
+
+
+def _to_first(found: Iterator[Found | Fault]) -> list[Found | Fault]:
+    begun = []
+    for one in found:
+        begun.append(one)
+        if isinstance(one, Found):
+            break
+    return begun
+
+
+def _tag(request: Request, service: Service, posted: Posted, asked: _Asked) -> str:
+    """Return what names an answer before it is worked out: the same data, rules, dates and bytes give the same."""
+    digest = hashlib.sha256(posted.body)
+    if posted.file is not None:
+        posted.file.seek(0)
+        while chunk := posted.file.read(1 << 20):
+            digest.update(chunk)
+        posted.file.seek(0)
+    revision, zones = service.workspace.register.revision(), caller_of(request).zones
+    rests_on = (__version__, service.rulebook.sha256, revision, service.as_of(asked.as_of), sorted(zones or ()))
+    digest.update(repr((asked, posted.name, rests_on)).encode())
+    return digest.hexdigest()
 
 
 @router.post(
@@ -176,7 +315,7 @@ async def panels(
     service: Services,
     posted: Annotated[Posted, Depends(_posted)],
     as_of: AsOfDay = None,
-    crs: Annotated[str | None, Query(max_length=200, description="坐标系代码 / CRS")] = None,
+    crs: Crs = None,
 ) -> Response:
     """核查页面的内容：各界址的面板与范围，未通过的行，读取情况；不入库.
 
@@ -198,9 +337,18 @@ async def panels(
     return await _in_turn(request, answer)
 
 
-async def _in_turn(request: Request, answer: Callable[[], Response]) -> Response:
+async def _in_turn(request: Request, answer: Callable[[], T]) -> T:
+    places: asyncio.Semaphore = request.app.state.checks
+    await _acquired(request, places)
+    try:
+        return await run_in_threadpool(answer)
+    finally:
+        places.release()
+
+
+async def _acquired(request: Request, places: asyncio.Semaphore) -> None:
+    """Wait for a place; whoever finds a full line, or waits for too long, is turned away."""
     state = request.app.state
-    places: asyncio.Semaphore = state.checks
     if state.waiting >= WAITING:
         raise _busy()
     state.waiting += 1
@@ -210,10 +358,6 @@ async def _in_turn(request: Request, answer: Callable[[], Response]) -> Response
         raise _busy() from None
     finally:
         state.waiting -= 1
-    try:
-        return await run_in_threadpool(answer)
-    finally:
-        places.release()
 
 
 def _boundaries(service: Service, posted: Posted, crs: str | None) -> Boundaries:
@@ -258,7 +402,7 @@ def _busy() -> Problem:
     )
 
 
-def _nothing(rejected: tuple[Fault, ...]) -> Problem:
+def _nothing(rejected: Sequence[Fault]) -> Problem:
     if len(rejected) == 1:
         found = problem_of(InputError(rejected[0]))
         status = max(found.status, 422)
