@@ -1,0 +1,242 @@
+"""Files and addresses that reach for what is not theirs: other files, other hosts, other folders."""
+
+from __future__ import annotations
+
+import io
+import json
+import socket
+import struct
+import threading
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import shapely
+
+from geo_service.api.app import create_app
+from tests import world
+from tests.api.serving import running
+from tests.ingest.writing import write_vector
+
+SENTINEL = "MARK-6d1f-of-a-file-that-is-nobodys-business"
+
+
+@pytest.fixture(scope="module")
+def served(service):
+    with running(create_app(service), service) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def canary() -> Iterator[tuple[int, list[bytes]]]:
+    """A listener on this machine that nobody has any reason to talk to."""
+    heard: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.2)
+        stop = threading.Event()
+
+        def listen() -> None:
+            while not stop.is_set():
+                try:
+                    caller, _ = listener.accept()
+                except TimeoutError:
+                    continue
+                heard.append(b"called")
+                caller.close()
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        yield listener.getsockname()[1], heard
+        stop.set()
+        thread.join()
+
+
+def disguised(port: int, secret: Path) -> dict[str, bytes]:
+    """Files that name another file or another host, each under a name that promises something else."""
+    here = f"http://127.0.0.1:{port}/x"
+    vector = "<OGRVRTDataSource><OGRVRTLayer name='a'>{}</OGRVRTLayer></OGRVRTDataSource>".format
+    vrt = vector(f"<SrcDataSource>{secret}</SrcDataSource>")
+    web = vector(f"<SrcDataSource>/vsicurl/{here}.json</SrcDataSource>")
+    sql = vector(f"<SrcDataSource>{secret}</SrcDataSource><SrcSQL>SELECT * FROM x</SrcSQL>")
+    raster = (
+        "<VRTDataset rasterXSize='9' rasterYSize='9'><VRTRasterBand dataType='Byte' band='1'><SimpleSource>"
+        f"<SourceFilename>/vsicurl/{here}.tif</SourceFilename></SimpleSource></VRTRasterBand></VRTDataset>"
+    )
+    wms = f"<GDAL_WMS><Service name='WMS'><ServerUrl>{here}</ServerUrl></Service></GDAL_WMS>"
+    document = "<kml xmlns='http://www.opengis.net/kml/2.2'><Document>{}</Document></kml>".format
+    kml = document(f"<NetworkLink><Link><href>{here}.kml</href></Link></NetworkLink>")
+    xxe = f"<!DOCTYPE a [<!ENTITY b SYSTEM 'file://{secret}'>]>{document('<Placemark><name>&b;</name></Placemark>')}"
+    linked = {
+        "type": "FeatureCollection",
+        "crs": {"type": "link", "properties": {"href": here, "type": "proj4"}},
+        "features": [
+            {
+                "type": "Feature",
+                "properties": {},
+                "geometry": json.loads(shapely.to_geojson(shapely.box(113, 36, 113.1, 36.1))),
+            }
+        ],
+    }
+    plain = {
+        "parcels.geojson": vrt.encode(),
+        "web.geojson": web.encode(),
+        "sql.shp": sql.encode(),
+        "raster.tif": raster.encode(),
+        "wms.tif": wms.encode(),
+        "link.kml": kml.encode(),
+        "entity.kml": xxe.encode(),
+        "crs.geojson": json.dumps(linked).encode(),
+        f"/vsicurl/{here}": b"HTTP",
+        "wfs.xml": f"<OGRWFSDataSource><URL>{here}</URL></OGRWFSDataSource>".encode(),
+    }
+    zipped = {}
+    for name, content in list(plain.items())[:5]:
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.writestr("layer" + Path(name).suffix, content)
+        zipped[f"{name}.zip"] = packed.getvalue()
+    return plain | zipped
+
+
+def test_a_file_that_names_another_file_or_host_is_refused_and_nobody_is_asked(served, canary, tmp_path):
+    port, heard = canary
+    secret = tmp_path / "secret.json"
+    point = {
+        "type": "Feature",
+        "properties": {"name": SENTINEL},
+        "geometry": {"type": "Point", "coordinates": [113, 36]},
+    }
+    secret.write_text(json.dumps({"type": "FeatureCollection", "features": [point]}))
+    for name, content in disguised(port, secret).items():
+        answer = served.client.post("/check", files={"file": (name, content)})
+        assert 400 <= answer.status_code < 500, (name, answer.text)
+        assert SENTINEL not in answer.text and str(tmp_path) not in answer.text
+    assert heard == []
+    good = shapely.to_geojson(shapely.box(113.05, 36.23, 113.051, 36.231)).encode()
+    assert served.client.post("/check", files={"file": ("a.geojson", good)}).status_code == 200
+
+
+def member(name: str, content: bytes, *, method: int = 0, flag: int = 0) -> bytes:
+    """A zip of one member, written by hand so that any name may stand in it."""
+    import zlib
+
+    raw = name.encode()
+    crc, size = zlib.crc32(content), len(content)
+    local = (
+        struct.pack("<4sHHHHHIIIHH", b"PK\3\4", 20, flag, method, 0, 0, crc, size, size, len(raw), 0) + raw + content
+    )
+    central = (
+        struct.pack(
+            "<4sHHHHHHIIIHHHHHII",
+            b"PK\1\2",
+            20,
+            20,
+            flag,
+            method,
+            0,
+            0,
+            crc,
+            size,
+            size,
+            len(raw),
+            0,
+            0,
+            0,
+            0,
+            0o100644 << 16,
+            0,
+        )
+        + raw
+    )
+    return local + central + struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, 1, 1, len(central), len(local), 0)
+
+
+@pytest.mark.parametrize(
+    "name", ["../../out.geojson", "/out.geojson", "..\\..\\out.geojson", "C:\\out.geojson", "a/../../out.geojson"]
+)
+def test_a_zip_writes_nothing_outside_the_folder_of_its_job(served, tmp_path, monkeypatch, name):
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    monkeypatch.setattr("tempfile.tempdir", str(inner))
+    content = shapely.to_geojson(shapely.box(113.05, 36.23, 113.051, 36.231)).encode()
+    answer = served.client.post("/check", files={"file": ("a.zip", member(name, content))})
+    assert (answer.status_code, answer.json()["code"]) == (422, "zip_unsafe_name")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert not any(Path(place, "out.geojson").exists() for place in ("/", Path.cwd(), Path.cwd().parent))
+
+
+CLIMBS = [
+    climb + target
+    for climb in (
+        "../",
+        "../../../../",
+        "..%2f..%2f..%2f",
+        "%2e%2e/%2e%2e/",
+        "%2e%2e%2f%2e%2e%2f",
+        "..%5c..%5c",
+        "....//",
+    )
+    for target in ("etc/passwd", "register.sqlite", "workspace.toml")
+] + [
+    "%00",
+    "a%00b",
+    "/etc/passwd",
+    "%2fetc%2fpasswd",
+    "file:%2f%2f%2fetc%2fpasswd",
+    "..",
+    ".",
+    "%252e%252e%252fetc%252fpasswd",
+    "con",
+    "P%00.zip",
+]
+FILE_ROUTES = (
+    "/parcels/{}/tender-package",
+    "/parcels/{}/assessment",
+    "/editions/{}",
+    "/jobs/{}",
+    "/jobs/{}/rejected.xlsx",
+    "/static/{}",
+    "/collections/{}/items",
+    "/basemaps/{}/0/0/0",
+)
+
+
+@pytest.mark.parametrize("route", FILE_ROUTES)
+def test_no_address_leads_out_of_what_is_served(served, route):
+    host, port = served.base.removeprefix("http://").split(":")
+    for climb in CLIMBS:
+        # By hand, because clients tidy up an address before they send it.
+        with socket.create_connection((host, int(port)), timeout=30) as sent:
+            path = route.format(climb)
+            sent.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+            said = b"".join(iter(lambda: sent.recv(65536), b""))
+        status = int(said.split(b" ", 2)[1])
+        assert status in (400, 404, 405, 422), (path, said[:300])
+        assert b"root:" not in said and b"SQLite format" not in said and b"schema = " not in said
+
+
+def test_a_damaged_file_geodatabase_is_refused_or_read_whole(served, tmp_path):
+    folder = tmp_path / "red.gdb"
+    shapes = [world.box(40 * number, 0, 40 * number + 30, 30) for number in range(60)]
+    names = {"zdmc": [f"宗地{number}" for number in range(60)]}
+    write_vector(folder, shapes, "OpenFileGDB", columns=names)
+    parts = sorted(path for path in folder.iterdir() if path.is_file())
+    main = max((path for path in parts if path.suffix == ".gdbtable"), key=lambda path: path.stat().st_size)
+    whole = main.read_bytes()
+
+    def posted() -> tuple[int, dict]:
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            for part in parts:
+                archive.writestr(f"red.gdb/{part.name}", part.read_bytes())
+        answer = served.client.post("/check", files={"file": ("red.zip", packed.getvalue())})
+        return answer.status_code, answer.json()
+
+    status, body = posted()
+    assert status == 200 and len(body["records"]) == 60
+    for share in (0.2, 0.5, 0.8, 0.95):
+        main.write_bytes(whole[: int(len(whole) * share)])
+        status, body = posted()
+        assert status in (400, 415, 422) or len(body["records"]) + len(body["rejected"]) == 60, share
+        assert str(tmp_path) not in json.dumps(body)
