@@ -45,6 +45,7 @@ SYSTEM_PARTS = {
     "chromium": (lambda: shutil.which("chromium"), "chromium"),
     "postgis": (programs, "postgresql-postgis"),
     "poppler": (lambda: shutil.which("pdftotext"), "poppler-utils"),
+    "qgis": (lambda: Path("/usr/lib/python3/dist-packages/qgis").is_dir(), "python3-qgis qgis-providers"),
     "gdal_tools": (lambda: shutil.which("ogr2ogr") and shutil.which("ogrinfo"), "gdal-bin"),
 }
 
