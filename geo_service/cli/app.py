@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import typer
 import uvicorn
 
-from geo_service import batch, checking, ingest
+from geo_service import batch, checking, importing, ingest
 from geo_service.api.app import create_app
 from geo_service.api.connection import Connection
 from geo_service.cli import say
@@ -162,6 +162,8 @@ def import_(
     except RejectedRows:
         say.note("文件被拒绝，未入库任何数据 / refused; nothing was stored. --quarantine 可只入库其余行")
         raise
+    if not anywhere:
+        importing.refuse_shifted(service.workspace, data)
     for line in say.report_lines(report, layer):
         say.out(line)
     if dry_run:

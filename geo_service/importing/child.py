@@ -15,7 +15,7 @@ from typing import BinaryIO
 from geo_service import ingest
 from geo_service.errors import CalledOff, Fault, InputError, NotFound, RejectedRows
 from geo_service.importing.order import EXTENT, FILE, FULL, Task
-from geo_service.importing.steps import prepare, zone_shapes
+from geo_service.importing.steps import prepare, refuse_shifted, zone_shapes
 from geo_service.store.jobs import Jobs, Stage, State
 from geo_service.store.workspace import Workspace
 from geo_service.worker import receive
@@ -63,6 +63,8 @@ def _bring(task: Task, workspace: Workspace) -> None:
         anywhere=order.anywhere,
         layer_name=order.layer_name,
     )
+    if not order.anywhere:
+        refuse_shifted(workspace, data)
     if order.dry_run:
         jobs.finish(task.job, State.DONE, _now(), report=report, read=report.read)
         return

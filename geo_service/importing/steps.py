@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable
+from statistics import median
 
 import shapely
 from shapely import GEOSException
@@ -12,11 +13,15 @@ from shapely.geometry.base import BaseGeometry
 
 from geo_service.engine.ground import in_crs
 from geo_service.engine.zones import working_crs_of
-from geo_service.errors import CrsMismatch
-from geo_service.model.layer import Features
-from geo_service.projection import lon_lat, working_crs
+from geo_service.errors import CrsMismatch, Fault, InputError
+from geo_service.model.layer import Features, Grid
+from geo_service.projection import lon_lat, project, working_crs
 from geo_service.store.workspace import Workspace
 
+#: Parcels that are surveyed again move by less.
+SHIFT_MAX_M = 50.0
+#: Fewer parcels of the same ids say nothing of the whole; of more some are looked at.
+FEWEST_PAIRS, SAMPLE = 3, 200
 _LOG = logging.getLogger("geo_service.importing")
 
 
@@ -28,6 +33,47 @@ def zone_shapes(workspace: Workspace) -> list[tuple[str, BaseGeometry]]:
     if not isinstance(features, Features):
         return []
     return [(features.crs, geometry) for geometry in features.geometries if geometry is not None]
+
+
+def refuse_shifted(workspace: Workspace, data: Features | Grid) -> None:
+    """Refuse parcels that as a whole lie beside where the same parcels lie now: so do data in an offset datum.
+
+    Raises
+    ------
+    InputError
+        When the median distance between parcels of one id is more than `SHIFT_MAX_M`.
+    """
+    layer = workspace.rulebook.parcels_layer
+    published = workspace.register.published().get(layer)
+    known = None if published is None else workspace.edition(published).data
+    if data.spec.id != layer or not isinstance(data, Features) or not isinstance(known, Features):
+        return
+    rows = {id_: row for row, id_ in enumerate(known.ids)}
+    pairs = [(place, rows[id_]) for place, id_ in enumerate(data.ids) if id_ in rows]
+    pairs = pairs[:: 1 + len(pairs) // SAMPLE]
+    if len(pairs) < FEWEST_PAIRS:
+        return
+    crs = working_crs(workspace.rulebook.jurisdiction, lon_lat(_centre(known, pairs[0][1]), known.crs).x)
+    shift_m = median(
+        shapely.distance(project(_centre(data, one), data.crs, crs), project(_centre(known, other), known.crs, crs))
+        for one, other in pairs
+    )
+    if shift_m > SHIFT_MAX_M:
+        raise InputError(
+            Fault(
+                "datum_suspect",
+                f"与现有同编号地块相比整体偏移约{shift_m:.0f}米，疑为加偏坐标或坐标系有误",
+                f"the parcels lie {shift_m:.0f} m beside those of the same ids: an offset datum, or another CRS",
+                "请向勘测单位索取未加偏的成果；确属重新勘测时允许远离（anywhere）",
+                "ask the surveyor for coordinates without offset; where they really moved, allow it with 'anywhere'",
+                where=data.origin.source_name,
+                value=f"{shift_m:.1f} m",
+            )
+        )
+
+
+def _centre(features: Features, row: int) -> BaseGeometry:
+    return shapely.centroid(features.geometries[row])
 
 
 def prepare(workspace: Workspace, name: str, progress: Callable[[int, int], None] | None = None) -> None:
