@@ -1,0 +1,198 @@
+"""Which test proves that a threat is met; numbers are those of the rows of the requirements on reliability.
+
+Bad input
+ 1  ingest/test_bad_input::test_names_are_right_whatever_the_cpg_says,
+    ingest/test_bad_input::test_text_that_is_in_no_encoding
+ 2  ingest/test_bad_input::test_a_truncated_part_of_a_shapefile,
+    ingest/test_bad_input::test_a_shapefile_cut_anywhere_never_yields_fewer_rows,
+    ingest/test_bad_input::test_a_table_that_says_fewer_rows_than_it_has
+ 3  ingest/test_bad_input::test_rows_flagged_as_deleted_are_counted,
+    imports/test_imports::test_with_quarantine_the_rows_that_are_right_are_stored,
+    imports/test_imports::test_a_refused_file_stores_nothing_and_lists_every_row
+ 4  ingest/test_bad_input::test_no_prj_means_no_guess,
+    ingest/test_geojson::test_coordinates_that_cannot_be_name_their_cause,
+    ingest/test_geojson::test_a_crs_that_is_not_admitted_is_refused
+ 5  ingest/test_geojson::test_offset_datums_are_refused_by_name,
+    imports/test_offset::test_five_hundred_parcels_of_an_offset_datum_are_refused_and_the_offset_is_told
+ 6  api/test_check::test_a_body_that_is_no_boundary_is_refused_clearly,
+    ingest/test_geojson::test_heights_are_left_out_and_counted
+ 7  ingest/test_geojson::test_what_is_not_strict_json_is_refused
+ 8  ingest/test_geojson::test_ids_are_text_end_to_end,
+    ingest/test_layers::test_long_numbers_next_to_a_null_are_not_rounded
+ 9  ingest/test_geojson::test_duplicate_ids_are_refused_naming_both_rows
+10  ingest/test_bad_input::test_a_geopackage_of_several_layers_asks_which,
+    ingest/test_formats::test_a_kml_of_two_folders_asks_which,
+    ingest/test_bad_input::test_two_shapefiles_in_a_zip_ask_which
+11  ingest/test_boundary_txt::test_a_parcel_that_contradicts_itself_is_refused_and_the_other_answered,
+    ingest/test_boundary_txt::test_a_file_that_contradicts_itself_is_refused
+12  ingest/test_bad_input::test_a_geopackage_that_lies_about_its_rows, ingest/test_bad_input::test_a_damaged_geopackage,
+    ingest/test_bad_input::test_a_view_is_no_layer_and_a_plain_database_is_no_geopackage
+13  containment/test_outside::test_a_damaged_file_geodatabase_is_refused_or_read_whole
+
+Geometry
+15  ingest/test_bad_input::test_a_geometry_bomb_is_refused_in_time,
+    checking/test_checking::test_a_comb_over_a_comb_is_refused_while_others_are_served,
+    checking/test_checking::test_a_row_that_overruns_ends_its_process_and_the_others_are_answered
+16  ingest/test_bad_input::test_an_honest_polygon_of_a_hundred_thousand_vertices_passes_quickly,
+    containment/test_stored::test_a_stored_comb_on_a_stored_comb_is_left_unmeasured_and_all_else_is_answered
+17  ingest/test_geojson::test_a_bow_tie_is_repaired_measured_and_marked,
+    ingest/test_layers::test_a_repair_that_moves_land_is_a_rejected_row_of_a_layer
+18  ingest/test_geojson::test_a_geometry_that_is_none_is_a_rejected_row_and_the_next_is_answered
+19  engine/test_contradictions::test_whatever_raises_while_measuring_is_failed,
+    engine/test_absence::test_an_internal_failure_is_said_and_decides_nothing
+20  checking/test_checking::test_a_process_that_breaks_in_the_middle_is_a_clear_answer_and_the_next_check_works,
+    checking/test_checking::test_a_single_boundary_that_breaks_its_process_is_no_answer_of_ours,
+    ingest/test_process::test_a_process_that_dies_at_work_is_an_answer_and_the_next_call_works,
+    imports/test_imports::test_an_import_whose_process_breaks_is_said_to_have_failed_and_the_next_works
+21  test_projection::test_an_edge_that_is_straight_in_degrees_stays_where_it_was,
+    test_projection::test_what_has_no_place_is_refused
+22  engine/test_noise::test_a_parcel_that_is_thin_itself_is_not_covered_by_nothing,
+    overlay/test_laws::test_touching_edges_and_corners_cover_nothing
+
+Numbers
+23  test_projection::test_plane_area_exceeds_the_ellipsoidal_one_with_the_square_of_the_distance_from_the_meridian
+25  engine/test_time_and_order::test_the_last_day_of_a_verdict_is_the_last_day
+26  imports/test_imports::test_a_new_edition_is_seen_everywhere_without_a_restart,
+    api/test_together::test_an_answer_never_mixes_editions_and_never_lags
+27  engine/test_absence::test_the_same_inputs_give_the_same_bytes,
+    api/test_together::test_callers_at_once_get_the_same_bytes_as_one_alone
+
+Storage, where imports come in
+30  imports/test_kills::test_a_kill_at_any_moment_leaves_the_old_edition_or_the_new_one
+32  store/test_editions::test_a_full_disk_leaves_nothing_under_the_final_name
+34  imports/test_imports::test_readers_meanwhile_see_the_old_edition_or_the_new_one
+36  imports/test_imports::test_the_same_request_sent_again_is_the_same_job
+
+Load and resources
+40  containment/test_floods::test_a_body_that_is_too_large_is_refused_whether_it_says_so_or_not,
+    containment/test_floods::test_an_upload_that_is_too_large_is_refused_while_it_comes
+41  containment/test_floods::test_who_opens_a_connection_and_says_nothing_loses_it_and_others_are_served,
+    containment/test_floods::test_a_connection_that_was_answered_must_not_begin_another_request_slowly_either,
+    containment/test_floods::test_a_body_that_comes_too_slowly_is_given_up
+42  ingest/test_bad_input::test_zips_that_are_refused, ingest/test_bad_input::test_a_zip_bomb_is_refused_at_once,
+    ingest/test_bad_input::test_damaged_and_encrypted_zips
+43  ingest/test_formats::test_grids_that_are_refused
+44  containment/test_floods::test_of_many_checks_at_once_some_are_done_and_the_others_are_told_to_come_back,
+    containment/test_floods::test_who_asks_too_fast_is_told_when_to_ask_again_and_may_still_read,
+    containment/test_rows::test_who_has_many_imports_waiting_is_told_to_wait_and_others_are_taken
+45  containment/test_floods::test_a_listener_that_goes_away_is_not_told_any_longer,
+    containment/test_rows::test_a_check_of_very_many_ends_with_whoever_asked_for_it
+
+Injection, where rejected rows go out
+53  imports/test_imports::test_a_refused_file_stores_nothing_and_lists_every_row,
+    store/test_xlsx::test_text_that_begins_like_a_formula_stays_text
+55  containment/test_rows::test_no_text_is_ever_run
+
+Files and hosts
+57  ingest/test_process::test_the_drivers_that_follow_other_files_are_off,
+    ingest/test_bad_input::test_a_virtual_dataset_in_a_zip_reads_no_other_file,
+    ingest/test_bad_input::test_a_virtual_raster_is_not_followed
+58  containment/test_outside::test_a_file_that_names_another_file_or_host_is_refused_and_nobody_is_asked
+59  containment/test_outside::test_a_zip_writes_nothing_outside_the_folder_of_its_job
+60  ingest/test_bad_input::test_a_kml_with_entities_is_refused
+61  containment/test_outside::test_no_address_leads_out_of_what_is_served
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+import shapely
+
+import geo_service
+from geo_service.api.app import create_app
+from geo_service.checking.process import EXAMINERS
+from geo_service.store.jobs import TooMany
+from geo_service.worker import SLOTS
+from tests import world
+from tests.api.serving import running
+
+TESTS = Path(__file__).resolve().parents[1]
+PACKAGE = Path(geo_service.__file__).parent
+NAMED = re.findall(r"([\w/]+)::(test_\w+)", __doc__ or "")
+
+
+@pytest.mark.parametrize(("file", "name"), NAMED)
+def test_every_test_that_is_named_is_there(file, name):
+    assert f"\ndef {name}(" in (TESTS / f"{file}.py").read_text(encoding="utf-8")
+
+
+def test_who_has_many_imports_waiting_is_told_to_wait_and_others_are_taken(workspace):
+    jobs = workspace.register.jobs
+
+    def add(name: str, caller: str, most: int = 5) -> None:
+        jobs.add(
+            name,
+            "parcels",
+            "a",
+            name,
+            key=None,
+            caller=caller,
+            owner="nobody",
+            at=datetime.now(UTC),
+            most=most,
+            most_own=2,
+        )
+
+    try:
+        add("a1", "a")
+        add("a2", "a")
+        with pytest.raises(TooMany) as caught:
+            add("a3", "a")
+        assert caught.value.own
+        add("b1", "b")
+        with pytest.raises(TooMany) as caught:
+            add("c1", "c", most=3)
+        assert not caught.value.own
+    finally:
+        jobs.interrupt(lambda _: True, datetime.now(UTC))
+    assert jobs.unfinished() == ()
+
+
+def test_a_check_of_very_many_ends_with_whoever_asked_for_it(service):
+    app = create_app(service)
+    rows = [
+        {"type": "Feature", "properties": {}, "geometry": json.loads(shapely.to_geojson(world.box(x, 0, x + 5, 5)))}
+        for x in range(600)
+    ]
+    body = {"type": "FeatureCollection", "features": rows}
+    with running(app, service) as served:
+        for _ in range(2 * SLOTS):
+            with httpx.stream(
+                "POST", f"{served.base}/check", params={"crs": world.CRS}, json=body, timeout=60, trust_env=False
+            ) as answer:
+                assert answer.status_code == 200
+                next(answer.iter_raw(1))
+        # The place of one who has gone is free for the next, and its process with it.
+        one = served.client.post("/check", params={"crs": world.CRS}, json=rows[0])
+        assert one.status_code == 200
+        end = time.monotonic() + 60
+        while app.state.long_checks.locked() and time.monotonic() < end:
+            time.sleep(0.05)
+        assert not app.state.long_checks.locked()
+        assert len(EXAMINERS.idle()) <= SLOTS
+
+
+RUNNERS = {"eval", "exec", "compile", "__import__", "execfile"}
+METHODS = {"eval", "from_string"}
+
+
+def test_no_text_is_ever_run():
+    """No text becomes a program: neither Python, nor an expression of a table library, nor a template."""
+    found = []
+    for file in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            if isinstance(node.func, ast.Name) and node.func.id in RUNNERS:
+                found.append(f"{file.name}:{node.lineno} {node.func.id}")
+            elif isinstance(node.func, ast.Attribute) and node.func.attr in METHODS:
+                found.append(f"{file.name}:{node.lineno} {ast.unparse(node.func)}")
+    assert found == []
