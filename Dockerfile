@@ -35,6 +35,6 @@ EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
   CMD ["python", "-c", "import urllib.request as r; r.build_opener(r.ProxyHandler({})).open('http://127.0.0.1:8000/healthz', timeout=4)"]
 ENTRYPOINT ["geo-service"]
-# Listens inside the container only. To let others in, say so: docker run -p 127.0.0.1:8000:8000 -v geo:/workspace IMAGE \
-#   serve --host 0.0.0.0 --allow-anonymous
+# Listens inside the container only, and wants a key (geo-service keys add). To let others in, say so:
+#   docker run -p 127.0.0.1:8000:8000 -v geo:/workspace IMAGE serve --host 0.0.0.0
 CMD ["serve", "--port", "8000"]

@@ -160,7 +160,7 @@ def served(place: Path) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-c", "from geo_service.cli import main; main()", "serve"]
-    command += ["--workspace", str(place), "--port", str(port)]
+    command += ["--workspace", str(place), "--port", str(port), "--allow-anonymous"]
     server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     base = f"http://127.0.0.1:{port}"
     try:

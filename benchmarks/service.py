@@ -39,7 +39,7 @@ def served(workspace: Path) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with subprocess.Popen(
-        _command("serve", "--workspace", workspace, "--port", port),
+        _command("serve", "--workspace", workspace, "--port", port, "--allow-anonymous"),
         cwd=running.CHECKOUT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -5,6 +5,7 @@ The command line and the API both stand on this, so that they give the same byte
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,13 +22,14 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from geo_service import basemaps, batch, checking, importing, ingest
-from geo_service.engine import require_zone
+from geo_service.engine import own_part, require_zone
 from geo_service.engine.examining import LAST_DAY
 from geo_service.engine.ground import Ground
 from geo_service.errors import Fault, GeoServiceError, InputError, NotFound
 from geo_service.export import geojson, package
 from geo_service.export.profile import Profile, public_record
 from geo_service.export.record import Record
+from geo_service.kept import Kept
 from geo_service.maps import labels, sheet
 from geo_service.maps.scene import RuleNames
 from geo_service.maps.tiled import INLINE_MOST, Engine, TiledLayer, engine_for, tiled_page
@@ -47,13 +49,13 @@ from geo_service.maps.view import (
 )
 from geo_service.model.catalogue import Catalogue, Secrecy
 from geo_service.model.finding import Verdict
-from geo_service.model.layer import Features, LayerSet
+from geo_service.model.layer import Edition, Features, LayerSet
 from geo_service.model.parcel import AsOf, Parcel
 from geo_service.model.register import Claim
 from geo_service.model.rulebook import Rulebook
 from geo_service.model.text import Text
 from geo_service.projection import LON_LAT, central_meridian, crs_of, lon_lat, project, working_crs
-from geo_service.snapshot import Snapshot
+from geo_service.snapshot import Part, Snapshot
 from geo_service.store.register import EditionRow, VerdictRow
 from geo_service.store.workspace import Workspace
 
@@ -62,6 +64,8 @@ _LOG = logging.getLogger("geo_service.service")
 TOGETHER = 256
 #: Pages hold so many parcels themselves; what is said of more of them comes from the last run.
 FEW_PARCELS = INLINE_MOST
+#: For so many sets of zones what they may see is kept.
+PARTS = 64
 #: The stage of a parcel whose notice is out.
 ANNOUNCED = "已公告"
 WITHHELD = (Secrecy.CONFIDENTIAL, Secrecy.SECRET)
@@ -81,8 +85,19 @@ class Service:
     def __init__(self, workspace: Workspace, today: Callable[[], date]) -> None:
         self.workspace = workspace
         self._today = today
-        self._lock = Lock()
-        self._snapshot: Snapshot | None = None
+        self._latest = _Latest(workspace)
+        self._own: frozenset[str] | None = None
+
+    def within(self, own: frozenset[str] | None) -> Service:
+        """Return the service as it is for those who may see some zones only; ``None``: who may see all.
+
+        What belongs to other zones is in no snapshot of it, so that no answer can show or count it.
+        """
+        if own is None:
+            return self
+        found = copy.copy(self)
+        found._own = own
+        return found
 
     @property
     def catalogue(self) -> Catalogue:
@@ -96,12 +111,7 @@ class Service:
 
     def snapshot(self) -> Snapshot:
         """Return what is published now; the same one until the register changes."""
-        with self._lock:
-            # Asked before anything is read: a change in between makes this snapshot old, and the next call reads again.
-            revision = self.workspace.register.revision()
-            if self._snapshot is None or self._snapshot.revision != revision:
-                self._snapshot = Snapshot(self.workspace, revision)
-            return self._snapshot
+        return self._latest.snapshot(self._own)
 
     @property
     def layers(self) -> LayerSet:
@@ -210,6 +220,7 @@ class Service:
         InputError
             When ``zone`` is no zone of the workspace.
         """
+        self._require_own(zone)
         found = checking.measure(
             self.workspace.directory,
             self.rulebook.sha256,
@@ -217,6 +228,7 @@ class Service:
             self.as_of(chosen),
             project_type=project_type,
             zone=zone,
+            own=self._own,
         )
         return found.with_unread(boundaries.rejected)
 
@@ -234,6 +246,7 @@ class Service:
         InputError
             When ``zone`` is no zone of the workspace.
         """
+        self._require_own(zone)
         return checking.found(
             self.workspace.directory,
             self.rulebook.sha256,
@@ -241,7 +254,13 @@ class Service:
             self.as_of(chosen),
             project_type=project_type,
             zone=zone,
+            own=self._own,
         )
+
+    def _require_own(self, zone: str | None) -> None:
+        """Refuse a zone that is not there for whoever asks; the process that measures knows all of them."""
+        if zone is not None and self._own is not None:
+            require_zone(zone, self.layers, self.rulebook)
 
     def warm_up(self) -> None:
         """Read what is published, and check one parcel, so that the first who asks does not wait for what starts."""
@@ -268,14 +287,21 @@ class Service:
         """
         importing.prepare(self.workspace, name, progress)
 
+    @property
+    def whole(self) -> bool:
+        """Whether everything there is may be seen, see `within`."""
+        return self._own is None
+
     def edition(self, name: str) -> EditionRow:
         """Return an imported edition with its import report, published or not.
 
         Raises
         ------
         NotFound
-            When no edition has that name.
+            When no edition has that name, or only some zones may be seen: its report tells of all.
         """
+        if not self.whole:
+            raise NotFound(f"没有数据版次 {name[:80]} / there is no edition {name[:80]}")
         return self.workspace.register.edition(name)
 
     def zone_shapes(self) -> list[tuple[str, BaseGeometry]]:
@@ -487,17 +513,21 @@ class Service:
 
     def kept(self, parcel_id: str, digest: str) -> Record | None:
         """Return a record that was kept, ``None`` when none with that digest was."""
-        rows = self.workspace.register.verdicts_of(parcel_id)
+        rows = self.workspace.register.verdicts_of(parcel_id) if parcel_id in self.parcels else ()
         row = next((row for row in rows if row.digest == digest), None)
         return None if row is None else json.loads(row.record)
 
-    def enter(self, claim: Claim, source: str, at: datetime, chosen: date | None) -> dict[str, Any]:
+    def enter(
+        self, claim: Claim, source: str, at: datetime, chosen: date | None, *, actor: str | None = None
+    ) -> dict[str, Any]:
         """Enter a claim, and lay out what the list says of its parcel now.
 
         Parameters
         ----------
         source : str
             Who entered it and who looked it over, for the audit.
+        actor : str, optional
+            Id of the key with which it was entered, for the audit.
 
         Raises
         ------
@@ -505,7 +535,7 @@ class Service:
             When no parcel has that id.
         """
         self.verdict(claim.parcel_id, chosen)
-        self.workspace.register.put([claim], source=source, at=at)
+        self.workspace.register.put([claim], source=source, at=at, actor=actor)
         [parcel] = self.lone_view([claim.parcel_id], chosen).parcels
         return listed(parcel, _rule_names(self.rulebook))
 
@@ -728,6 +758,48 @@ class Service:
     def _basemaps(self) -> tuple[dict[str, Any], ...]:
         found = basemaps.registered(self.workspace.directory, self.rulebook.jurisdiction)
         return tuple(basemap.described() for basemap in found)
+
+
+class _Latest:
+    """The newest snapshot, and the parts of it that somebody has asked for."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._lock = Lock()
+        self._snapshot: Snapshot | None = None
+        self._parts: Kept[frozenset[str], Part] = Kept(PARTS)
+        # Editions never change, and most outlive many snapshots.
+        self._editions: Kept[tuple[str, str | None, frozenset[str]], Edition] = Kept(PARTS * 64)
+
+    def snapshot(self, own: frozenset[str] | None) -> Snapshot:
+        with self._lock:
+            # Asked before anything is read: a change in between makes this snapshot old, and the next call reads again.
+            revision = self._workspace.register.revision()
+            if self._snapshot is None or self._snapshot.revision != revision:
+                self._snapshot = Snapshot(self._workspace, revision)
+                self._parts = Kept(PARTS)
+            if own is None:
+                return self._snapshot
+            part = self._parts.get(own)
+            if part is None:
+                part = self._part(self._snapshot, own)
+                self._parts.put(own, part, 1)
+            return part
+
+    def _part(self, whole: Snapshot, own: frozenset[str]) -> Part:
+        rules, editions = self._workspace.rulebook, whole.layers.editions
+        zones = editions[rules.zones_layer].name if rules.zones_layer in editions else None
+        found = {}
+        for layer, edition in editions.items():
+            key = (edition.name, zones, own)
+            seen = self._editions.get(key)
+            if seen is None:
+                seen = own_part(whole.layers, layer, own, rules)
+                self._editions.put(key, seen, 1)
+            found[layer] = seen
+        layers = LayerSet(found)
+        parcels = layers.features(rules.parcels_layer)
+        return Part(whole, own, layers, () if parcels is None else parcels.ids)
 
 
 def _rule_names(rulebook: Rulebook) -> RuleNames:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from threading import Lock
@@ -77,7 +77,7 @@ class Snapshot:
     """
 
     def __init__(self, workspace: Workspace, revision: int) -> None:
-        self.revision = revision
+        self.revision: Hashable = revision
         self.layers: LayerSet = workspace.layer_set()
         self.parcels: dict[str, Parcel] = {parcel.id: parcel for parcel in stored.parcels(workspace, self.layers)}
         self._workspace = workspace
@@ -219,3 +219,56 @@ class Snapshot:
             self._shared.setdefault(codes, codes),
             tuple(finding["outcome"] for finding in findings),
         )
+
+
+class Part(Snapshot):
+    """What there is of a snapshot for those who may see some zones only.
+
+    What is concluded of a parcel is the same whoever asks, and shared with the whole.
+
+    Parameters
+    ----------
+    own : frozenset of str
+        The zones.
+    layers : LayerSet
+        What they may see of every layer.
+    parcels : iterable of str
+        Their parcels.
+    """
+
+    def __init__(self, whole: Snapshot, own: frozenset[str], layers: LayerSet, parcels: Iterable[str]) -> None:
+        # Whatever is kept by revision is kept for these zones alone.
+        self.revision = (whole.revision, own)
+        self.layers = layers
+        there = frozenset(parcels)
+        self.parcels = {id_: parcel for id_, parcel in whole.parcels.items() if id_ in there}
+        self._whole = whole
+
+    def conclusion(self, parcel_id: str, asked: AsOf, project_type: str | None = None) -> tuple[Verdict, Record]:
+        """Return the verdict of one parcel with its record; see `Snapshot.conclusion`."""
+        return self._whole.conclusion(self._parcel(parcel_id).id, asked, project_type)
+
+    def body(self, parcel_id: str, asked: AsOf, project_type: str | None = None) -> tuple[bytes, str]:
+        """Return the canonical bytes of a record and its digest; see `Snapshot.body`."""
+        return self._whole.body(self._parcel(parcel_id).id, asked, project_type)
+
+    def summary(self, parcel_id: str, asked: AsOf) -> Summary:
+        """Return what a search asks of a parcel; see `Snapshot.summary`."""
+        return self._whole.summary(self._parcel(parcel_id).id, asked)
+
+    def place(self, parcel_id: str, asked: AsOf) -> BaseGeometry:
+        """Return a parcel as it was measured, in lon/lat; see `Snapshot.place`."""
+        return self._whole.place(self._parcel(parcel_id).id, asked)
+
+    def examine(
+        self, parcels: Iterable[Parcel], asked: AsOf, project_type: str | None, zone: str | None
+    ) -> Iterator[Verdict]:
+        """Examine any parcels; see `Snapshot.examine`."""
+        return self._whole.examine(parcels, asked, project_type, zone)
+
+    def _parcel(self, parcel_id: str) -> Parcel:
+        found = self.parcels.get(parcel_id)
+        if found is None:
+            # Said in the words for a parcel that there is not, because for these zones there is none.
+            raise stored.unknown(parcel_id)
+        return found

@@ -19,6 +19,7 @@ from threading import Thread
 import uvicorn
 from playwright.sync_api import Page, sync_playwright
 
+from geo_service.api.access import Policy
 from geo_service.api.app import create_app
 from geo_service.cli.demo import seed
 from geo_service.service import Service
@@ -35,7 +36,8 @@ ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--d
 @contextmanager
 def serving(service: Service) -> Iterator[str]:
     """Serve on a free port of this machine; gives the address."""
-    server = uvicorn.Server(uvicorn.Config(create_app(service), host="127.0.0.1", port=0, log_level="warning"))
+    app = create_app(service, policy=Policy(anonymous=True, local=True))
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
     thread = Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

@@ -14,12 +14,13 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from geo_service import __version__
 from geo_service.api import errors
-from geo_service.api.access import require_declared
+from geo_service.api.access import Access, Policy, declared_needs, require_declared
 from geo_service.api.collections import Shelf
 from geo_service.api.guard import JSON_BYTES, UPLOAD_BYTES, Guard
 from geo_service.api.pace import Pace
 from geo_service.api.pages import Pages
 from geo_service.api.routes import (
+    audit,
     basemaps,
     check,
     claims,
@@ -33,6 +34,7 @@ from geo_service.api.routes import (
     packages,
     parcels,
     sheets,
+    sign_in,
     tiles,
 )
 from geo_service.api.static import Static
@@ -56,9 +58,12 @@ ROUTERS = (
     sheets.router,
     imports.router,
     known.router,
+    sign_in.router,
+    audit.router,
     operations.router,
 )
 GZIP_FROM_BYTES = 1000
+CLOSED = Policy()
 _LOG = logging.getLogger("geo_service.api")
 
 
@@ -73,7 +78,7 @@ async def _life(app: FastAPI) -> AsyncIterator[None]:
         _LOG.exception("the tiles could not be warmed up")
     if app.state.draw_first:
         await run_in_threadpool(
-            partial(maps.draw_zone_map, app.state.service, app.state.pages, claims=app.state.claims)
+            partial(maps.draw_zone_map, app.state.service, app.state.pages, claims=app.state.access.policy.local)
         )
     await run_in_threadpool(app.state.imports.recover)
     try:
@@ -85,9 +90,9 @@ async def _life(app: FastAPI) -> AsyncIterator[None]:
 def create_app(
     service: Service,
     *,
+    policy: Policy = CLOSED,
     ready: Callable[[], bool] = lambda: True,
     draw_first: bool = False,
-    claims: bool = False,
     json_bytes: int = JSON_BYTES,
     upload_bytes: int = UPLOAD_BYTES,
     pace: Pace | None = None,
@@ -98,12 +103,12 @@ def create_app(
     ----------
     service : Service
         What is asked. Routes write to its register only claims, and records that somebody wants to link to.
+    policy : Policy
+        What is open without a key; by default nothing.
     ready : callable
         Whether the data are there; until then ``/healthz`` answers 503.
     draw_first : bool
         Whether all parcels are assessed and their map is drawn before anybody is answered.
-    claims : bool
-        Whether users of this machine may enter claims.
     json_bytes, upload_bytes : int
         The largest body of JSON and the largest uploaded file, in bytes.
     pace : Pace, optional
@@ -115,6 +120,8 @@ def create_app(
         title="geo-service", version=__version__, docs_url=None, redoc_url=None, openapi_url=None, lifespan=_life
     )
     app.state.service = service
+    app.state.access = Access(service.workspace.keys, policy)
+    app.state.needs = declared_needs(ROUTERS)
     app.state.shelf = Shelf(service)
     app.state.tiles = Tiles(service)
     directory, jurisdiction = service.workspace.directory, service.rulebook.jurisdiction
@@ -125,7 +132,6 @@ def create_app(
     app.state.pace, app.state.pace_local = pace or Pace(), pace is not None
     app.state.ready = ready
     app.state.draw_first = draw_first
-    app.state.claims = claims
     errors.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=GZIP_FROM_BYTES)
     app.add_middleware(Guard, json_bytes=json_bytes, upload_bytes=upload_bytes)

@@ -346,9 +346,9 @@ class Shelf:
         if edition is None:
             raise NotFound(f"图层 {layer} 未导入 / layer {layer} is not imported")
         with self._lock:
-            found = self._placed.get(edition.name)
+            found = self._placed.get(edition.tag)
             if found is None:
-                found = self._placed[edition.name] = LayerItems(edition)
+                found = self._placed[edition.tag] = LayerItems(edition)
                 while len(self._placed) > PLACED_EDITIONS:
                     self._placed.popitem(last=False)
         return found

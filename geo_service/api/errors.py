@@ -51,6 +51,7 @@ STATUS_OF_FAULT = {
 
 TITLES = {
     400: Text("请求有误", "Bad request"),
+    401: Text("需要密钥", "Key needed"),
     403: Text("无权操作", "Not allowed"),
     404: Text("没有找到", "Not found"),
     405: Text("不支持的方法", "Method not allowed"),

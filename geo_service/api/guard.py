@@ -135,9 +135,10 @@ def _declared(headers: Headers) -> int:
 def _set_headers(headers: MutableHeaders, number: str) -> None:
     headers["X-Request-Id"] = number
     headers["X-Content-Type-Options"] = "nosniff"
-    headers["Referrer-Policy"] = "no-referrer"
+    headers.setdefault("Referrer-Policy", "no-referrer")
     headers.setdefault("Content-Security-Policy", POLICY)
-    headers.setdefault("Cache-Control", "no-cache")
+    # Others who share a cache may not see what this caller may.
+    headers.setdefault("Cache-Control", "private, no-cache")
 
 
 def _too_large(limit: int) -> Problem:

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from geo_service import __version__
+from geo_service.api.access import COOKIE, Need
 from geo_service.api.collections import Collection, Queryable
 from geo_service.api.errors import PROBLEM_JSON, TITLES
 from geo_service.export.schema import record_schema
@@ -210,6 +211,19 @@ _SCHEMAS: dict[str, Any] = {
 }
 
 
+#: How a key is shown; never in an address.
+SECURITY: dict[str, Any] = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "密钥 / a key: Authorization: Bearer lb_…"},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "密钥 / a key"},
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": "浏览器会话 / a browser, see /sign-in",
+    },
+}
+
+
 def answers(contents: Mapping[str, str], *errors: int, status: int = 200) -> dict[int | str, dict[str, Any]]:
     """Describe the responses of a route: media type → name of a schema, and the errors beside 400 and 500."""
     described: dict[int | str, dict[str, Any]] = {
@@ -219,11 +233,7 @@ def answers(contents: Mapping[str, str], *errors: int, status: int = 200) -> dic
         }
     }
     for error in sorted({400, 500, *errors}):
-        title = TITLES[error]
-        described[error] = {
-            "description": f"{title.zh} / {title.en}",
-            "content": {PROBLEM_JSON: {"schema": _ref("Problem")}},
-        }
+        described[error] = _problem(error)
     return described
 
 
@@ -236,7 +246,7 @@ def document(app: FastAPI, server: str, collections: Sequence[Collection]) -> di
     doc: dict[str, Any] = as_30(copy.deepcopy(_routes(app)))
     doc["servers"] = [{"url": server}]
     used = {name: part for name, part in doc["components"]["schemas"].items() if not name.endswith("ValidationError")}
-    doc["components"] = {"schemas": {**used, **_SCHEMAS, **_record_schemas()}}
+    doc["components"] = {"schemas": {**used, **_SCHEMAS, **_record_schemas()}, "securitySchemes": SECURITY}
     generic = doc["paths"][ITEMS]["get"]
     for collection in collections:
         doc["paths"][f"/collections/{collection.id}/items"] = {"get": _items(generic, collection)}
@@ -257,8 +267,9 @@ def _routes(app: FastAPI) -> dict[str, Any]:
             ),
             routes=app.routes,
         )
-        for path in known["paths"].values():
-            for operation in path.values():
+        for address, path in known["paths"].items():
+            for method, operation in path.items():
+                _say_needs(operation, app.state.needs[method.upper(), address])
                 # Parameters that are wrong give 400 here; what FastAPI adds by itself describes something else.
                 unwanted = operation["responses"].get("422", {}).get("content", {}).get("application/json")
                 if unwanted is not None:
@@ -268,6 +279,26 @@ def _routes(app: FastAPI) -> dict[str, Any]:
                         parameter |= {"style": "form", "explode": False}
         app.state.described = known
     return dict(known)
+
+
+def _say_needs(operation: dict[str, Any], needed: Sequence[Need]) -> None:
+    """Say what key an operation asks for, and what it answers without."""
+    roles = sorted({need.role for need in needed if need.role is not None})
+    if not roles:
+        operation["security"] = []
+        return
+    operation["security"] = [{name: []} for name in SECURITY]
+    operation["x-roles"] = roles
+    for status in (401, 403, 429):
+        operation["responses"].setdefault(str(status), _problem(status))
+
+
+def _problem(status: int) -> dict[str, Any]:
+    title = TITLES[status]
+    return {
+        "description": f"{title.zh} / {title.en}",
+        "content": {PROBLEM_JSON: {"schema": _ref("Problem")}},
+    }
 
 
 def _items(generic: Mapping[str, Any], collection: Collection) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import time
 from collections import OrderedDict
@@ -12,7 +11,7 @@ from typing import Any
 
 from fastapi import Depends, Request
 
-from geo_service.api.access import caller_of
+from geo_service.api.access import caller_of, is_loopback
 from geo_service.api.errors import Problem
 from geo_service.model.text import Text
 
@@ -71,7 +70,7 @@ def _paced(request: Request) -> None:
     caller, host = caller_of(request).id, request.client.host if request.client else ""
     if caller in WITHOUT_KEY:
         # Whoever sits at this machine, or a proxy here that does not say for whom it asks, is no single caller.
-        if _loopback(host) and not request.app.state.pace_local:
+        if is_loopback(host) and not request.app.state.pace_local:
             return
         caller = host
     wait = request.app.state.pace.wait_s(caller)
@@ -84,13 +83,6 @@ def _paced(request: Request) -> None:
             step=Text("请放慢速度，或将多个界址合并为一次请求", "go slower, or send several boundaries at once"),
             headers={"Retry-After": str(seconds)},
         )
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 #: Declares that a route takes work, so that one caller may ask it only so fast.

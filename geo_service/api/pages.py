@@ -13,18 +13,20 @@ from geo_service.kept import Kept
 KEPT_BYTES = 128_000_000
 
 
-def page_policy(nonce: str) -> str:
-    """Return the content security policy of a page whose inline scripts carry a nonce."""
+def page_policy(nonce: str, *, forms: bool = False) -> str:
+    """Return the content security policy of a page whose inline scripts carry a nonce; ``forms``: it may send one."""
+    sent_to = "'self'" if forms else "'none'"
     return (
         f"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; "
-        "img-src 'self' data:; worker-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+        "img-src 'self' data:; worker-src 'self' blob:; connect-src 'self'; base-uri 'none'; "
+        f"form-action {sent_to}; "
         "frame-ancestors 'self'"
     )
 
 
-def page(html: str | bytes, nonce: str) -> Response:
+def page(html: str | bytes, nonce: str, *, forms: bool = False) -> Response:
     """Send a page."""
-    return HTMLResponse(html, headers={"Content-Security-Policy": page_policy(nonce)})
+    return HTMLResponse(html, headers={"Content-Security-Policy": page_policy(nonce, forms=forms)})
 
 
 class Pages:

@@ -13,6 +13,7 @@ from fastapi import Depends, Path, Query, Request
 from fastapi.dependencies.models import Dependant
 from pydantic import BeforeValidator, WithJsonSchema
 
+from geo_service.api.access import caller_of
 from geo_service.api.errors import BilingualValueError, Problem, bad_parameter
 from geo_service.export.profile import Profile
 from geo_service.model.text import Text
@@ -26,11 +27,12 @@ Box = tuple[float, float, float, float]
 
 
 def _service(request: Request) -> Service:
+    """Return the service as far as it is there for whoever asks."""
     found: Service = request.app.state.service
-    return found
+    return found.within(caller_of(request).zones)
 
 
-#: The composition all routes stand on.
+#: The composition all routes stand on; what belongs to other zones than the caller's is not in it.
 Services = Annotated[Service, Depends(_service)]
 Row = Annotated[int, Path(description="行，自北向南 / row, from the north")]
 Col = Annotated[int, Path(description="列，自西向东 / column, from the west")]

@@ -143,9 +143,9 @@ class Tiles:
         if edition is None or not isinstance(edition.data, Features):
             raise NotFound(f"图层 {name} 未导入 / layer {name} is not imported")
         data, zones = edition.data, self._service.rulebook.zones_layer
-        named = [edition.name]
+        named = [edition.tag]
         if edition.spec.geometry_from and zones in snapshot.layers.editions:
-            named.append(snapshot.layers.editions[zones].name)
+            named.append(snapshot.layers.editions[zones].tag)
         shown = tuple(field.name for field in shown_fields(data)) if fields is None else fields
         key = (*named, shown)
 

@@ -6,9 +6,12 @@ import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+import shapely
+from shapely.geometry.base import BaseGeometry
+
 from geo_service.checking.job import Ground, Job
-from geo_service.engine import examine, prepare, require_zone
-from geo_service.errors import GeoServiceError, InputError, TooComplex, WorkspaceError, too_complex
+from geo_service.engine import examine, foreign_ground, prepare, require_zone
+from geo_service.errors import Fault, GeoServiceError, InputError, TooComplex, WorkspaceError, too_complex
 from geo_service.export import geojson
 from geo_service.export.profile import Profile
 from geo_service.export.record import record, record_bytes
@@ -67,6 +70,33 @@ class _Open:
         )
 
 
+class _OnOwnGround(Iterator[Parcel]):
+    """Passes boundaries on; one on the ground of a foreign zone raises instead, and the next may be asked for."""
+
+    def __init__(self, parcels: Iterator[Parcel], layers: LayerSet, own: frozenset[str], rulebook: Rulebook) -> None:
+        self._parcels = parcels
+        self._layers = layers
+        self._own = own
+        self._rulebook = rulebook
+        self._foreign: dict[str, BaseGeometry] = {}
+
+    def __next__(self) -> Parcel:
+        parcel = next(self._parcels)
+        if parcel.crs not in self._foreign:
+            self._foreign[parcel.crs] = foreign_ground(self._layers, self._own, self._rulebook, parcel.crs)
+        if shapely.intersects(self._foreign[parcel.crs], parcel.geometry):
+            raise InputError(
+                Fault(
+                    "other_zone",
+                    "界址涉及其他开发区，密钥不含该开发区",
+                    "the boundary lies on the ground of a zone that the key is not for",
+                    "请由相应开发区的密钥核查",
+                    "have it checked with a key for that zone",
+                )
+            )
+        return parcel
+
+
 class Examiner:
     """Answers jobs, one ground at a time."""
 
@@ -91,7 +121,9 @@ class Examiner:
         taken = address_space()
         limit(None if taken is None else taken + HEADROOM_BYTES)
         yield None, ""
-        left = iter(job.parcels)
+        left: Iterator[Parcel] = iter(job.parcels)
+        if job.own is not None:
+            left = _OnOwnGround(left, ground.layers, job.own, ground.rulebook)
         verdicts = ground.examine(left, job)
         for _ in job.parcels:
             found = _record_of(verdicts)

@@ -26,9 +26,16 @@ class Ground:
 
 @dataclass(frozen=True)
 class Job:
-    """Boundaries to be measured, one answer each; see `geo_service.engine.examine`."""
+    """Boundaries to be measured, one answer each; see `geo_service.engine.examine`.
+
+    Attributes
+    ----------
+    own : frozenset of str or None
+        Zones whose ground may be looked at; ``None``: all.
+    """
 
     ground: Ground
     parcels: tuple[Parcel, ...]
     as_of: AsOf
     zone: str | None
+    own: frozenset[str] | None = None

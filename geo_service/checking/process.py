@@ -91,7 +91,14 @@ class Examiners(Workers):
         if error is not None:
             raise error
 
-    def measure(self, ground: Ground, rows: Sequence[Row], as_of: AsOf, zone: str | None) -> Measured:
+    def measure(
+        self,
+        ground: Ground,
+        rows: Sequence[Row],
+        as_of: AsOf,
+        zone: str | None,
+        own: frozenset[str] | None = None,
+    ) -> Measured:
         """Measure boundaries; a row that hangs or breaks its process is rejected, and the others go on in a new one.
 
         Raises
@@ -99,7 +106,7 @@ class Examiners(Workers):
         GeoServiceError
             When the ground cannot be opened, or ``zone`` is no zone.
         """
-        found = tuple(self.found(ground, rows, as_of, zone))
+        found = tuple(self.found(ground, rows, as_of, zone, own))
         measured = [one for one in found if isinstance(one, Found)]
         return Measured(
             tuple((one.row, one.record) for one in measured),
@@ -107,7 +114,14 @@ class Examiners(Workers):
             tuple(one for one in found if isinstance(one, Fault)),
         )
 
-    def found(self, ground: Ground, rows: Sequence[Row], as_of: AsOf, zone: str | None) -> Iterator[Found | Fault]:
+    def found(
+        self,
+        ground: Ground,
+        rows: Sequence[Row],
+        as_of: AsOf,
+        zone: str | None,
+        own: frozenset[str] | None = None,
+    ) -> Iterator[Found | Fault]:
         """Measure boundaries one after the other, see `measure`; what was found of each, in the order of rows.
 
         So many at a time are with one process, so that others have their turn between them.
@@ -118,7 +132,7 @@ class Examiners(Workers):
             deaths = 0
             while left:
                 with self.borrowed() as examiner:
-                    error = _begun(examiner, Job(ground, tuple(parcel for _, parcel in left), as_of, zone))
+                    error = _begun(examiner, Job(ground, tuple(parcel for _, parcel in left), as_of, zone, own))
                     if error is None:
                         yield from self._ask(examiner, left, budget)
                     alive = examiner.fit()
@@ -199,6 +213,7 @@ def measure(
     *,
     project_type: str | None = None,
     zone: str | None = None,
+    own: frozenset[str] | None = None,
 ) -> Measured:
     """Measure boundaries from outside.
 
@@ -213,6 +228,8 @@ def measure(
         Instead of what the parcels say.
     zone : str, optional
         Zone by which all are judged, whatever they declare.
+    own : frozenset of str, optional
+        Zones whose ground the asker may look at: a boundary on the ground of another is rejected.
 
     Raises
     ------
@@ -221,7 +238,7 @@ def measure(
     WorkspaceError
         When the workspace cannot be opened.
     """
-    return EXAMINERS.measure(_ground(directory, rulebook_sha256), _typed(rows, project_type), as_of, zone)
+    return EXAMINERS.measure(_ground(directory, rulebook_sha256), _typed(rows, project_type), as_of, zone, own)
 
 
 def found(
@@ -232,9 +249,10 @@ def found(
     *,
     project_type: str | None = None,
     zone: str | None = None,
+    own: frozenset[str] | None = None,
 ) -> Iterator[Found | Fault]:
     """Measure boundaries from outside one after the other, with a record or a fault for each; see `measure`."""
-    return EXAMINERS.found(_ground(directory, rulebook_sha256), _typed(rows, project_type), as_of, zone)
+    return EXAMINERS.found(_ground(directory, rulebook_sha256), _typed(rows, project_type), as_of, zone, own)
 
 
 def _typed(rows: Sequence[Row], project_type: str | None) -> Sequence[Row]:

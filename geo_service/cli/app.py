@@ -19,6 +19,7 @@ import typer
 import uvicorn
 
 from geo_service import batch, checking, importing, ingest
+from geo_service.api.access import Policy
 from geo_service.api.app import create_app
 from geo_service.api.connection import Connection
 from geo_service.cli import say
@@ -34,10 +35,12 @@ from geo_service.errors import (
 from geo_service.export import package, stream
 from geo_service.export.checked import checked
 from geo_service.export.profile import Profile
+from geo_service.model.access import Key, Role
 from geo_service.model.parcel import AsOf
 from geo_service.model.rulebook import Rulebook
 from geo_service.service import Service
 from geo_service.store.definitions import bundled, load_catalogue, load_rulebook
+from geo_service.store.keys import USUAL_DAYS
 from geo_service.store.template import template
 from geo_service.store.workspace import FILE, Workspace
 from geo_service.store.xlsx import read as read_sheets
@@ -59,6 +62,8 @@ register_app = typer.Typer(
     help="台账：证明材料、地块信息、指标 / Register: claims, facts, indicators.", no_args_is_help=True
 )
 app.add_typer(register_app, name="register")
+keys_app = typer.Typer(help="接口密钥 / API keys.", no_args_is_help=True)
+app.add_typer(keys_app, name="keys")
 
 WorkspaceOption = Annotated[
     Path, typer.Option("--workspace", envvar="GEO_SERVICE_WORKSPACE", help="工作区目录 / workspace folder")
@@ -97,6 +102,7 @@ def _day(text: str | None, option: str) -> date | None:
 
 def _service(workspace: Path) -> Service:
     opened = Workspace.open(workspace)
+    say.first_run()
     return Service(opened, lambda: _civil_today(opened.rulebook))
 
 
@@ -230,6 +236,66 @@ def register_import(
     if unknown:
         listed = "、".join(unknown[:20]) + ("…" if len(unknown) > 20 else "")
         say.note(f"提醒 note: {len(unknown)} 个地块编号不在地块图层中，请核对 / not in the parcels layer: {listed}")
+
+
+@keys_app.command("add")
+def keys_add(
+    role: Annotated[Role, typer.Option(help="角色 / role")],
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    zone: Annotated[
+        list[str] | None, typer.Option(help="只限该开发区，可多次；默认全部 / only this zone, repeatable; else all")
+    ] = None,
+    name: Annotated[str, typer.Option(help="发给谁、作何用 / whom or what it is for")] = "",
+    days: Annotated[int, typer.Option(help="有效天数 / days for which it holds")] = USUAL_DAYS,
+) -> None:
+    """新建密钥，只显示这一次 / Make a key; it is shown this once."""
+    service = _service(workspace)
+    for one in zone or ():
+        service.require_zone(one)
+    written, key = service.workspace.keys.add(role, zone or None, name, days, datetime.now(ZoneInfo("UTC")))
+    say.note(f"密钥 {key.id}，{_scope(key)}，有效至 {_moment(key.expires_at)}；请妥善保存，不会再次显示")
+    say.note(f"key {key.id}, {_scope(key)}, until {_moment(key.expires_at)}; keep it, it is not shown again")
+    say.out(written)
+
+
+@keys_app.command("list")
+def keys_list(workspace: WorkspaceOption = DEFAULT_WORKSPACE) -> None:
+    """列出密钥，不含密文 / List the keys, without their secrets."""
+    now = datetime.now(ZoneInfo("UTC"))
+    for line in say.table(
+        [
+            (
+                key.id,
+                _scope(key),
+                key.name,
+                f"有效至 until {_moment(key.expires_at)}"
+                if key.holds(now)
+                else "已失效 ended"
+                if key.revoked_at is None
+                else f"已吊销 revoked {_moment(key.revoked_at)}",
+            )
+            for key in Workspace.open(workspace).keys.all()
+        ]
+    ):
+        say.out(line)
+
+
+@keys_app.command("revoke")
+def keys_revoke(
+    key: Annotated[str, typer.Argument(help="密钥编号，见 keys list / id of a key")],
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+) -> None:
+    """吊销密钥，数秒内生效 / Take a key back; holds within seconds."""
+    Workspace.open(workspace).keys.revoke(key, datetime.now(ZoneInfo("UTC")))
+    say.note(f"密钥已吊销 / revoked: {key}")
+
+
+def _scope(key: Key) -> str:
+    return f"{key.role} · {'全部 all' if key.zones is None else '、'.join(sorted(key.zones))}"
+
+
+def _moment(moment: datetime) -> str:
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 @app.command()
@@ -457,12 +523,18 @@ def serve(
     host: Annotated[str, typer.Option(help="监听地址 / address")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="端口 / port")] = DEFAULT_PORT,
     allow_anonymous: Annotated[
-        bool, typer.Option("--allow-anonymous", help="允许他机匿名访问 / let other machines in without login")
+        bool, typer.Option("--allow-anonymous", help="无密钥也可查阅 / everybody may read without a key")
+    ] = False,
+    local_planner: Annotated[
+        bool,
+        typer.Option("--local-planner", help="本机用户视为规划人员 / whoever sits at this machine counts as a planner"),
     ] = False,
 ) -> None:
-    """启动地图与接口 / Serve map and API."""
-    _check_host(host, allow_anonymous)
-    _run(_service(workspace), host, port)
+    """启动地图与接口；须有密钥，或允许匿名 / Serve map and API, to those with a key unless it is told otherwise."""
+    policy = Policy(anonymous=allow_anonymous, local=local_planner)
+    service = _service(workspace)
+    _check_open(service, host, policy)
+    _run(service, host, port, policy)
 
 
 @app.command()
@@ -485,23 +557,23 @@ def demo(
     if prepare_only:
         say.note(f"演示工作区 / demo workspace: {directory}")
         return
-    _run(service, "127.0.0.1", port, draw_first=True)
+    _run(service, "127.0.0.1", port, Policy(anonymous=True, local=True), draw_first=True)
 
 
-def _check_host(host: str, allow_anonymous: bool) -> None:
-    if host in LOOPBACK:
-        return
-    if not allow_anonymous:
+def _check_open(service: Service, host: str, policy: Policy) -> None:
+    """Refuse to serve what nobody could ask, and say so when everybody can."""
+    if policy.anonymous and host not in LOOPBACK:
+        say.note(f"警告 warning: {host} 上的任何人都可匿名查阅 / anyone who reaches {host} may read everything")
+    if not (policy.anonymous or policy.local or service.workspace.keys.all()):
         raise InputError(
             Fault(
-                "anonymous_refused",
-                f"在 {host} 上监听会让他机匿名访问",
-                f"listening on {host} lets other machines in without login",
-                next_zh="确需如此请加 --allow-anonymous",
-                next_en="add --allow-anonymous if that is meant",
+                "no_keys",
+                "工作区没有密钥，谁也无法访问",
+                "the workspace has no key, so nobody could ask anything",
+                next_zh="用 geo-service keys add 新建密钥，或加 --allow-anonymous 允许匿名查阅",
+                next_en="make one with geo-service keys add, or let everybody read with --allow-anonymous",
             )
         )
-    say.note(f"警告 warning: {host} 上的任何人都可匿名访问 / anyone who reaches {host} may read everything")
 
 
 def _check_port(host: str, port: int) -> None:
@@ -532,11 +604,11 @@ class _Server(uvicorn.Server):
             say.note(f"接口 / API: {address}/  · 停止 / stop: Ctrl-C")
 
 
-def _run(service: Service, host: str, port: int, *, draw_first: bool = False) -> None:
+def _run(service: Service, host: str, port: int, policy: Policy, *, draw_first: bool = False) -> None:
     _check_port(host, port)
     server = _Server(
         uvicorn.Config(
-            create_app(service, draw_first=draw_first, claims=host in LOOPBACK),
+            create_app(service, policy=policy, draw_first=draw_first),
             host=host,
             port=port,
             http=Connection,

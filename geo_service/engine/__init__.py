@@ -5,6 +5,7 @@ law conclude (`judging`), and looks ahead to the day on which the status changes
 """
 
 from geo_service.engine.examining import examine, prepare
+from geo_service.engine.ownership import foreign_ground, own_part
 from geo_service.engine.zones import require_zone
 
-__all__ = ["examine", "prepare", "require_zone"]
+__all__ = ["examine", "foreign_ground", "own_part", "prepare", "require_zone"]

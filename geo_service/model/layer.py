@@ -135,12 +135,20 @@ class Edition:
     whereabouts : callable, optional
         Gives the whereabouts of the features once they are in a working CRS; ``None`` where nothing is known of them
         beside their geometries.
+    part : str
+        Names the features that are left where only some of the edition's are; empty where all are.
     """
 
     name: str
     sha256: str
     data: Features | Grid
     whereabouts: Callable[[Features, Progress | None], Whereabouts | None] | None = None
+    part: str = ""
+
+    @property
+    def tag(self) -> str:
+        """What differs between any two editions, or parts of them, that hold different features."""
+        return f"{self.name}+{self.part}" if self.part else self.name
 
     @property
     def spec(self) -> LayerSpec:

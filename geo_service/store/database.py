@@ -11,13 +11,13 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect
+from sqlalchemy import URL, Column, Connection, Engine, create_engine, event, inspect, select
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from geo_service.errors import WorkspaceError
 from geo_service.store.lock import exclusive
-from geo_service.store.tables import APPEND_ONLY, LATER, METADATA
+from geo_service.store.tables import APPEND_ONLY, LATER, LATER_COLUMNS, METADATA
 
 BUSY_TIMEOUT_MS = 5000
 WRITE_TURN_S = 30.0
@@ -84,14 +84,21 @@ class Sqlite:
             with database._reader.begin() as connection:
                 there = set(inspect(connection).get_table_names())
                 later = [table for table in LATER if table.name not in there]
+                columns = [column for column in LATER_COLUMNS if _lacks(connection, column)]
                 for table in METADATA.sorted_tables:
                     if table not in later:
-                        connection.execute(table.select().limit(1)).first()
+                        known = (column for column in table.columns if column not in set(columns))
+                        connection.execute(select(*known).limit(1)).first()
         except DatabaseError as error:
             raise WorkspaceError(DAMAGED.format(name=path.name, why=error.orig)) from error
-        if later:
+        if later or columns:
             with database.writing() as connection:
                 METADATA.create_all(connection, tables=later)
+                for column in columns:
+                    # Another process may have opened it in between.
+                    if _lacks(connection, column):
+                        kind = column.type.compile(connection.dialect)
+                        connection.exec_driver_sql(f"ALTER TABLE {column.table.name} ADD COLUMN {column.name} {kind}")
         return database
 
     @contextmanager
@@ -114,6 +121,12 @@ class Sqlite:
             raise WorkspaceError(BUSY.format(name=self.path.name, why=error.orig)) from error
         except DatabaseError as error:
             raise WorkspaceError(DAMAGED.format(name=self.path.name, why=error.orig)) from error
+
+
+def _lacks(connection: Connection, column: Column[Any]) -> bool:
+    there = inspect(connection)
+    table = column.table.name
+    return there.has_table(table) and column.name not in {str(one["name"]) for one in there.get_columns(table)}
 
 
 def _engine(path: Path, *, writes: bool) -> Engine:

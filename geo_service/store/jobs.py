@@ -236,7 +236,14 @@ class Jobs:
                     values |= {"read": read}
             connection.execute(JOBS.update().where(JOBS.c.id == id_).values(values))
             if values["state"] is not State.DONE:
-                noted(connection, REFUSED, f"{row.layer} {row.source} ({values['state']})", row.fingerprint, at)
+                noted(
+                    connection,
+                    REFUSED,
+                    f"{row.layer} {row.source} ({values['state']})",
+                    row.fingerprint,
+                    at,
+                    row.caller,
+                )
             return True
 
     def interrupt(self, gone: Callable[[str], bool], at: datetime) -> None:
@@ -266,8 +273,13 @@ class Jobs:
             return changed.rowcount == 1
 
 
-def published_by(connection: Connection, id_: str, edition: str, report: str, read: int) -> None:
+def published_by(connection: Connection, id_: str, edition: str, report: str, read: int) -> str:
     """Say of a job at work, in the transaction in which its edition is published, that it is.
+
+    Returns
+    -------
+    str
+        Who asked for it.
 
     Raises
     ------
@@ -278,6 +290,7 @@ def published_by(connection: Connection, id_: str, edition: str, report: str, re
     values = {"edition": edition, "report": report, "read": read, "stage": Stage.PREPARING, "done": 0, "total": 0}
     if connection.execute(JOBS.update().where(at_work).values(values)).rowcount != 1:
         raise CalledOff(f"任务 {id_} 已终止 / job {id_} is no longer at work")
+    return str(connection.execute(select(JOBS.c.caller).where(JOBS.c.id == id_)).scalar_one())
 
 
 def _unfinished() -> ColumnElement[bool]:

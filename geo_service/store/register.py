@@ -22,7 +22,7 @@ from geo_service.errors import NotFound
 from geo_service.model.parcel import AsOf
 from geo_service.model.register import Claim, ClaimKind, IndicatorValue, ParcelFacts, Reach
 from geo_service.model.report import ImportReport
-from geo_service.store.audit import REFUSED, noted
+from geo_service.store.audit import CHANGING_NOTHING, noted
 from geo_service.store.database import Database
 from geo_service.store.jobs import Jobs, published_by
 from geo_service.store.tables import AUDIT, CLAIMS, EDITIONS, FACTS, INDICATORS, VERDICTS
@@ -61,13 +61,14 @@ class VerdictRow:
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """One change: what was done to what, from which input; ``at`` is the moment the caller gave."""
+    """One change: what was done to what, from which input, with which key; ``at`` is the moment the caller gave."""
 
     seq: int
     at: datetime | None
     action: str
     object: str
     input_sha256: str
+    actor: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ class Register:
         source: str = "",
         input_sha256: str = "",
         at: datetime | None = None,
+        actor: str | None = None,
     ) -> Changes:
         """Add rows and replace those with an equal key, all in one transaction.
 
@@ -108,6 +110,8 @@ class Register:
             SHA-256 of the file, for the audit.
         at : datetime, optional
             When, for the audit; this module asks no clock.
+        actor : str, optional
+            Id of the key with which it is done, for the audit.
         """
         added = replaced = 0
         with self._database.writing() as connection:
@@ -122,7 +126,7 @@ class Register:
                     connection.execute(table.insert().values(row))
                     added += 1 - gone
                     replaced += gone
-            noted(connection, _PUT, source, input_sha256, at)
+            noted(connection, _PUT, source, input_sha256, at, actor)
         return Changes(added, replaced)
 
     def claims_of(self, parcel_id: str) -> tuple[Claim, ...]:
@@ -198,8 +202,9 @@ class Register:
             When the job is no longer at work; then nothing is published.
         """
         with self._database.writing() as connection:
+            actor = None
             if job is not None:
-                published_by(connection, job, name, _REPORT.dump_json(report).decode(), report.read)
+                actor = published_by(connection, job, name, _REPORT.dump_json(report).decode(), report.read)
             row = connection.execute(select(EDITIONS).where(EDITIONS.c.name == name)).first()
             if row is not None and row.published:
                 return _edition(row)
@@ -218,7 +223,7 @@ class Register:
                 )
             else:
                 connection.execute(of_layer.where(EDITIONS.c.name == name).values(published=True))
-            noted(connection, "edition.publish", name, input_sha256, at)
+            noted(connection, "edition.publish", name, input_sha256, at, actor)
             return _edition(connection.execute(select(EDITIONS).where(EDITIONS.c.name == name)).one())
 
     def withdraw(self, layer: str, *, at: datetime | None = None) -> EditionRow:
@@ -317,19 +322,27 @@ class Register:
 
     def revision(self) -> int:
         """A number that grows with every change of the register, so that what was read can be kept until then."""
-        # What was refused changed nothing.
-        newest = select(func.coalesce(func.max(AUDIT.c.seq), 0)).where(AUDIT.c.action != REFUSED)
+        changing = AUDIT.c.action.not_in(CHANGING_NOTHING)
+        newest = select(AUDIT.c.seq).where(changing).order_by(AUDIT.c.seq.desc()).limit(1)
         with self._database.reading() as connection:
-            return int(connection.execute(newest).scalar_one())
+            return int(connection.execute(newest).scalar() or 0)
 
     def audit(self) -> tuple[AuditRow, ...]:
         """Every line of audit, oldest first."""
         with self._database.reading() as connection:
-            rows = connection.execute(select(AUDIT).order_by(AUDIT.c.seq)).all()
-        return tuple(
-            AuditRow(**row._asdict() | {"at": None if row.at is None else datetime.fromisoformat(row.at)})
-            for row in rows
-        )
+            return tuple(_audit(row) for row in connection.execute(select(AUDIT).order_by(AUDIT.c.seq)))
+
+    def audit_before(self, seq: int | None, limit: int) -> tuple[AuditRow, ...]:
+        """Lines of audit, newest first: so many of those before one, or of all."""
+        query = select(AUDIT).order_by(AUDIT.c.seq.desc()).limit(limit)
+        if seq is not None:
+            query = query.where(AUDIT.c.seq < seq)
+        with self._database.reading() as connection:
+            return tuple(_audit(row) for row in connection.execute(query))
+
+
+def _audit(row: Row[Any]) -> AuditRow:
+    return AuditRow(**row._asdict() | {"at": None if row.at is None else datetime.fromisoformat(row.at)})
 
 
 def _appended(connection: Connection, parcel_id: str, as_of: date, digest: str, status: str, record: bytes) -> Row[Any]:

@@ -77,6 +77,20 @@ AUDIT = Table(
     Column("action", String(64), nullable=False),
     Column("object", Text, nullable=False),
     Column("input_sha256", String(64), nullable=False),
+    Column("actor", String(32)),
+)
+
+KEYS = Table(
+    "keys",
+    METADATA,
+    Column("id", String(8), primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("zones", Text),
+    Column("name", Text, nullable=False),
+    Column("created_at", String(40), nullable=False),
+    Column("expires_at", String(40), nullable=False),
+    Column("revoked_at", String(40)),
 )
 
 JOBS = Table(
@@ -105,4 +119,6 @@ Index("jobs_unfinished", JOBS.c.state)
 
 APPEND_ONLY = (VERDICTS, AUDIT)
 #: Tables that a register of an earlier version of this program lacks; they are added when it is opened.
-LATER = (JOBS,)
+LATER = (JOBS, KEYS)
+#: Columns that it lacks, added likewise; they may be empty.
+LATER_COLUMNS = (AUDIT.c.actor,)

@@ -4,6 +4,7 @@
 
     workspace.toml     schema, as_of, which catalogue and rulebook
     register.sqlite    claims, facts, indicators, published editions, history, audit
+    keys.secret        without it no key opens anything; there once a key was made
     editions/          immutable files, one an edition
     layers/            only where the workspace brings its own catalogue
     assessments/       only where it brings its own rulebook
@@ -31,6 +32,7 @@ from geo_service.model.rulebook import Rulebook
 from geo_service.store import editions
 from geo_service.store.database import Sqlite
 from geo_service.store.definitions import bundled, check_against, load_catalogue, load_rulebook
+from geo_service.store.keys import SECRET, Keys
 from geo_service.store.prepared import can_be_prepared, prepared
 from geo_service.store.prepared import clean as clean_prepared
 from geo_service.store.register import EditionRow, Register
@@ -58,11 +60,15 @@ class Workspace:
         The folder.
     register : Register
         Claims, facts, indicators, history.
+    keys : Keys
+        Who may ask a server of it.
     """
 
     def __init__(self, directory: Path, description: _Description) -> None:
         self.directory = directory
-        self.register = Register(Sqlite.open(directory / editions.REGISTER))
+        database = Sqlite.open(directory / editions.REGISTER)
+        self.register = Register(database)
+        self.keys = Keys(database, directory / SECRET)
         self._description = description
         self._read: dict[str, Edition] = {}
 

@@ -12,7 +12,7 @@ from geo_service.api.app import create_app
 from geo_service.service import Service
 from geo_service.store.definitions import bundled
 from geo_service.store.workspace import Workspace
-from tests.api.serving import AS_OF, Served, build, running
+from tests.api.serving import AS_OF, OPEN, Served, build, running
 
 
 @pytest.fixture(scope="session")
@@ -40,5 +40,5 @@ def service(workspace: Workspace) -> Service:
 
 @pytest.fixture(scope="session")
 def served(service: Service) -> Iterator[Served]:
-    with running(create_app(service), service) as found:
+    with running(create_app(service, policy=OPEN), service) as found:
         yield found

@@ -15,6 +15,7 @@ import httpx
 import uvicorn
 from starlette.types import ASGIApp
 
+from geo_service.api.access import Policy
 from geo_service.model.layer import Features
 from geo_service.model.report import ImportReport
 from geo_service.service import Service
@@ -22,6 +23,8 @@ from geo_service.store.workspace import Workspace
 from tests import world
 
 AS_OF = date(2026, 12, 1)
+#: Whoever asks a test's server sits at its machine.
+OPEN = Policy(anonymous=True, local=True)
 #: An id is text; nothing but slashes and control characters is forbidden in it.
 ODD = "地块 乙%2F?#&;+'\"<b>"
 SECRET = "矿体-不得外传"

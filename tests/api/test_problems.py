@@ -16,7 +16,7 @@ from geo_service.api.app import create_app
 from geo_service.api.guard import Guard
 from geo_service.service import Service
 from geo_service.store.workspace import Workspace
-from tests.api.serving import AS_OF, Served, build, running
+from tests.api.serving import AS_OF, OPEN, Served, build, running
 
 MEMBERS = {"type", "title", "status", "detail", "detail_en", "code", "value", "next", "instance", "items"}
 
@@ -165,7 +165,7 @@ def test_a_body_too_large_is_refused_whatever_it_declares(served):
 
 
 def test_an_upload_has_its_own_limit(service):
-    with running(create_app(service, upload_bytes=3_000_000), service) as served:
+    with running(create_app(service, policy=OPEN, upload_bytes=3_000_000), service) as served:
         zipped = BytesIO()
         with zipfile.ZipFile(zipped, "w") as archive:
             archive.writestr("a.txt", b"0" * 2_500_000)
@@ -182,7 +182,7 @@ def test_an_upload_has_its_own_limit(service):
 
 
 def test_a_body_that_drips_is_given_up(service):
-    app = Guard(create_app(service), grace_s=0.4)
+    app = Guard(create_app(service, policy=OPEN), grace_s=0.4)
     with running(app, service) as served:
         port = int(served.base.rpartition(":")[2])
         begun = time.monotonic()
@@ -200,7 +200,7 @@ def test_an_internal_failure_says_nothing_of_the_inside(tmp_path, caplog):
         raise RuntimeError("SELECT secret FROM /home/planner")
 
     service = Service(Workspace.create(tmp_path / "ws"), broken)
-    with running(create_app(service), service) as served:
+    with running(create_app(service, policy=OPEN), service) as served:
         answer = served.get("/map")
         body = problem(answer, 500, "internal")
     assert "secret" not in answer.text and "/home" not in answer.text and "Traceback" not in answer.text
@@ -212,7 +212,7 @@ def test_a_damaged_workspace_is_unavailable_and_names_no_path(tmp_path, catalogu
     file = next((tmp_path / "ws" / "editions").glob("zones@*"))
     file.write_bytes(file.read_bytes()[:100])
     service = Service(Workspace.open(workspace.directory), lambda: AS_OF)
-    with running(create_app(service), service) as served:
+    with running(create_app(service, policy=OPEN), service) as served:
         answer = served.get("/parcels")
         problem(answer, 503, "workspace-unavailable")
         assert str(tmp_path) not in answer.text and "zones@" not in answer.text
@@ -222,7 +222,7 @@ def test_a_damaged_workspace_is_unavailable_and_names_no_path(tmp_path, catalogu
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory):
     service = Service(Workspace.create(tmp_path_factory.mktemp("empty") / "ws"), lambda: AS_OF)
-    with running(create_app(service), service) as served:
+    with running(create_app(service, policy=OPEN), service) as served:
         yield served
 
 
@@ -245,7 +245,7 @@ def test_an_empty_workspace_checks_and_never_passes(empty: Served):
 
 def test_health_waits_for_the_data(service):
     ready = False
-    with running(create_app(service, ready=lambda: ready), service) as served:
+    with running(create_app(service, policy=OPEN, ready=lambda: ready), service) as served:
         answer = served.get("/healthz")
         problem(answer, 503, "not-ready")
         assert answer.headers["retry-after"]

@@ -14,7 +14,7 @@ import httpx
 from geo_service.api.app import create_app
 from geo_service.checking.process import EXAMINERS
 from geo_service.service import Service
-from tests.api.serving import AS_OF, running
+from tests.api.serving import AS_OF, OPEN, running
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -24,7 +24,7 @@ def test_the_map_is_drawn_before_anybody_is_answered(workspace, monkeypatch):
     drawn = []
     real = service.zone_map
     monkeypatch.setattr(service, "zone_map", lambda *args, **named: drawn.append(args) or real(*args, **named))
-    with running(create_app(service, draw_first=True), service) as served:
+    with running(create_app(service, policy=OPEN, draw_first=True), service) as served:
         assert drawn == [(None,)]
         assert served.get("/healthz").status_code == 200
         page = served.get("/map")
@@ -37,7 +37,7 @@ def test_the_map_is_drawn_before_anybody_is_answered(workspace, monkeypatch):
 def test_processes_for_checks_wait_before_the_first_check(workspace):
     EXAMINERS.close()
     service = Service(workspace, lambda: AS_OF)
-    with running(create_app(service), service):
+    with running(create_app(service, policy=OPEN), service):
         assert len(EXAMINERS.idle()) == 1
 
 
@@ -46,7 +46,7 @@ def test_the_address_is_said_once_it_answers(workspace):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-c", "from geo_service.cli import main; main()", "serve"]
-    command += ["--workspace", str(workspace.directory), "--port", str(port)]
+    command += ["--workspace", str(workspace.directory), "--port", str(port), "--allow-anonymous"]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)})
     try:
         assert process.stderr is not None

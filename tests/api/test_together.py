@@ -11,17 +11,17 @@ from geo_service.api.app import create_app
 from geo_service.service import Service
 from geo_service.store.workspace import Workspace
 from tests import world
-from tests.api.serving import AS_OF, build, parcel_rows, report_of, running
+from tests.api.serving import AS_OF, OPEN, build, parcel_rows, report_of, running
 
 
 def test_callers_at_once_get_the_same_bytes_as_one_alone(workspace):
     alone = Service(workspace, lambda: AS_OF)
     paths = [f"/parcels/{quote(name, safe='')}/assessment" for name in alone.parcels]
     paths += ["/parcels?verdict=ready", "/collections/verdicts/items?limit=5", "/parcels/P/tender-package"]
-    with running(create_app(alone), alone) as served:
+    with running(create_app(alone, policy=OPEN), alone) as served:
         expected = {path: served.get(path).content.replace(served.base.encode(), b"") for path in paths}
     together = Service(workspace, lambda: AS_OF)
-    with running(create_app(together), together) as served, ThreadPoolExecutor(12) as pool:
+    with running(create_app(together, policy=OPEN), together) as served, ThreadPoolExecutor(12) as pool:
 
         def ask(path: str) -> tuple[str, bytes]:
             return path, served.get(path).content.replace(served.base.encode(), b"")
@@ -40,7 +40,7 @@ def test_an_answer_never_mixes_editions_and_never_lags(tmp_path, catalogue_dir):
     done = threading.Event()
     seen: list[tuple[int, bool]] = []
 
-    with running(create_app(service), service) as served:
+    with running(create_app(service, policy=OPEN), service) as served:
 
         def reading() -> None:
             while not done.is_set():

@@ -27,7 +27,7 @@ from geo_service.export.record import record, record_bytes
 from geo_service.model.parcel import AsOf, Parcel
 from geo_service.store.workspace import Workspace
 from tests import world
-from tests.api.serving import AS_OF, report_of, running
+from tests.api.serving import AS_OF, OPEN, report_of, running
 from tests.checking.combs import comb
 
 ASKED = AsOf(None, AS_OF)
@@ -174,7 +174,7 @@ def test_an_answer_can_bring_no_code_with_it():
 
 @pytest.fixture
 def served(service, examiners):
-    with running(create_app(service), service) as found:
+    with running(create_app(service, policy=OPEN), service) as found:
         yield found
 
 
@@ -245,7 +245,7 @@ def test_a_single_boundary_that_breaks_its_process_is_no_answer_of_ours(served, 
 
 
 def test_a_check_waits_its_turn_and_then_says_that_others_are_at_work(service, examiners, monkeypatch):
-    app = create_app(service)
+    app = create_app(service, policy=OPEN)
     monkeypatch.setattr(check, "WAIT_S", 0.1)
     monkeypatch.setattr(check, "CHECKS", 0)
     with running(app, service) as found:

@@ -11,7 +11,7 @@ import pytest
 from geo_service.api.app import create_app
 from geo_service.cli import main
 from tests import world
-from tests.api.serving import running
+from tests.api.serving import OPEN, running
 from tests.checking.test_checking import in_metres
 
 TXT = Path(__file__).parents[2] / "layers/demo/boundary.txt"
@@ -31,7 +31,7 @@ KEYS = [
 
 @pytest.fixture(scope="module")
 def served(service):
-    with running(create_app(service), service) as found:
+    with running(create_app(service, policy=OPEN), service) as found:
         yield found
 
 

@@ -23,7 +23,7 @@ from geo_service.importing.desk import FOLDER, LOCK
 from geo_service.projection import lon_lat
 from geo_service.store.lock import exclusive
 from tests import world
-from tests.api.serving import running
+from tests.api.serving import OPEN, running
 
 BODY = shapely.to_geojson(lon_lat(world.box(*world.PARCEL), world.CRS)).encode()
 GEOJSON = {"Content-Type": "application/geo+json"}
@@ -37,7 +37,7 @@ class Impatient(Connection):
 
 @pytest.fixture(scope="module")
 def app(service):
-    return create_app(service, upload_bytes=1_000_000)
+    return create_app(service, policy=OPEN, upload_bytes=1_000_000)
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +151,7 @@ def test_an_upload_that_is_too_large_is_refused_while_it_comes(served):
 def test_of_many_checks_at_once_some_are_done_and_the_others_are_told_to_come_back(service, monkeypatch):
     monkeypatch.setattr(check, "CHECKS", 1)
     monkeypatch.setattr(check, "WAITING", 2)
-    with running(create_app(service), service) as served, ThreadPoolExecutor(16) as pool:
+    with running(create_app(service, policy=OPEN), service) as served, ThreadPoolExecutor(16) as pool:
         answers = list(
             pool.map(
                 lambda _: httpx.post(
@@ -169,7 +169,7 @@ def test_of_many_checks_at_once_some_are_done_and_the_others_are_told_to_come_ba
 
 
 def test_who_asks_too_fast_is_told_when_to_ask_again_and_may_still_read(service):
-    with running(create_app(service, pace=Pace(per_second=0.01, burst=3)), service) as served:
+    with running(create_app(service, policy=OPEN, pace=Pace(per_second=0.01, burst=3)), service) as served:
         sent = [served.client.post("/check", content=BODY, headers=GEOJSON) for _ in range(5)]
         assert [answer.status_code for answer in sent] == [200, 200, 200, 429, 429]
         assert sent[3].json()["code"] == "too-many-requests"

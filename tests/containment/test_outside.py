@@ -16,7 +16,7 @@ import shapely
 
 from geo_service.api.app import create_app
 from tests import world
-from tests.api.serving import running
+from tests.api.serving import OPEN, running
 from tests.ingest.writing import write_vector
 
 SENTINEL = "MARK-6d1f-of-a-file-that-is-nobodys-business"
@@ -24,7 +24,7 @@ SENTINEL = "MARK-6d1f-of-a-file-that-is-nobodys-business"
 
 @pytest.fixture(scope="module")
 def served(service):
-    with running(create_app(service), service) as found:
+    with running(create_app(service, policy=OPEN), service) as found:
         yield found
 
 

@@ -112,7 +112,7 @@ from geo_service.checking.process import EXAMINERS
 from geo_service.store.jobs import TooMany
 from geo_service.worker import SLOTS
 from tests import world
-from tests.api.serving import running
+from tests.api.serving import OPEN, running
 
 TESTS = Path(__file__).resolve().parents[1]
 PACKAGE = Path(geo_service.__file__).parent
@@ -157,7 +157,7 @@ def test_who_has_many_imports_waiting_is_told_to_wait_and_others_are_taken(works
 
 
 def test_a_check_of_very_many_ends_with_whoever_asked_for_it(service):
-    app = create_app(service)
+    app = create_app(service, policy=OPEN)
     rows = [
         {"type": "Feature", "properties": {}, "geometry": json.loads(shapely.to_geojson(world.box(x, 0, x + 5, 5)))}
         for x in range(600)

@@ -55,7 +55,7 @@ def wrong(zones_only: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
         "no folder for the map": ["map", "--out", "absent/x.html", *on],
         "no folder for the template": ["register", "template", "absent/x.xlsx", *on],
         "no spreadsheet": ["register", "import", BOUNDARY, *on],
-        "anyone may read": ["serve", "--host", "0.0.0.0", *on],
+        "nobody has a key": ["serve", "--port", "0", *on],
         "CRS that is none": ["check", BOUNDARY, "--crs", "EPSG:1"],
         "workspace in a full folder": ["init", "full"],
         "workspace with another date": ["init", zones_only, "--as-of", "2026-12-02"],

@@ -10,7 +10,7 @@ from geo_service.api.app import create_app
 from geo_service.service import Service
 from geo_service.store.definitions import bundled
 from geo_service.store.workspace import Workspace
-from tests.api.serving import AS_OF, Served, build, running
+from tests.api.serving import AS_OF, OPEN, Served, build, running
 
 
 @pytest.fixture(scope="module")
@@ -21,5 +21,5 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 @pytest.fixture(scope="module")
 def served(workspace: Workspace) -> Iterator[Served]:
     service = Service(workspace, lambda: AS_OF)
-    with running(create_app(service), service) as found:
+    with running(create_app(service, policy=OPEN), service) as found:
         yield found

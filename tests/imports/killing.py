@@ -46,6 +46,7 @@ class Served:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         command = [sys.executable, "-c", "from geo_service.cli import main; main()", "serve", "--port", str(port)]
+        command += ["--local-planner"]
         self.process = subprocess.Popen(
             [*command, "--workspace", str(self.directory)],
             cwd=ROOT,

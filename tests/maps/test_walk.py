@@ -16,7 +16,7 @@ import shapely
 from geo_service.api.app import create_app
 from geo_service.cli.demo import seed
 from geo_service.service import Service
-from tests.api.serving import Served, running
+from tests.api.serving import OPEN, Served, running
 
 pytestmark = pytest.mark.chromium
 
@@ -32,7 +32,7 @@ def served(tmp_path_factory) -> Iterator[Served]:
     service = Service(seed(tmp_path_factory.mktemp("walk") / "demo"), lambda: AS_OF)
     for number in service.parcels:
         service.record(number)
-    with running(create_app(service, claims=True), service) as found:
+    with running(create_app(service, policy=OPEN), service) as found:
         yield found
 
 

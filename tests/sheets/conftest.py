@@ -14,7 +14,7 @@ import pytest
 from geo_service.api.app import create_app
 from geo_service.service import Service
 from geo_service.store.workspace import Workspace
-from tests.api.serving import Served, running
+from tests.api.serving import OPEN, Served, running
 from tests.sheets.printing import Press
 
 MANIFEST = tomllib.loads((Path(__file__).parents[2] / "layers/demo/demo.toml").read_text(encoding="utf-8"))
@@ -34,7 +34,7 @@ def demo(seeded: Path, tmp_path_factory: pytest.TempPathFactory, as_of: date) ->
 
 @pytest.fixture(scope="session")
 def served(demo: Service) -> Iterator[Served]:
-    with running(create_app(demo), demo) as found:
+    with running(create_app(demo, policy=OPEN), demo) as found:
         yield found
 
 

@@ -14,7 +14,7 @@ from geo_service.api.app import create_app
 from geo_service.maps.sheet import check_frame
 from geo_service.service import Service
 from geo_service.store.definitions import bundled
-from tests.api.serving import ODD, build, running
+from tests.api.serving import ODD, OPEN, build, running
 from tests.maps.browsing import wait
 from tests.rulebook.test_words import FORBIDDEN
 from tests.sheets.conftest import MANIFEST
@@ -217,7 +217,7 @@ def test_the_english_sheet_says_it_in_english(press: Press):
 def test_names_are_text_whatever_is_in_them(tmp_path, browser):
     workspace = build(tmp_path / "odd", bundled()[0])
     service = Service(workspace, lambda: date(2026, 12, 1))
-    with running(create_app(service), service) as server:
+    with running(create_app(service, policy=OPEN), service) as server:
         odd = Press(browser, server.base, tmp_path)
         with odd.open(server.base + address(ODD)) as page:
             assert "<script>alert(1)</script>" in page.locator(".head .what").first.inner_text()

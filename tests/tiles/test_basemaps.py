@@ -23,7 +23,7 @@ from geo_service.basemaps.pmtiles import PMTiles, tile_id
 from geo_service.errors import InputError
 from geo_service.service import Service
 from geo_service.store.workspace import Workspace
-from tests.api.serving import AS_OF, running
+from tests.api.serving import AS_OF, OPEN, running
 
 KEY = "0123456789abcdef-secret"
 PNG = GREY
@@ -59,7 +59,7 @@ def read(workspace):
 
 def serving(workspace):
     service = Service(workspace, lambda: AS_OF)
-    return running(create_app(service), service)
+    return running(create_app(service, policy=OPEN), service)
 
 
 def test_there_is_none_unless_registered(workspace):
@@ -116,10 +116,8 @@ def test_an_entry_that_is_not_complete_is_refused(workspace, content, code):
 
 def test_the_service_does_not_start_with_a_basemap_that_may_not_be_used(workspace):
     write(workspace, entry(datum="GCJ-02"))
-    done = subprocess.run(
-        [sys.executable, "-c", START, "serve", "--workspace", str(workspace.directory), "--port", "0"],
-        check=False, capture_output=True, text=True,
-    )  # fmt: skip
+    command = [sys.executable, "-c", START, "serve", "--workspace", str(workspace.directory), "--port", "0"]
+    done = subprocess.run([*command, "--allow-anonymous"], check=False, capture_output=True, text=True)
     assert done.returncode == 2
     assert "basemap_datum_mismatch" in done.stderr
     assert "Traceback" not in done.stderr
@@ -319,5 +317,5 @@ def test_a_file_that_is_not_what_it_should_be_stops_the_start(workspace, kind, c
         (workspace.directory / "base").write_bytes(content)
     write(workspace, entry(kind=kind, more='file = "base"'))
     with pytest.raises(InputError, match="base"):
-        create_app(Service(workspace, lambda: AS_OF))
+        create_app(Service(workspace, lambda: AS_OF), policy=OPEN)
     assert (workspace.directory / "base").exists() == (content is not None)

@@ -11,7 +11,7 @@ from geo_service.maps.listing import NOT_YET, Line, Listing
 from geo_service.model.units import mu
 from geo_service.service import Service
 from geo_service.store.definitions import bundled
-from tests.api.serving import AS_OF, build, running
+from tests.api.serving import AS_OF, OPEN, build, running
 
 STATUSES = ("not_ready", "undetermined", "conditional", "ready", None)
 BOX = (113.0, 36.0, 113.01, 36.01)
@@ -83,7 +83,7 @@ def test_found_by_any_part_in_any_width_with_any_blanks(words):
 def served(tmp_path_factory):
     service = Service(build(tmp_path_factory.mktemp("listing") / "ws", bundled()[0]), lambda: AS_OF)
     service.statuses(service.snapshot(), service.as_of(None))
-    with running(create_app(service), service) as found:
+    with running(create_app(service, policy=OPEN), service) as found:
         yield found
 
 

@@ -11,7 +11,7 @@ from geo_service import service as services
 from geo_service.api.app import create_app
 from geo_service.service import Service
 from geo_service.store.definitions import bundled
-from tests.api.serving import AS_OF, ODD, build, running
+from tests.api.serving import AS_OF, ODD, OPEN, build, running
 from tests.conftest import QUIET
 from tests.maps.browsing import wait
 
@@ -36,7 +36,7 @@ def served(tmp_path_factory):
     (workspace.directory / "basemaps.toml").write_text(BASEMAP, encoding="utf-8")
     service = Service(workspace, lambda: AS_OF)
     assert service.statuses(service.snapshot(), service.as_of(None))
-    with running(create_app(service), service) as found:
+    with running(create_app(service, policy=OPEN), service) as found:
         assert found.get("/map/list").status_code == 200
         assert found.get("/collections/verdicts/tiles/WebMercatorQuad/0/0/0").status_code == 200
         yield found

@@ -20,7 +20,7 @@ from geo_service.store.workspace import Workspace
 from geo_service.tiles import Square, cut, laid
 from geo_service.tiles.square import on_square
 from tests import world
-from tests.api.serving import AS_OF, build, report_of, running
+from tests.api.serving import AS_OF, OPEN, build, report_of, running
 from tests.tiles.decoding import decoded
 
 MVT = "application/vnd.mapbox-vector-tile"
@@ -39,7 +39,7 @@ def served(workspace):
     snapshot = service.snapshot()
     assert set(service.statuses(snapshot, service.as_of(None))) == set(service.parcels)
     assert cut(laid(snapshot.layers.features("parcels"), []), Square(0, 0, 0))
-    with running(create_app(service), service) as found:
+    with running(create_app(service, policy=OPEN), service) as found:
         yield found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -10,7 +9,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from starlette.responses import Response
 
-from geo_service.api.access import Guarded, needs
+from geo_service.api.access import Guarded, caller_of, needs
 from geo_service.api.answers import json_answer
 from geo_service.api.errors import Problem
 from geo_service.api.links import JSON
@@ -71,20 +70,8 @@ def plain(name: str) -> str:
 
 
 def may_claim(request: Request) -> bool:
-    """Tell whether whoever asks may enter claims: this machine's own users, where the server was told so.
-
-    The name by which the server is called counts as well: a page of another host may have its name lead here.
-    """
-    return bool(request.app.state.claims) and all(
-        _this_machine(host) for host in (request.client.host if request.client else "", request.url.hostname or "")
-    )
-
-
-def _this_machine(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    """Tell whether whoever asks may enter claims."""
+    return caller_of(request).role.may(Role.PLANNER)
 
 
 @router.post(
@@ -93,17 +80,7 @@ def _this_machine(host: str) -> bool:
     responses=answers({JSON: "Object"}, 403, 404, 415, 422),
 )
 def enter(request: Request, service: Services, parcel_id: ParcelId, form: ClaimForm, as_of: AsOfDay = None) -> Response:
-    """登记一份证明材料并重新核查该地块；仅限本机 / enter one claim and check its parcel again; this machine only."""
-    if not may_claim(request):
-        raise Problem(
-            403,
-            "claims-not-allowed",
-            Text("此处不可登记证明材料", "claims cannot be entered from here"),
-            step=Text(
-                "请在服务器本机登记，或用台账表格导入",
-                "enter them on the server itself, or import the register's sheet",
-            ),
-        )
+    """登记一份证明材料并重新核查该地块 / enter one claim and check its parcel again."""
     # A form of another page can send text, but only a page of ours can send JSON.
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
         raise Problem(
@@ -125,4 +102,5 @@ def enter(request: Request, service: Services, parcel_id: ParcelId, form: ClaimF
     if wrong is not None:
         raise Problem(422, "claim-contradicts-itself", wrong, step=Text("请改正后再登记", "mend it and enter it again"))
     source = f"表单 form: 登记 entered by {form.entered_by}，复核 reviewed by {form.reviewed_by}"
-    return json_answer(service.enter(form.claim(parcel_id), source, datetime.now(UTC), as_of))
+    actor = caller_of(request).id
+    return json_answer(service.enter(form.claim(parcel_id), source, datetime.now(UTC), as_of, actor=actor))

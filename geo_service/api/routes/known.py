@@ -43,18 +43,26 @@ def layers(request: Request, service: Services) -> Response:
     """图层目录及各图层现行版次；涉密图层只列名称 / every layer and its edition; withheld ones by name only."""
     editions = service.snapshot().layers.editions
     return json_answer(
-        {"layers": [_layer(request, spec, editions.get(name)) for name, spec in service.catalogue.layers.items()]}
+        {
+            "layers": [
+                _layer(request, spec, editions.get(name), whole=service.whole)
+                for name, spec in service.catalogue.layers.items()
+            ]
+        }
     )
 
 
-def _layer(request: Request, spec: LayerSpec, edition: Edition | None) -> dict[str, Any]:
+def _layer(request: Request, spec: LayerSpec, edition: Edition | None, *, whole: bool) -> dict[str, Any]:
     withheld = spec.secrecy in WITHHELD
     shown = edition is not None and not withheld
     links = []
     if edition is not None and shown:
-        links.append(
-            link(url(request, f"/editions/{segment(edition.name)}"), "describedby", JSON, "导入报告 / import report")
-        )
+        if whole:
+            links.append(
+                link(
+                    url(request, f"/editions/{segment(edition.name)}"), "describedby", JSON, "导入报告 / import report"
+                )
+            )
         if isinstance(edition.data, Features):
             links.append(link(url(request, f"/collections/{segment(spec.id)}"), "collection", JSON, spec.id))
     return {

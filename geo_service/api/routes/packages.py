@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from geo_service.api.access import Guarded, needs
+from geo_service.api.access import Guarded, needs, require_role
 from geo_service.api.answers import attachment
 from geo_service.api.errors import bad_parameter
 from geo_service.api.links import GEOJSON
@@ -36,12 +36,19 @@ router = APIRouter(
 ZIP = "application/zip"
 
 
+def _may_take(request: Request, profile: Profile) -> None:
+    """Refuse the internal profile to those who only read: it holds the pieces and the whole evidence."""
+    if profile is Profile.INTERNAL:
+        require_role(request, Role.PLANNER)
+
+
 @router.get(
     "/parcels/{parcel_id:path}/tender-package",
     summary="成果包 / tender package",
     responses=answers({ZIP: "Bytes"}, 404, 409, 422),
 )
 def tender_package(
+    request: Request,
     service: Services,
     parcel_id: ParcelId,
     profile: ProfileOf = Profile.PUBLIC,
@@ -49,6 +56,7 @@ def tender_package(
     as_of: AsOfDay = None,
 ) -> Response:
     """一个地块的成果包（zip）；不具备条件时 409 并列出缺项 / the package of one parcel; 409 with what is missing."""
+    _may_take(request, profile)
     name, content = service.package([parcel_id], as_of, profile, forced=force)
     return attachment(content, name, ZIP)
 
@@ -59,6 +67,7 @@ def tender_package(
     responses=answers({GEOJSON: "FeatureCollection"}, 404, 409, 422),
 )
 def tender_geojson(
+    request: Request,
     service: Services,
     parcel_id: ParcelId,
     profile: ProfileOf = Profile.PUBLIC,
@@ -66,6 +75,7 @@ def tender_geojson(
     as_of: AsOfDay = None,
 ) -> Response:
     """成果包中的 parcel.geojson / the file parcel.geojson of the package."""
+    _may_take(request, profile)
     content = service.package_geojson(parcel_id, as_of, profile, forced=force)
     return attachment(content, f"{file_stem(parcel_id)}.geojson", GEOJSON)
 
@@ -76,6 +86,7 @@ def tender_geojson(
     responses=answers({ZIP: "Bytes"}, 404, 409, 422),
 )
 def tender_packages(
+    request: Request,
     service: Services,
     ids: Annotated[
         str,
@@ -86,6 +97,7 @@ def tender_packages(
     as_of: AsOfDay = None,
 ) -> Response:
     """多个地块的成果包，每个地块一个文件夹 / one package of several parcels, a folder each."""
+    _may_take(request, profile)
     wanted = listed(ids)
     if not 1 <= len(wanted) <= MAX_PACKAGES:
         raise bad_parameter(
