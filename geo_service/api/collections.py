@@ -49,7 +49,7 @@ class Queryable:
         Raises
         ------
         ValueError
-            When it is no value of this type.
+            When it is no value of this type, or none of the codes.
 
         Examples
         --------
@@ -64,6 +64,8 @@ class Queryable:
             return {"true": True, "false": False}[text]
         if self.type is FieldType.DATE:
             return date.fromisoformat(text)
+        if self.codes and text not in self.codes:
+            raise ValueError(text)
         return text
 
 
@@ -245,12 +247,12 @@ def equals(queryable: Queryable, text: str) -> Test:
     Raises
     ------
     ValueError
-        When the text is no value of the property's type.
+        When the text is no value of the property's type; says what is.
     """
     try:
         wanted = queryable.read(text)
     except (ValueError, KeyError) as error:
-        raise ValueError(queryable.type.value) from error
+        raise ValueError(" | ".join(queryable.codes) or queryable.type.value) from error
     shown = wanted.isoformat() if isinstance(wanted, date) else wanted
     return lambda properties: _plain(properties.get(queryable.name)) == shown
 

@@ -222,3 +222,9 @@ def test_a_layer_without_an_edition_is_not_an_empty_one(served):
     answer = served.get("/collections/past_landslides/items")
     assert answer.status_code == 404
     assert "不等于没有要素" in answer.json()["detail"]
+
+
+def test_a_code_that_is_none_of_a_propertys_is_refused(served):
+    answer = served.get("/collections/parcels/items?land_use_system=nosuch")
+    assert answer.status_code == 400
+    assert "landsea_2023" in answer.json()["detail"]

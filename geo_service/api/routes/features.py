@@ -411,7 +411,7 @@ def _tests(request: Request, collection: Collection, when: str | None) -> list[T
         try:
             tests.append(equals(by_name[name], text))
         except ValueError as error:
-            raise bad_parameter(name, Text(f"应为 {error} 类型", f"must be of type {error}"), text) from None
+            raise bad_parameter(name, Text(f"应为 {error}", f"must be {error}"), text) from None
     return tests
 
 

@@ -215,7 +215,7 @@ def cancel(request: Request, service: Services, desk: Desks, job_id: JobId) -> R
 
 @router.get(
     "/jobs/{job_id}/events",
-    summary="导入进度（server-sent events）/ progress of an import",
+    summary="导入进度（server-sent events） / progress of an import",
     responses=answers({EVENTS: "Page"}, 404, 503),
 )
 async def events(request: Request, service: Services, desk: Desks, job_id: JobId) -> Response:
@@ -275,7 +275,7 @@ def rejected(service: Services, desk: Desks, job_id: JobId) -> Response:
 
 @router.get(
     "/jobs/{job_id}/rejected.xlsx",
-    summary="未通过的行（表格）/ rejected rows as a spreadsheet",
+    summary="未通过的行（表格） / rejected rows as a spreadsheet",
     responses=answers({XLSX: "Bytes"}, 404),
 )
 def rejected_sheet(service: Services, desk: Desks, job_id: JobId) -> Response:

@@ -38,7 +38,7 @@ Status = Annotated[
 LeastMu = Annotated[float | None, Query(ge=0, description="最小面积（亩）/ smallest area in mu")]
 
 
-@router.get("/map/list", summary="地块清单 / list of parcels", responses=answers({JSON: "Object"}))
+@router.get("/map/list", summary="地块清单 / list of parcels", responses=answers({JSON: "Object"}, 422))
 def listing(
     request: Request,
     service: Services,
