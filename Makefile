@@ -24,9 +24,9 @@ setup: .venv/.installed
 demo: setup
 	$(BIN)/geo-service demo --port $(PORT)
 
-# Whole files to each worker, so that what a file prepares is prepared once.
+# Whole files to each worker, so that what a file prepares is prepared once. Tests that take longest run where CI does.
 test: setup
-	$(BIN)/pytest -n auto --dist loadfile
+	$(BIN)/pytest -n auto --dist loadfile $(if $(CI),,-m "not slow")
 
 check: setup
 	$(BIN)/ruff check

@@ -60,6 +60,7 @@ def answers(served, path: str = "/collections/verdicts/items?limit=1000") -> dic
 
 
 @pytest.mark.qgis
+@pytest.mark.slow
 def test_qgis_reads_pages_boxes_filters_and_tiles(served, tmp_path: Path):
     known = answers(served)
     box = lon_lat(world.box(110, 110, 290, 290), world.CRS)

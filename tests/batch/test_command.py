@@ -130,6 +130,7 @@ def test_a_file_that_was_there_stays_where_no_new_one_is_whole(folder: Path, ran
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal, as the terminal does")
+@pytest.mark.slow
 def test_stopped_by_ctrl_c_and_gone_on_with(workspace: Workspace, tmp_path: Path) -> None:
     publish(workspace, features("parcels", parcel_rows(count=64, step=250.0)))
     command = [sys.executable, "-c", "from geo_service.cli import main; main()"]

@@ -30,6 +30,9 @@ KINDS = {"code", "code_system", "mineral", "land_use", "level", "use"}
 Packages = dict[str, dict[str, str]]
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def packages(service: Service) -> Packages:
     """Every parcel's public package as text, by parcel and file; the blocks of a page stand apart."""

@@ -53,6 +53,7 @@ def test_records_name_the_editions_that_were_read(service: Service, cases: dict[
         assert {"parcels", "zones", "assessment_scopes", "farmland", "water_mains"} <= set(read)
 
 
+@pytest.mark.slow
 def test_another_workspace_with_the_same_files_gives_the_same_bytes(
     service: Service, cases: dict[str, str], tmp_path: Path
 ) -> None:

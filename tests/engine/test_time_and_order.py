@@ -111,6 +111,7 @@ def _a_rule_that_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worlds, "rulebook", lambda: changed)
 
 
+@pytest.mark.slow
 def test_the_last_day_of_a_verdict_is_the_last_day() -> None:
     ended = 0
     for seed in range(40):

@@ -10,6 +10,8 @@ import pytest
 
 from tests.packaging.dockerfile import ROOT
 
+pytestmark = pytest.mark.slow
+
 PARCEL = {
     "type": "Feature",
     "properties": {"name": "示例地块"},

@@ -71,6 +71,7 @@ def test_the_sheet_is_two_pages_of_a4_with_the_facts_of_the_case(press: Press, d
     assert [word for word in FORBIDDEN if word in text] == []
 
 
+@pytest.mark.slow
 def test_the_parcels_with_most_to_say_keep_to_two_pages_too(press: Press, demo: Service):
     def said(parcel_id: str) -> int:
         reasons = demo.record(parcel_id)["verdict"]["reasons"]

@@ -61,6 +61,7 @@ def test_nothing_of_the_legend_is_cut_off(press: Press, demo: Service, orientati
             ), query
 
 
+@pytest.mark.slow
 def test_all_parcels_fit_on_one_sheet_and_the_scale_may_be_chosen(press: Press, demo: Service):
     with press.open("/map-sheet") as page:
         assert f"地块 {len(demo.parcels)} 宗" in page.locator(".head").inner_text()
