@@ -25,6 +25,8 @@ Chain = Callable[[Points], Points]
 LON_LAT = "OGC:CRS84"
 # The contract asks for 1 mm; a hundredth of it keeps the area along a kilometre of edge right to 0.01 m².
 DEVIATION_M = 1e-5
+#: Where the square of the globe ends in the north and the south, in degrees.
+_MOST_LATITUDE = 85.0511287798066
 _FALSE_ORIGIN = ("False easting", "False northing")
 
 
@@ -240,3 +242,32 @@ def ellipsoidal_area_m2(geometry: BaseGeometry, crs: str) -> float:
         area, _ = geod.geometry_area_perimeter(shapely.orient_polygons(polygon, exterior_cw=False))
         total += abs(area)
     return float(total)
+
+
+def on_square(lon_lat: Points) -> Points:
+    """Return points in degrees as parts of the globe's square: x to the east, y to the south, each from 0 to 1.
+
+    It is the square that the web cuts its tiles from.
+
+    Examples
+    --------
+    >>> on_square(np.array([[0.0, 0.0], [180.0, 0.0]])).tolist()
+    [[0.5, 0.5], [1.0, 0.5]]
+    """
+    latitude = np.radians(np.clip(lon_lat[:, 1], -_MOST_LATITUDE, _MOST_LATITUDE))
+    found = np.empty((len(lon_lat), 2))
+    found[:, 0] = lon_lat[:, 0] / 360.0 + 0.5
+    found[:, 1] = 0.5 - np.arcsinh(np.tan(latitude)) / (2.0 * np.pi)
+    return found
+
+
+def off_square(points: Points) -> Points:
+    """Return points on the globe's square in degrees; see `on_square`.
+
+    Examples
+    --------
+    >>> off_square(np.array([[0.5, 0.5], [0.75, 0.25]])).round(6).tolist()
+    [[0.0, 0.0], [90.0, 66.51326]]
+    """
+    latitude = np.degrees(np.arctan(np.sinh(np.pi * (1.0 - 2.0 * points[:, 1]))))
+    return np.column_stack([(points[:, 0] - 0.5) * 360.0, latitude])

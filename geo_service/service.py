@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -31,6 +31,9 @@ from geo_service.export.profile import Profile, public_record
 from geo_service.export.record import Record
 from geo_service.kept import Kept
 from geo_service.maps import labels, sheet
+from geo_service.maps.listing import Line
+from geo_service.maps.outstanding import outstanding
+from geo_service.maps.problem import first_problem
 from geo_service.maps.scene import RuleNames
 from geo_service.maps.tiled import INLINE_MOST, Engine, TiledLayer, engine_for, tiled_page
 from geo_service.maps.view import (
@@ -39,6 +42,7 @@ from geo_service.maps.view import (
     MapParcel,
     MapPiece,
     MapView,
+    Neighbour,
     check_page,
     compare_page,
     listed,
@@ -58,6 +62,7 @@ from geo_service.projection import LON_LAT, central_meridian, crs_of, lon_lat, p
 from geo_service.snapshot import Part, Snapshot
 from geo_service.store.register import EditionRow, VerdictRow
 from geo_service.store.workspace import Workspace
+from geo_service.workbook import workbook
 
 _LOG = logging.getLogger("geo_service.service")
 #: Verdicts kept in one transaction: others who write wait for no longer than it takes.
@@ -66,6 +71,9 @@ TOGETHER = 256
 FEW_PARCELS = INLINE_MOST
 #: For so many sets of zones what they may see is kept.
 PARTS = 64
+#: So many features of layers they hold as well; of more only those near the parcels, about two kilometres.
+FEW_FEATURES = INLINE_MOST
+NEAR_DEGREES = 0.02
 #: The stage of a parcel whose notice is out.
 ANNOUNCED = "已公告"
 WITHHELD = (Secrecy.CONFIDENTIAL, Secrecy.SECRET)
@@ -187,6 +195,32 @@ class Service:
             for id_, parcel in snapshot.parcels.items()
             if ran.of(parcel) == (day := asked.of(parcel)) and (id_, day) in known
         }
+
+    def records(self, snapshot: Snapshot, asked: AsOf, ids: Sequence[str]) -> dict[str, Record]:
+        """Return the records of some parcels whose verdict is known, by id; see `statuses`."""
+        if len(snapshot.parcels) <= FEW_PARCELS:
+            return {id_: snapshot.record(id_, asked) for id_ in ids}
+        days = {id_: asked.of(snapshot.parcels[id_]) for id_ in ids}
+        return {id_: json.loads(content) for id_, content in self.workspace.register.newest(days).items()}
+
+    def problems(self, snapshot: Snapshot, asked: AsOf, ids: Sequence[str]) -> dict[str, Text]:
+        """Say what stands first against some parcels whose verdict is known, by id."""
+        names = _rule_names(self.rulebook)
+        return {id_: first_problem(found, names) for id_, found in self.records(snapshot, asked, ids).items()}
+
+    def outstanding(self, lines: Sequence[Line], chosen: date | None, language: sheet.Language) -> bytes:
+        """Write a list of parcels, and what each of them lacks, as a workbook (XLSX)."""
+        snapshot, asked = self.snapshot(), self.as_of(chosen)
+        zones = snapshot.layers.features(self.rulebook.zones_layer)
+        called = {} if zones is None else {id_: zones.value(row, "name") for row, id_ in enumerate(zones.ids)}
+        sheets = outstanding(
+            lines,
+            self.records(snapshot, asked, [line.id for line in lines if line.status is not None]),
+            _rule_names(self.rulebook),
+            {id_: str(name) for id_, name in called.items() if name},
+            english=language is sheet.Language.EN,
+        )
+        return workbook(sheets)
 
     def require_zone(self, zone: str) -> None:
         """Refuse a zone id that no boundary in the workspace has.
@@ -369,7 +403,7 @@ class Service:
         for verdict in verdicts:
             body = self.shown_record(snapshot.record(verdict.parcel.id, asked), profile)
             view = self._package_view(snapshot, verdict, body, profile)
-            page = parcel_page(view, verdict.parcel.id, single_file=True)
+            page = parcel_page(view, single_file=True)
             items.append(package.Item(verdict, body, page))
         content = package.build(items, profile, self.rulebook.jurisdiction.boundary_txt)
         return package.package_name(items), content
@@ -389,24 +423,21 @@ class Service:
     ) -> str:
         """Draw the page of all parcels; ``claims`` lets the reader enter some.
 
-        A served page of very many parcels is drawn from tiles, see `tiled_map`.
+        A served page of very many parcels, or of very many features around them, is drawn from tiles, see `tiled_map`.
         """
         if not single_file and len(self.parcels) > FEW_PARCELS:
             return self.tiled_map(chosen, nonce=nonce)
-        return zone_page(
-            self.zone_view(chosen, links=not single_file, claims=claims), single_file=single_file, nonce=nonce
-        )
+        view = self.zone_view(chosen, links=not single_file, claims=claims)
+        if not single_file and sum(len(layer.features) for layer in view.layers) > FEW_FEATURES:
+            return self.tiled_map(chosen, nonce=nonce)
+        return zone_page(view, single_file=single_file, nonce=nonce)
 
     def tiled_map(self, chosen: date | None, engine: Engine | None = None, *, nonce: str | None = None) -> str:
         """Draw the page of very many parcels; ``engine`` is chosen by their number unless it is named."""
         snapshot = self.snapshot()
         name = self.rulebook.parcels_layer
-        parcels = snapshot.layers.features(name)
-        box, count, crs = None, 0, ""
-        if parcels is not None and len(parcels):
-            west, south, east, north = shapely.total_bounds(parcels.geometries)
-            outline = lon_lat(shapely.segmentize(shapely.box(west, south, east, north), (east - west) / 8), parcels.crs)
-            box, count = outline.bounds, len(parcels)
+        outline, count, crs = self._outline(snapshot), len(snapshot.parcels), ""
+        if outline is not None:
             crs = working_crs(self.rulebook.jurisdiction, outline.centroid.x)
         layers = tuple(
             TiledLayer(
@@ -419,6 +450,7 @@ class Service:
             if isinstance(edition.data, Features) and id_ != name and edition.spec.secrecy not in WITHHELD
         )
         view = replace(self._view(snapshot, (), (), chosen, links=True), crs_text=_crs_text(crs))
+        box = None if outline is None else outline.bounds
         return tiled_page(view, layers, box, count, engine or engine_for(count), parcels_layer=name, nonce=nonce)
 
     def parcel_map(
@@ -434,7 +466,7 @@ class Service:
         """Draw the page of one parcel with its surroundings; ``linked`` is the digest of the record to be shown."""
         view = self.parcel_view(parcel_id, chosen, links=not single_file, claims=claims)
         kept = None if linked is None else self.kept(parcel_id, linked)
-        return parcel_page(view, parcel_id, single_file=single_file, nonce=nonce, linked=linked, kept=kept)
+        return parcel_page(view, single_file=single_file, nonce=nonce, linked=linked, kept=kept)
 
     def parcel_panel(self, parcel_id: str, chosen: date | None) -> dict[str, Any]:
         """Lay out what the map page says of one parcel."""
@@ -476,13 +508,31 @@ class Service:
         """Gather some parcels, the ones near them, and the zones they lie in."""
         snapshot, asked = self.snapshot(), self.as_of(chosen)
         window = shapely.union_all([shapely.box(*shapely.buffer(one.geometry, 0.008).bounds) for one in shown])
-        near = [other.id for other in snapshot.parcels.values() if _meets(other, window)]
+        near = self._near(snapshot, window)
         parcels = tuple(self._map_parcel(*snapshot.conclusion(other, asked)) for other in near)
         return self._view(snapshot, parcels, self._zone_layers(snapshot, window), chosen, links=True)
 
+    def _near(self, snapshot: Snapshot, window: BaseGeometry) -> list[str]:
+        """Find the parcels that meet a window in degrees, in the order of ids."""
+        parcels = snapshot.layers.features(self.rulebook.parcels_layer)
+        if parcels is None:
+            return []
+        west, south, east, north = window.bounds
+        fine = shapely.segmentize(window, max(east - west, north - south) / 16)
+        rows = parcels.tree.query(project(fine, LON_LAT, parcels.crs), predicate="intersects")
+        return sorted(parcels.ids[row] for row in rows.tolist())
+
+    def _outline(self, snapshot: Snapshot) -> BaseGeometry | None:
+        """Return a box around all parcels, in degrees; ``None`` where there are none."""
+        parcels = snapshot.layers.features(self.rulebook.parcels_layer)
+        if parcels is None or not len(parcels):
+            return None
+        west, south, east, north = shapely.total_bounds(parcels.geometries)
+        around = shapely.segmentize(shapely.box(west, south, east, north), max(east - west, north - south) / 8)
+        return lon_lat(around, parcels.crs).envelope
+
     def _zone_layers(self, snapshot: Snapshot, window: BaseGeometry | None) -> tuple[MapLayer, ...]:
-        found = self._map_layers(snapshot, window)
-        return tuple(layer for layer in found if layer.spec.id == self.rulebook.zones_layer)
+        return self._map_layers(snapshot, window, only=self.rulebook.zones_layer)
 
     def uploaded(self, boundaries: ingest.Boundaries, found: checking.Measured) -> dict[str, Any]:
         """Lay out what was concluded of boundaries from outside, and how they were read, as the check page shows it."""
@@ -543,16 +593,26 @@ class Service:
         """Gather what the page of all parcels shows."""
         snapshot, asked = self.snapshot(), self.as_of(chosen)
         parcels = tuple(self._map_parcel(*snapshot.conclusion(parcel_id, asked)) for parcel_id in snapshot.parcels)
-        return self._view(snapshot, parcels, self._map_layers(snapshot, None), chosen, links=links, claims=claims)
+        layers = self._map_layers(snapshot, None)
+        if sum(len(layer.features) for layer in layers) > FEW_FEATURES and (outline := self._outline(snapshot)):
+            layers = self._map_layers(snapshot, outline.buffer(NEAR_DEGREES).envelope)
+        return self._view(snapshot, parcels, layers, chosen, links=links, claims=claims)
 
     def parcel_view(self, parcel_id: str, chosen: date | None, *, links: bool, claims: bool = False) -> MapView:
         """Gather what the page of one parcel shows: the parcel, and what lies within 1.5 km."""
         snapshot, asked = self.snapshot(), self.as_of(chosen)
-        verdict = snapshot.verdict(parcel_id, asked)
+        verdict, body = snapshot.conclusion(parcel_id, asked)
         window = lon_lat(shapely.box(*shapely.buffer(verdict.geometry, 1500.0).bounds), verdict.crs)
-        near = [other.id for other in snapshot.parcels.values() if _meets(other, window)]
-        parcels = tuple(self._map_parcel(*snapshot.conclusion(other, asked)) for other in near)
-        return self._view(snapshot, parcels, self._map_layers(snapshot, window), chosen, links=links, claims=claims)
+        near = (snapshot.parcels[other] for other in self._near(snapshot, window) if other != parcel_id)
+        view = self._view(
+            snapshot,
+            (self._map_parcel(verdict, body),),
+            self._map_layers(snapshot, window),
+            chosen,
+            links=links,
+            claims=claims,
+        )
+        return replace(view, around=tuple(_neighbour(other, verdict.crs) for other in near))
 
     def lone_view(self, ids: Sequence[str], chosen: date | None) -> MapView:
         """Gather some parcels without layers around them."""
@@ -569,9 +629,15 @@ class Service:
         permalink: str,
         *,
         language: sheet.Language = sheet.Language.ZH,
+        basemap: Mapping[str, Any] | None = None,
         nonce: str | None = None,
     ) -> str:
         """Write the check sheet of a parcel for paper; ``permalink`` is printed as a QR code.
+
+        Parameters
+        ----------
+        basemap : mapping, optional
+            The one to lay under its map, as the API describes it.
 
         Raises
         ------
@@ -580,7 +646,7 @@ class Service:
         """
         verdict, body = self.snapshot().conclusion(parcel_id, self.as_of(chosen))
         frame = sheet.check_frame(verdict.geometry.bounds)
-        view = self._sheet_view(frame, verdict.crs, chosen, parcel_id, permalink, language)
+        view = self._sheet_view(frame, verdict.crs, chosen, parcel_id, permalink, language, basemap)
         layer_of = self._layer_of()
         asked = {layer_of[found["code"]] for found in body["readiness"]["services"] if found["required"]}
         return sheet.check_sheet(view, layers=frozenset(filter(None, asked)), nonce=nonce)
@@ -597,6 +663,7 @@ class Service:
         window: sheet.Box | None = None,
         layers: frozenset[str] | None = None,
         language: sheet.Language = sheet.Language.ZH,
+        basemap: Mapping[str, Any] | None = None,
         nonce: str | None = None,
     ) -> str:
         """Write a map for paper: of one parcel, of a window (west, south, east, north in degrees), or of all parcels.
@@ -617,18 +684,17 @@ class Service:
             crs = working_crs(self.rulebook.jurisdiction, (window[0] + window[2]) / 2)
             box = project(shapely.box(*window), LON_LAT, crs).bounds
         else:
-            boxes = [lon_lat(parcel.geometry, parcel.crs).bounds for parcel in snapshot.parcels.values()]
-            if not boxes:
+            whole = self._outline(snapshot)
+            if whole is None:
                 raise InputError(
                     Fault(
                         "no_parcels", "还没有导入地块", "there are no parcels", "请先导入地块", "import parcels first"
                     )
                 )
-            whole = shapely.union_all([shapely.box(*box) for box in boxes]).envelope
             crs = working_crs(self.rulebook.jurisdiction, whole.centroid.x)
             box, fill = project(whole, LON_LAT, crs).bounds, 0.94
         frame = sheet.map_frame(box, paper, orientation, fill=fill, scale=scale)
-        view = self._sheet_view(frame, crs, chosen, parcel_id, permalink, language)
+        view = self._sheet_view(frame, crs, chosen, parcel_id, permalink, language, basemap)
         return sheet.map_sheet(view, paper, orientation, layers=layers, nonce=nonce)
 
     def _sheet_view(
@@ -639,12 +705,13 @@ class Service:
         focus: str | None,
         permalink: str,
         language: sheet.Language,
+        basemap: Mapping[str, Any] | None,
     ) -> sheet.SheetView:
         """Gather what a frame shows, in metres."""
         snapshot, asked = self.snapshot(), self.as_of(chosen)
         ground = shapely.box(*frame.ground)
         window = lon_lat(ground, crs)
-        near = [parcel.id for parcel in snapshot.parcels.values() if parcel.id == focus or _meets(parcel, window)]
+        near = self._near(snapshot, window)
         if len(near) > sheet.MOST_PARCELS:
             raise InputError(
                 Fault(
@@ -671,6 +738,8 @@ class Service:
                 for name, edition in snapshot.layers.editions.items()
                 if edition.edition_date is not None
             },
+            crs,
+            basemap,
         )
 
     def _package_view(self, snapshot: Snapshot, verdict: Verdict, body: Record, profile: Profile) -> MapView:
@@ -715,12 +784,16 @@ class Service:
             bool(kept) and kept[-1].status != status,
         )
 
-    def _map_layers(self, snapshot: Snapshot, window: BaseGeometry | None, crs: str = LON_LAT) -> tuple[MapLayer, ...]:
+    def _map_layers(
+        self, snapshot: Snapshot, window: BaseGeometry | None, crs: str = LON_LAT, *, only: str | None = None
+    ) -> tuple[MapLayer, ...]:
+        """Gather what the layers have in a window, or everywhere; of one layer alone where it is named."""
         ground = Ground(snapshot.layers, crs, self.rulebook.zones_layer)
         return tuple(
             _map_layer(edition.name, placed, window, self.catalogue)
             for name, edition in snapshot.layers.editions.items()
             if name != self.rulebook.parcels_layer
+            and only in (None, name)
             and edition.spec.secrecy not in WITHHELD
             and (placed := ground.features(name)) is not None
         )
@@ -809,8 +882,9 @@ def _rule_names(rulebook: Rulebook) -> RuleNames:
     )
 
 
-def _meets(parcel: Parcel, window: BaseGeometry) -> bool:
-    return bool(shapely.intersects(shapely.box(*lon_lat(parcel.geometry, parcel.crs).bounds), window))
+def _neighbour(parcel: Parcel, crs: str) -> Neighbour:
+    area_m2 = float(project(parcel.geometry, parcel.crs, crs).area)
+    return Neighbour(parcel.id, parcel.name or "", area_m2, lon_lat(parcel.geometry, parcel.crs))
 
 
 def _map_layer(edition: str, data: Features, window: BaseGeometry | None, catalogue: Catalogue) -> MapLayer:
@@ -818,8 +892,10 @@ def _map_layer(edition: str, data: Features, window: BaseGeometry | None, catalo
     # A field beside which another says the code system holds a land-use code.
     systems = {spec.name: f"{spec.name}_system" for spec in data.spec.fields if data.spec.field(f"{spec.name}_system")}
     shown = []
-    for row, geometry in enumerate(data.geometries):
-        if geometry is None or (window is not None and not shapely.intersects(geometry, window)):
+    rows = range(len(data)) if window is None else sorted(data.tree.query(window, predicate="intersects").tolist())
+    for row in rows:
+        geometry = data.geometries[row]
+        if geometry is None:
             continue
         values: dict[str, str | Text] = {
             spec.name: str(value)

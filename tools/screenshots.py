@@ -28,7 +28,9 @@ ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
 MANIFEST = ROOT / "layers" / "demo" / "demo.toml"
 SIZE = (1366, 768)
-MOST_BYTES = 400_000
+#: Latitude, longitude and zoom at which the whole zone is seen beside an open panel.
+WHOLE = "36.2401,113.0558,12.9"
+MOST_BYTES = 600_000
 PATIENCE_MS = 120_000
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
@@ -76,7 +78,7 @@ def main() -> None:
     cases = manifest["cases"]
     boundary = MANIFEST.parent / manifest["files"]["boundary"]
     pictures = (
-        (f"/map#p={cases['moderate']}&row=HAZARD", "zone.png", None),
+        (f"/map#p={cases['moderate']}&row=HAZARD&at={WHOLE}", "zone.png", None),
         (f"/parcels/{cases['B']}/map#row=SWC", "parcel.png", None),
         ("/check", "check.png", boundary),
     )

@@ -12,6 +12,7 @@ Link = dict[str, str]
 GEOJSON = "application/geo+json"
 JSON = "application/json"
 HTML = "text/html"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 SCHEMA = "application/schema+json"
 OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
 

@@ -14,10 +14,13 @@ KEPT_BYTES = 128_000_000
 
 
 def page_policy(nonce: str, *, forms: bool = False) -> str:
-    """Return the content security policy of a page whose inline scripts carry a nonce; ``forms``: it may send one."""
+    """Return the content security policy of a page whose inline scripts and styles carry a nonce.
+
+    ``forms``: it may send one.
+    """
     sent_to = "'self'" if forms else "'none'"
     return (
-        f"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; "
+        f"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; "
         "img-src 'self' data:; worker-src 'self' blob:; connect-src 'self'; base-uri 'none'; "
         f"form-action {sent_to}; "
         "frame-ancestors 'self'"

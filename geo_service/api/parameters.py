@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from geo_service.api.access import caller_of
 from geo_service.api.errors import BilingualValueError, Problem, bad_parameter
 from geo_service.export.profile import Profile
+from geo_service.maps.sheet import Language
 from geo_service.model.text import Text
 from geo_service.service import Service
 
@@ -118,6 +119,7 @@ Force = Annotated[
     bool,
     Query(description="不具备条件或资料不足时仍导出并注明 / export although not ready or undetermined, and say so"),
 ]
+LanguageOf = Annotated[Language, Query(alias="lang", description="语言 zh 或 en / language")]
 ParcelId = Annotated[str, Path(description="地块编号，按百分号编码 / the parcel's id, percent-encoded")]
 CollectionId = Annotated[str, Path(description="数据集名称，见 /collections / name of a collection, see /collections")]
 

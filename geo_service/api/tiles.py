@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, TypeVar
 
+import numpy as np
 import shapely
 
 from geo_service.api.collections import Collection, shown_fields
@@ -21,10 +22,11 @@ from geo_service.kept import Kept
 from geo_service.maps.listing import Line, Listing
 from geo_service.model.layer import Features
 from geo_service.model.parcel import AsOf
+from geo_service.pmtiles import archive
 from geo_service.projection import LON_LAT, crs_of
 from geo_service.service import FEW_PARCELS, Service
 from geo_service.snapshot import Snapshot
-from geo_service.tiles import Column, Layer, Square, cut, laid, marked
+from geo_service.tiles import COUNTS, NUMBER, Column, Layer, Square, covering, cut, laid, marked
 from geo_service.tiles.square import in_degrees
 
 T = TypeVar("T")
@@ -137,6 +139,36 @@ class Tiles:
             found = gzip.compress(plain, 4, mtime=0) if plain else b""
             self._cut.put(key, found, len(found) + 200)
         return found
+
+    def archive(self, snapshot: Snapshot, collection: Collection, asked: AsOf, most_zoom: int) -> bytes:
+        """Write all tiles of a collection, up to a zoom, into one file (PMTiles).
+
+        Raises
+        ------
+        NotFound
+            When the layer is not imported, or nothing of it has a place.
+        """
+        tiled = self.tiled(snapshot, collection, asked)
+        layer = tiled.layer
+        tiles = (
+            ((square.zoom, square.row, square.column), content)
+            for square in covering(layer, most_zoom)
+            if (content := self.tile(tiled, square))
+        )
+        boxes = layer.bounds[~np.isnan(layer.bounds[:, 0])]
+        if not len(boxes):
+            raise NotFound(f"图层 {collection.id} 没有要素 / layer {collection.id} has no features")
+        [box] = in_degrees(np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])[None])
+        about = {
+            "name": f"{collection.title.zh} / {collection.title.en}",
+            "attribution": collection.licence,
+            "type": "overlay",
+            "vector_layers": [
+                {"id": layer.name, "fields": {column.name: column.kind for column in layer.columns}},
+                {"id": layer.name + COUNTS, "fields": {NUMBER: "Number"}},
+            ],
+        }
+        return archive(tiles, about, box)
 
     def _of_layer(self, snapshot: Snapshot, name: str, fields: tuple[str, ...] | None = None) -> Tiled:
         edition = snapshot.layers.editions.get(name)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from geo_service.basemaps import cog, pmtiles, remote
+from geo_service.basemaps import cog, remote
 from geo_service.basemaps.registry import REMOTE, Basemap, Kind, key_of
 from geo_service.errors import Fault, InputError
+from geo_service.pmtiles import PMTiles
 
 _KINDS = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
 
@@ -106,6 +107,6 @@ class MBTiles:
 
 _OPEN: dict[Kind, Callable[[Path], Source]] = {
     Kind.MBTILES: MBTiles,
-    Kind.PMTILES: pmtiles.PMTiles,
+    Kind.PMTILES: PMTiles,
     Kind.COG: cog.Imagery,
 }

@@ -21,7 +21,9 @@ import uvicorn
 from geo_service import batch, checking, importing, ingest
 from geo_service.api.access import Policy
 from geo_service.api.app import create_app
+from geo_service.api.collections import Shelf
 from geo_service.api.connection import Connection
+from geo_service.api.tiles import Tiles
 from geo_service.cli import say
 from geo_service.cli.demo import seed
 from geo_service.errors import (
@@ -47,6 +49,8 @@ from geo_service.store.xlsx import read as read_sheets
 
 DEFAULT_WORKSPACE = Path("workspace")
 DEFAULT_PORT = 8000
+#: Programs draw tiles of the usual zoom larger; each zoom more takes four times as many.
+USUAL_ZOOM, FINEST_ZOOM = 14, 16
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 # Wrong use in general has no public name in typer, only its kind that a bad parameter is.
 USAGE_ERRORS = cast("tuple[type[typer.BadParameter], ...]", typer.BadParameter.__bases__)
@@ -470,6 +474,25 @@ def map_(
         pass
     _write(out, service.zone_map(_day(as_of, "--as-of"), single_file=True).encode())
     say.note(f"地图已写出 / map written: {out}")
+
+
+@app.command()
+def tiles(
+    layer: Annotated[str, typer.Argument(help="图层编号，或 verdicts（各地块结论）/ layer id, or verdicts")],
+    out: Annotated[Path, typer.Option(help="瓦片文件 .pmtiles / file of tiles to write")],
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    most_zoom: Annotated[
+        int, typer.Option("--most-zoom", min=0, max=FINEST_ZOOM, help="最大级别 / largest zoom")
+    ] = USUAL_ZOOM,
+    as_of: AsOfOption = None,
+) -> None:
+    """写出一个已发布图层的矢量瓦片文件（PMTiles），与服务的瓦片相同 / Write a layer's vector tiles as one file."""
+    service = _service(workspace)
+    snapshot = service.snapshot()
+    found = Shelf(service).collection(snapshot, layer)
+    content = Tiles(service).archive(snapshot, found, service.as_of(_day(as_of, "--as-of")), most_zoom)
+    _write(out, content)
+    say.note(f"瓦片已写出 / tiles written: {out}（{len(content)} B）")
 
 
 @app.command()

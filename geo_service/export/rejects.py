@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable
 
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
-from openpyxl.styles import Alignment, Font
-from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
 from geo_service.errors import Fault
+from geo_service.workbook import Sheet, workbook
 
 #: A text that begins like this would be a formula to some program that reads the file later.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\0")
@@ -38,19 +34,12 @@ def rejects(faults: Iterable[Fault]) -> bytes:
     >>> rejects([Fault("no_id", "缺少编号", "there is no id", row=3)])[:2]
     b'PK'
     """
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet("未通过")
-    assert isinstance(sheet, WriteOnlyWorksheet)
-    sheet.freeze_panes = "A2"
-    for number, (_, width) in enumerate(HEADINGS):
-        sheet.column_dimensions["ABCDEFGHI"[number]].width = width
-    sheet.append([_heading(sheet, words) for words, _ in HEADINGS])
+    rows = []
     for fault in faults:
         words = (fault.id, fault.code, fault.where, fault.value, fault.zh, fault.en, fault.next_zh, fault.next_en)
-        sheet.append([fault.row, *(_text(sheet, text) for text in words)])
-    buffer = io.BytesIO()
-    book.save(buffer)
-    return buffer.getvalue()
+        rows.append((fault.row, *(plain_text(text) if text else None for text in words)))
+    headings, widths = zip(*HEADINGS, strict=True)
+    return workbook([Sheet("未通过", headings, widths, rows)])
 
 
 def plain_text(text: str) -> str:
@@ -63,20 +52,3 @@ def plain_text(text: str) -> str:
     """
     kept = ILLEGAL_CHARACTERS_RE.sub("\N{REPLACEMENT CHARACTER}", text)[: MAX_TEXT - 1]
     return f"'{kept}" if text.startswith(FORMULA_STARTS) else kept
-
-
-def _text(sheet: WriteOnlyWorksheet, text: str | None) -> WriteOnlyCell | None:
-    if not text:
-        return None
-    cell = WriteOnlyCell(sheet, plain_text(text))
-    # Whatever it looks like, it is words.
-    cell.data_type = "s"
-    cell.number_format = "@"
-    return cell
-
-
-def _heading(sheet: WriteOnlyWorksheet, words: str) -> WriteOnlyCell:
-    cell = WriteOnlyCell(sheet, words)
-    cell.font = Font(bold=True)
-    cell.alignment = Alignment(wrap_text=True, vertical="center")
-    return cell

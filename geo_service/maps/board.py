@@ -11,7 +11,7 @@ from geo_service.maps import labels
 from geo_service.maps.draw import label_point
 from geo_service.maps.problem import findings, first_problem, services
 from geo_service.maps.rows import Json, both, joined, pair, square_metres
-from geo_service.maps.scene import MapParcel, Record, RuleNames
+from geo_service.maps.scene import MapParcel, Neighbour, Record, RuleNames
 from geo_service.maps.signs import (
     STATUS_SIGN,
     Sign,
@@ -36,27 +36,26 @@ VERDICT = "verdict"
 READINESS = "readiness"
 
 
-def columns(records: Sequence[Record | None], names: RuleNames) -> list[Json]:
+def columns(records: Sequence[Record], names: RuleNames) -> list[Json]:
     """Lay out the columns: verdict, each assessment in catalogue order, readiness, each service asked for, levelling.
 
-    Each has one cell a parcel, ``[index into legend, small print]`` or ``None`` where the record is missing or has no
-    such finding; its legend counts parcels by sign and words. ``colour`` says that the map can be coloured by it.
+    Each has one cell a parcel, ``[index into legend, small print]`` or ``None`` where the record has no such finding;
+    its legend counts parcels by sign and words. ``colour`` says that the map can be coloured by it.
     """
-    there = [record for record in records if record is not None]
 
     def column(key: str, title: Text, cell: Callable[[Record], Cell | None], *, colour: bool = False) -> Json:
-        cells = [cell(record) if record is not None else None for record in records]
+        cells = [cell(record) for record in records]
         short = names.short.get(key, title)
         return {"key": key, "title": pair(title), "short": pair(short), "colour": colour} | _counted(cells)
 
     found = [column(VERDICT, Text("结论", "Verdict"), _verdict, colour=True)]
-    for code, title in _named(record["assessments"] for record in there):
+    for code, title in _named(record["assessments"] for record in records):
         found.append(column(code, title, partial(_assessment, code), colour=True))
     found.append(column(READINESS, Text("通平", "Readiness"), _readiness, colour=True))
-    services = (record["readiness"]["services"] for record in there)
+    services = (record["readiness"]["services"] for record in records)
     for code, title in _named([service for service in group if service["required"]] for group in services):
         found.append(column(code, title, partial(_service, code)))
-    for code, title in _named([level_of(record)] for record in there):
+    for code, title in _named([level_of(record)] for record in records):
         found.append(column(code, title, _level))
     return found
 
@@ -158,7 +157,6 @@ def entry(parcel: MapParcel, names: RuleNames) -> Json:
     record, facts, filed = parcel.record, parcel.record["parcel"], parcel.filed
     lon, lat = label_point(parcel)
     until = record["verdict"]["valid_until"]
-    in_mu = mu(facts["area_m2"])
     return {
         "id": parcel.id,
         "name": facts["name"] or "",
@@ -169,8 +167,7 @@ def entry(parcel: MapParcel, names: RuleNames) -> Json:
         "stage": filed.stage,
         "notice": filed.notice_on,
         "m2": facts["area_m2"],
-        "mu": [f"{grouped(in_mu, 1)} 亩", f"{grouped(in_mu, 1)} mu"],
-        "mu2": [f"{grouped(in_mu, 2)} 亩", f"{grouped(in_mu, 2)} mu"],
+        **_in_mu(facts["area_m2"]),
         "at": [round(lat, 7), round(lon, 7)],
         "problem": pair(first_problem(record, names)),
         "left": (date.fromisoformat(until) - date.fromisoformat(record["as_of"])).days if until else None,
@@ -179,6 +176,22 @@ def entry(parcel: MapParcel, names: RuleNames) -> Json:
         "lacking": [one["code"] for one in findings(record) if one["outcome"] not in PASSED],
         "digest": record["provenance"]["digest"],
     }
+
+
+def neighbour(parcel: Neighbour) -> Json:
+    """Say of a parcel what the label on its outline needs."""
+    lon, lat = label_point(parcel)
+    return {
+        "id": parcel.id,
+        "name": parcel.name,
+        **_in_mu(parcel.area_m2),
+        "at": [round(lat, 7), round(lon, 7)],
+    }
+
+
+def _in_mu(area_m2: float) -> Json:
+    short, exact = grouped(mu(area_m2), 1), grouped(mu(area_m2), 2)
+    return {"mu": [f"{short} 亩", f"{short} mu"], "mu2": [f"{exact} 亩", f"{exact} mu"]}
 
 
 def listed(parcel: MapParcel, names: RuleNames) -> Json:

@@ -17,16 +17,13 @@ from geo_service.maps.findings import (
     readiness,
     unsurveyed,
 )
-from geo_service.maps.problem import services
+from geo_service.maps.problem import needed_of, outcome_words, owner_of, services
 from geo_service.maps.rows import Finding, Json, both, item, joined, pair, said, section, square_metres
 from geo_service.maps.scene import Record, RuleNames
 from geo_service.maps.signs import (
     STATUS_SIGN,
     Sign,
-    assessment_words,
-    constraint_words,
     reason_words,
-    service_words,
     sign_of,
     title_of,
 )
@@ -231,7 +228,7 @@ def missing(record: Record) -> Json:
             item(
                 Sign.NO_DATA,
                 name,
-                joined([_outcome_words(finding), reason_words(finding.get("reason"))]),
+                joined([outcome_words(finding), reason_words(finding.get("reason"))]),
                 lines=[
                     unsurveyed(finding),
                     said(reason["message"]) if reason else said(finding.get("message")),
@@ -253,14 +250,12 @@ def _claimed(record: Record, code: str) -> Json:
 
 
 def _owner(reason: Finding) -> Text | None:
-    # Rule files write an owner as "zh / en".
-    zh, _, en = reason["owner"].partition(" / ")
-    return Text(f"责任单位：{zh}", f"Responsible: {en or zh}") if zh else None
+    owner = owner_of(reason)
+    return Text("责任单位：", "Responsible: ") + owner if owner else None
 
 
 def _needed(reason: Finding) -> Text | None:
-    needed = reason["needed"]
-    found = Text(needed, needed) if isinstance(needed, str) else said(needed)
+    found = needed_of(reason)
     return Text("应取得：", "To obtain: ") + found if found else None
 
 
@@ -268,17 +263,6 @@ def _findings(record: Record) -> list[tuple[Finding, Text]]:
     found = [(finding, title_of(finding, {})) for finding in [*record["assessments"], *record["constraints"]]]
     found += [(finding, title_of(finding, labels.SERVICE_NAME)) for finding in services(record)]
     return found + [(finding, title_of(finding, {})) for finding in record["indicators"]]
-
-
-def _outcome_words(finding: Finding) -> Text:
-    outcome = finding["outcome"]
-    if "comparator" in finding:
-        return labels.INDICATOR[outcome]
-    if "network" in finding:
-        return service_words(finding)
-    if "design" in finding:
-        return labels.LEVEL[outcome]
-    return constraint_words(finding) if "kind" in finding else assessment_words(finding)
 
 
 def provenance(record: Record, layer_titles: Mapping[str, Text]) -> Json:

@@ -18,7 +18,7 @@ from geo_service.engine.zones import APPLIED
 from geo_service.maps import labels
 from geo_service.maps.rows import Json, pair
 from geo_service.maps.safe import safe_text
-from geo_service.maps.scene import MapLayer, MapParcel, MapView
+from geo_service.maps.scene import MapLayer, MapParcel, MapView, Neighbour
 from geo_service.maps.signs import title_of
 from geo_service.model.catalogue import FieldSpec, FieldType, GeometryKind
 from geo_service.model.text import Text
@@ -64,7 +64,7 @@ def rounded(geometry: BaseGeometry) -> Json:
     return {"type": written["type"], "coordinates": shorter(written["coordinates"])}
 
 
-def label_point(parcel: MapParcel) -> tuple[float, float]:
+def label_point(parcel: MapParcel | Neighbour) -> tuple[float, float]:
     """Point (lon, lat) inside a parcel where its label stands: the centroid, else where there is most room around."""
     centre = parcel.geometry.centroid
     if parcel.geometry.contains(centre):
@@ -237,7 +237,8 @@ def draw(view: MapView, focus: MapParcel | None = None, suffix: str = "") -> fol
 
     A page of several maps gives each a ``suffix``, which ends all its names; these maps have no tree of layers.
 
-    The script finds the map as ``map_main``, the parcels as ``geo_json_parcels`` (property ``i`` = index in the view)
+    The script finds the map as ``map_main``, the parcels as ``geo_json_parcels`` (property ``i`` = index in the view,
+    those around behind the others)
     and the entries of the tree as ``geo_json_layer_<n>`` (property ``f`` = index in the entry).
     """
     box = bounds(view, focus)
@@ -256,7 +257,8 @@ def draw(view: MapView, focus: MapParcel | None = None, suffix: str = "") -> fol
     _named(drawing, "main", suffix)
     for name, level in (("context", 350), ("areas", 450), ("lines", 460)):
         _named(CustomPane(name, z_index=level), name, suffix).add_to(drawing)
-    parcels = _collection((parcel.geometry, {"i": index}) for index, parcel in enumerate(view.parcels))
+    outlines = [*(parcel.geometry for parcel in view.parcels), *(other.geometry for other in view.around)]
+    parcels = _collection((outline, {"i": index}) for index, outline in enumerate(outlines))
     _named(folium.GeoJson(parcels, control=False, smooth_factor=0.5), "parcels", suffix).add_to(drawing)
     tree = _tree(drawing, view, leaves(view), box, suffix)
     if tree and not suffix:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from geo_service.maps.rows import Json
+from geo_service.maps.rows import Json, pair
 from geo_service.maps.signs import STATUS_SIGN, Sign
+from geo_service.model.text import Text
 from geo_service.model.units import grouped, mu
 
 Box = tuple[float, float, float, float]
 #: What a parcel is counted under that nothing was concluded on yet.
 NOT_YET = "unassessed"
+UNASSESSED = Text("未核查", "Not assessed yet")
 _WORST = list(Sign)
 
 
@@ -52,9 +54,9 @@ class Listing:
     >>> def line(name, status):
     ...     return Line(name, "示例", "", "", "", 666.67, "", status, (0.0, 0.0, 1.0, 1.0))
     >>> listing = Listing([line("Ａ-1", "ready"), line("b-2", "not_ready")])
-    >>> [row["id"] for row in listing.page("", None, None, 0, 10)["rows"]]
+    >>> [line.id for line in listing.matching("", None, None)]
     ['b-2', 'Ａ-1']
-    >>> listing.page("a -１", None, None, 0, 10)["matched"], listing.counts["ready"]
+    >>> len(listing.matching("a -１", None, None)), listing.counts["ready"]
     (1, 1)
     """
 
@@ -63,14 +65,15 @@ class Listing:
         self._keys = [
             plain("\0".join((line.id, line.name, line.zone, line.location, line.unit_no))) for line in self._lines
         ]
+        self._by_id = {line.id: line for line in self._lines}
         self.counts: Mapping[str, int] = Counter(line.status or NOT_YET for line in lines)
 
     def __len__(self) -> int:
         """Count the parcels."""
         return len(self._lines)
 
-    def page(self, words: str, status: str | None, least_mu: float | None, offset: int, limit: int) -> Json:
-        """Return some lines.
+    def matching(self, words: str, status: str | None, least_mu: float | None) -> list[Line]:
+        """Return the parcels that pass a filter.
 
         Parameters
         ----------
@@ -82,17 +85,30 @@ class Listing:
             Smallest area.
         """
         sought = plain(words)
-        rows = [
-            row
+        return [
+            line
             for row, line in enumerate(self._lines)
             if (not sought or sought in self._keys[row])
             and (status is None or (line.status or NOT_YET) == status)
             and (least_mu is None or (line.area_m2 is not None and mu(line.area_m2) >= least_mu))
         ]
+
+    def named(self, ids: Iterable[str]) -> list[Line]:
+        """Return some parcels in the order of their ids as given; those that are not there are left out."""
+        return [line for id_ in ids if (line := self._by_id.get(id_)) is not None]
+
+    def page(self, matching: Sequence[Line], offset: int, limit: int, problems: Mapping[str, Text]) -> Json:
+        """Write some lines of those that pass, and how many parcels there are of each verdict.
+
+        Parameters
+        ----------
+        problems : mapping of str to Text
+            What stands first against each, by id, where that is known.
+        """
         return {
-            "matched": len(rows),
+            "matched": len(matching),
             "counts": {status: self.counts.get(status, 0) for status in (*STATUS_SIGN, NOT_YET)},
-            "rows": [_row(self._lines[row]) for row in rows[offset : offset + limit]],
+            "rows": [_row(line, problems.get(line.id)) for line in matching[offset : offset + limit]],
         }
 
 
@@ -111,7 +127,7 @@ def _place(status: str | None) -> int:
     return len(_WORST) if status is None else _WORST.index(STATUS_SIGN[status])
 
 
-def _row(line: Line) -> Json:
+def _row(line: Line, problem: Text | None) -> Json:
     return {
         "id": line.id,
         "name": line.name,
@@ -119,5 +135,6 @@ def _row(line: Line) -> Json:
         "mu": None if line.area_m2 is None else grouped(mu(line.area_m2), 2),
         "notice": line.notice_on,
         "status": line.status,
+        "problem": pair(problem) if problem else None,
         "box": [round(degree, 7) for degree in line.box],
     }

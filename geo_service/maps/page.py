@@ -9,7 +9,7 @@ import jinja2
 from markupsafe import Markup
 
 from geo_service.maps import labels
-from geo_service.maps.board import columns, entry, items
+from geo_service.maps.board import columns, entry, items, neighbour
 from geo_service.maps.comparing import compared
 from geo_service.maps.draw import bounds, details, draw, leaves
 from geo_service.maps.offline import Drawn, inline_script, inline_style, render_offline
@@ -17,12 +17,13 @@ from geo_service.maps.pack import packed, script_json
 from geo_service.maps.panel import panel
 from geo_service.maps.rows import Json, pair
 from geo_service.maps.scene import MapParcel, MapView
+from geo_service.maps.sheet.paper import MOST_LAYERS
 from geo_service.model.text import Text
 
 #: What every page has, then what a page with one map and a panel has, in the order in which they must be read.
 FRAME = ("words", "data", "paint")
 PANEL = ("filter", "parcels", "evidence", "panel", "pointer", "controls", "layers", "basemap")
-WORKBENCH = (*FRAME, *PANEL, "list", "search", "address", "asof", "claim", "keys", "workbench")
+WORKBENCH = (*FRAME, *PANEL, "list", "search", "address", "asof", "claim", "printing", "keys", "workbench")
 CHECK = (*FRAME, *(name for name in PANEL if name != "pointer"), "asof", "check", "keys")
 COMPARE = (*FRAME, "asof", "compare")
 _OWN_STYLE = "page/page.css"
@@ -168,12 +169,10 @@ def workbench_data(view: MapView, focus: MapParcel | None, *, single_file: bool)
     A file that stands alone has the findings of all parcels in it; a served page asks for those of a parcel when it is
     chosen, but for the one that it opens with.
     """
-    # The page of one parcel draws its neighbours and says nothing of them.
-    shown = [parcel if focus is None or parcel is focus else None for parcel in view.parcels]
     forced = focus is not None and _forced(view, focus)
     there = [
-        panel(parcel, view.names, view.layer_titles, forced=forced) if parcel and (single_file or focus) else None
-        for parcel in shown
+        panel(parcel, view.names, view.layer_titles, forced=forced) if single_file or focus else None
+        for parcel in view.parcels
     ]
     return {
         "kind": "parcel" if focus else "zone",
@@ -184,10 +183,14 @@ def workbench_data(view: MapView, focus: MapParcel | None, *, single_file: bool)
         "asOf": {"chosen": view.as_of, "fallback": view.fallback, "today": view.today},
         "dataUntil": view.data_until,
         "basemaps": list(view.basemaps),
+        "mostLayers": MOST_LAYERS,
         "crs": pair(view.crs_text),
         "items": items([parcel.record for parcel in view.parcels], view.names),
-        "parcels": [entry(parcel, view.names) for parcel in view.parcels],
-        "columns": columns([parcel.record if parcel else None for parcel in shown], view.names),
+        "parcels": [
+            *(entry(parcel, view.names) for parcel in view.parcels),
+            *(neighbour(parcel) for parcel in view.around),
+        ],
+        "columns": columns([parcel.record for parcel in view.parcels], view.names),
         "cards": packed([part and part["card"] for part in there]) if any(there) else None,
         "pieces": [part["pieces"] if part else [] for part in there],
         "layers": [details(leaf) for leaf in leaves(view)],

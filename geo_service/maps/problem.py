@@ -6,7 +6,14 @@ from geo_service.maps import labels
 from geo_service.maps.findings import constraint_line
 from geo_service.maps.rows import DASH, Finding, both, joined, said, square_metres
 from geo_service.maps.scene import Record, RuleNames
-from geo_service.maps.signs import assessment_words, level_of, reason_words, service_words, title_of
+from geo_service.maps.signs import (
+    assessment_words,
+    constraint_words,
+    level_of,
+    reason_words,
+    service_words,
+    title_of,
+)
 from geo_service.model.text import Text
 from geo_service.model.units import distance_text
 
@@ -39,6 +46,31 @@ def first_problem(record: Record, names: RuleNames) -> Text:
                 finding = by_code.get(reason["code"])
                 return said(reason["message"]) or both(reason["code"]) if finding is None else _said(finding, names)
     return DASH
+
+
+def owner_of(reason: Finding) -> Text | None:
+    """Say who can mend what a reason names."""
+    # Rule files write an owner as "zh / en".
+    zh, _, en = reason["owner"].partition(" / ")
+    return Text(zh, en or zh) if zh else None
+
+
+def needed_of(reason: Finding) -> Text | None:
+    """Say which document a reason asks for."""
+    needed = reason["needed"]
+    return both(needed) if isinstance(needed, str) else said(needed)
+
+
+def outcome_words(finding: Finding) -> Text:
+    """Outcome of any finding in words."""
+    outcome = finding["outcome"]
+    if "comparator" in finding:
+        return labels.INDICATOR[outcome]
+    if "network" in finding:
+        return service_words(finding)
+    if "design" in finding:
+        return labels.LEVEL[outcome]
+    return constraint_words(finding) if "kind" in finding else assessment_words(finding)
 
 
 def _said(finding: Finding, names: RuleNames) -> Text:

@@ -64,6 +64,16 @@ class MapParcel:
 
 
 @dataclass(frozen=True, eq=False)
+class Neighbour:
+    """A parcel near the one that a page is about: drawn as an outline, and nothing is said of it."""
+
+    id: str
+    name: str
+    area_m2: float
+    geometry: BaseGeometry
+
+
+@dataclass(frozen=True, eq=False)
 class MapLayer:
     """One edition of a layer: features as ``(id, geometry, properties)``, and the ground it was surveyed on.
 
@@ -95,6 +105,8 @@ class MapView:
     ----------
     parcels : tuple of MapParcel
         Drawn, listed and counted in this order.
+    around : tuple of Neighbour
+        Drawn as outlines.
     layers : tuple of MapLayer
         Beside the parcels themselves; the first lies lowest.
     crs_text : Text
@@ -125,3 +137,4 @@ class MapView:
     layer_titles: Mapping[str, Text] = field(default_factory=dict)
     names: RuleNames = field(default=RuleNames())
     basemaps: Sequence[Mapping[str, Any]] = ()
+    around: tuple[Neighbour, ...] = ()

@@ -9,18 +9,19 @@ import folium
 from markupsafe import Markup
 
 from geo_service.maps import labels
-from geo_service.maps.listing import NOT_YET, Box
+from geo_service.maps.listing import NOT_YET, UNASSESSED, Box
 from geo_service.maps.offline import Drawn, render_offline
+from geo_service.maps.outstanding import MOST_ROWS
 from geo_service.maps.page import FRAME, framed
 from geo_service.maps.rows import Json, pair
 from geo_service.maps.scene import MapView
+from geo_service.maps.sheet.paper import MOST_LAYERS
 from geo_service.maps.signs import STATUS_SIGN
 from geo_service.model.catalogue import LayerSpec
-from geo_service.model.text import Text
 
 #: A page holds so many parcels itself; so many more are drawn from tiles by the usual library, and beyond by WebGL.
 INLINE_MOST, CANVAS_MOST = 5_000, 20_000
-_SHARED = (*FRAME, "panel", "asof", "tiles")
+_SHARED = (*FRAME, "panel", "asof", "printing", "tiles")
 CANVAS_SCRIPTS = (*_SHARED, "evidence", "controls", "canvas", "basemap", "tiled")
 GL_SCRIPTS = (*_SHARED, "gl", "basemap", "tiled")
 GL = "maplibre-gl"
@@ -122,13 +123,15 @@ def _data(
         "basemaps": list(view.basemaps),
         "crs": pair(view.crs_text),
         "count": count,
+        "mostRows": MOST_ROWS,
+        "mostLayers": MOST_LAYERS,
         "parcels": parcels_layer,
         "statuses": [
             *(
                 {"status": status, "sign": sign.value, "words": pair(labels.STATUS[status])}
                 for status, sign in STATUS_SIGN.items()
             ),
-            {"status": NOT_YET, "sign": "unassessed", "words": pair(Text("未核查", "Not assessed yet"))},
+            {"status": NOT_YET, "sign": "unassessed", "words": pair(UNASSESSED)},
         ],
         "layers": [
             {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from geo_service.errors import NotFound
 from geo_service.maps import labels
 from geo_service.maps.board import listed
 from geo_service.maps.offline import STATIC, UnvendoredAsset
@@ -13,7 +12,7 @@ from geo_service.maps.page import compare as compare_page
 from geo_service.maps.page import page
 from geo_service.maps.panel import panel
 from geo_service.maps.rows import pair
-from geo_service.maps.scene import Filed, MapLayer, MapParcel, MapPiece, MapView, Record, RuleNames
+from geo_service.maps.scene import Filed, MapLayer, MapParcel, MapPiece, MapView, Neighbour, Record, RuleNames
 from geo_service.maps.uploaded import uploaded
 
 
@@ -40,14 +39,13 @@ def zone_page(view: MapView, *, single_file: bool, nonce: str | None = None) -> 
 
 def parcel_page(
     view: MapView,
-    parcel_id: str,
     *,
     single_file: bool,
     nonce: str | None = None,
     linked: str | None = None,
     kept: Record | None = None,
 ) -> str:
-    """Write the page of one parcel; the view's other parcels are drawn as outlines.
+    """Write the page of the one parcel of a view; those around it are drawn as outlines.
 
     A file that stands alone (``single_file`` and no ``links``) says so when the parcel's verdict refuses a package.
 
@@ -57,15 +55,8 @@ def parcel_page(
         The digest that a link names. When it is not the present one, the page says so.
     kept : Record, optional
         The record with that digest, to be shown instead of the present one; ``None`` when it was not kept.
-
-    Raises
-    ------
-    NotFound
-        When the view has no such parcel.
     """
-    focus = next((parcel for parcel in view.parcels if parcel.id == parcel_id), None)
-    if focus is None:
-        raise NotFound(parcel_id)
+    [focus] = view.parcels
     older = None
     if linked is not None and linked != focus.record["provenance"]["digest"]:
         present = labels.STATUS_FULL[focus.record["verdict"]["status"]]
@@ -73,8 +64,7 @@ def parcel_page(
         if kept is not None:
             # Where its outcomes lie was not kept with it.
             shown = replace(focus, record=kept, pieces=())
-            parcels = tuple(shown if parcel is focus else parcel for parcel in view.parcels)
-            view, focus = replace(view, parcels=parcels), shown
+            view, focus = replace(view, parcels=(shown,)), shown
     return page(view, focus, single_file=single_file, nonce=nonce, older=older)
 
 
@@ -85,6 +75,7 @@ __all__ = [
     "MapParcel",
     "MapPiece",
     "MapView",
+    "Neighbour",
     "RuleNames",
     "UnvendoredAsset",
     "check_page",

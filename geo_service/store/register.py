@@ -315,6 +315,15 @@ class Register:
         with self._database.reading() as connection:
             return {(row.parcel_id, row.as_of): row.status for row in connection.execute(query)}
 
+    def newest(self, days: Mapping[str, date]) -> Mapping[str, bytes]:
+        """Record of the newest verdict of some parcels, each as of a day; those that have none are left out."""
+        asked = VERDICTS.c.parcel_id.in_(days), VERDICTS.c.as_of.in_(set(days.values()))
+        newest = select(func.max(VERDICTS.c.seq)).where(*asked).group_by(VERDICTS.c.parcel_id, VERDICTS.c.as_of)
+        query = select(VERDICTS.c.parcel_id, VERDICTS.c.as_of, VERDICTS.c.record).where(VERDICTS.c.seq.in_(newest))
+        with self._database.reading() as connection:
+            rows = connection.execute(query).all()
+        return {row.parcel_id: row.record.encode() for row in rows if row.as_of == days[row.parcel_id]}
+
     def note(self, action: str, about: str, input_sha256: str = "", *, at: datetime | None = None) -> None:
         """Write a line of audit for something that changes no table (a refused import, a forced package)."""
         with self._database.writing() as connection:

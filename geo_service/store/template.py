@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import io
-import zipfile
-from datetime import datetime
 
 from openpyxl import Workbook
-from openpyxl.packaging.core import DocumentProperties
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
-from openpyxl.xml.functions import tostring
 
 from geo_service.model.rulebook import Rulebook
 from geo_service.store import sheets
 from geo_service.store.sheets import Column, Sheet, Type
+from geo_service.workbook import fixed
 
 ROWS = 5000
-MOMENT = datetime(2020, 1, 1)  # noqa: DTZ001 - the format stores no zone, and the moment is only there to be fixed
-PROPERTIES = "docProps/core.xml"
 FORMATS = {Type.ID: "@", Type.TEXT: "@", Type.CHOICE: "@", Type.DATE: "yyyy-mm-dd", Type.NUMBER: "General"}
 
 
@@ -41,7 +36,7 @@ def template(rulebook: Rulebook) -> bytes:
         _draw(book.create_sheet(sheet.title.zh, len(book.sheetnames) - 1), sheet, lists)
     buffer = io.BytesIO()
     book.save(buffer)
-    return _fixed(buffer.getvalue())
+    return fixed(buffer.getvalue())
 
 
 def _draw(target: Worksheet, sheet: Sheet, lists: Worksheet) -> None:
@@ -137,18 +132,3 @@ def _guide(target: Worksheet, rulebook: Rulebook) -> None:
     target["A1"].font = target["B1"].font = Font(bold=True, size=14)
     target.column_dimensions["A"].width = 80
     target.column_dimensions["B"].width = 90
-
-
-def _fixed(data: bytes) -> bytes:
-    """The same workbook without the moment of writing."""
-    properties = tostring(DocumentProperties(creator="geo-service", created=MOMENT, modified=MOMENT).to_tree())
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as target:
-        for name in source.namelist():
-            member = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-            member.compress_type = zipfile.ZIP_DEFLATED
-            # One system code whatever machine writes it.
-            member.create_system = 3
-            member.external_attr = 0o644 << 16
-            target.writestr(member, properties if name == PROPERTIES else source.read(name))
-    return buffer.getvalue()

@@ -9,8 +9,9 @@ Everything is rounded to the same lattice, and each tile is cut a little beyond 
 tile would hold too many features it says how many there are in each small square instead; nothing is left out unsaid.
 """
 
-from geo_service.tiles.cutting import cut, marked
+from geo_service.tiles.covering import covering
+from geo_service.tiles.cutting import COUNTS, NUMBER, cut, marked
 from geo_service.tiles.laying import Column, Layer, laid
 from geo_service.tiles.square import MOST_ZOOM, Square
 
-__all__ = ["MOST_ZOOM", "Column", "Layer", "Square", "cut", "laid", "marked"]
+__all__ = ["COUNTS", "MOST_ZOOM", "NUMBER", "Column", "Layer", "Square", "covering", "cut", "laid", "marked"]

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo_service.native import Native
+from geo_service.pmtiles import varint
 from geo_service.tiles.kinds import GROWTH, NO_ROOM, POLYGON
-from geo_service.tiles.laying import Column, Layer, sized, varint
+from geo_service.tiles.laying import Column, Layer, sized
 from geo_service.tiles.square import Square
 
 Floats = NDArray[np.float64]

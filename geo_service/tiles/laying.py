@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 
 from geo_service.errors import CrsMismatch
 from geo_service.model.layer import Features, Value
-from geo_service.projection import LON_LAT, transformer
+from geo_service.pmtiles import varint
+from geo_service.projection import LON_LAT, on_square, transformer
 from geo_service.tiles.kinds import LINE, POINT, POLYGON
-from geo_service.tiles.square import on_square
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Shorts = NDArray[np.int32]
 Flags = NDArray[np.bool_]
+_KIND_OF_VALUE = {0x0A: "String", 0x38: "Boolean"}
 #: Kind of geometry in a tile by shapely's type of a part: point, line, ring, polygon.
 _KIND = np.array([POINT, LINE, LINE, POLYGON], dtype=np.int64)
 
@@ -56,6 +57,12 @@ class Column:
             for value in values
         ]
         return cls(name, np.array(codes, dtype=np.int32), tuple(numbers))
+
+    @property
+    def kind(self) -> str:
+        """What its values are, as a file of tiles says it: ``String``, ``Number`` or ``Boolean``."""
+        kinds = {_KIND_OF_VALUE.get(value[0], "Number") for value in self.values}
+        return kinds.pop() if len(kinds) == 1 else "String"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -183,23 +190,6 @@ def _written(value: Value) -> bytes:
         return b"\x19" + struct.pack("<d", value)
     text = value.isoformat() if isinstance(value, date) else str(value)
     return b"\x0a" + sized(text.encode())
-
-
-def varint(number: int) -> bytes:
-    """Write a number in groups of seven bits, the lowest first.
-
-    Examples
-    --------
-    >>> varint(300).hex()
-    'ac02'
-    """
-    number &= (1 << 64) - 1
-    found = bytearray()
-    while number > 0x7F:
-        found.append(number & 0x7F | 0x80)
-        number >>= 7
-    found.append(number)
-    return bytes(found)
 
 
 def sized(content: bytes) -> bytes:

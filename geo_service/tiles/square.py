@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from geo_service.projection import off_square
+
 Floats = NDArray[np.float64]
 
 MOST_ZOOM = 22
-#: Where the square of the globe ends in the north and the south, in degrees.
-_MOST_LATITUDE = 85.0511287798066
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +43,14 @@ class Square:
         side = float(1 << self.zoom)
         return self.column / side, self.row / side, (self.column + 1) / side, (self.row + 1) / side
 
-
-def on_square(lon_lat: Floats) -> Floats:
-    """Return points in degrees as parts of the globe's square: x to the east, y to the south, each from 0 to 1.
-
-    Examples
-    --------
-    >>> on_square(np.array([[0.0, 0.0], [180.0, 0.0]])).tolist()
-    [[0.5, 0.5], [1.0, 0.5]]
-    """
-    latitude = np.radians(np.clip(lon_lat[:, 1], -_MOST_LATITUDE, _MOST_LATITUDE))
-    found = np.empty((len(lon_lat), 2))
-    found[:, 0] = lon_lat[:, 0] / 360.0 + 0.5
-    found[:, 1] = 0.5 - np.arcsinh(np.tan(latitude)) / (2.0 * np.pi)
-    return found
+    @property
+    def quarters(self) -> tuple[Square, Square, Square, Square]:
+        """The four that it is divided into at the next zoom."""
+        zoom, row, column = self.zoom + 1, 2 * self.row, 2 * self.column
+        return (
+            *(Square(zoom, row, column), Square(zoom, row, column + 1)),
+            *(Square(zoom, row + 1, column), Square(zoom, row + 1, column + 1)),
+        )
 
 
 def in_degrees(boxes: Floats) -> list[tuple[float, float, float, float]]:
@@ -67,7 +61,6 @@ def in_degrees(boxes: Floats) -> list[tuple[float, float, float, float]]:
     >>> in_degrees(np.array([[0.5, 0.25, 0.75, 0.5]]))
     [(0.0, 0.0, 90.0, 66.51326044311186)]
     """
-    west, north, east, south = boxes.T
-    latitude = np.degrees(np.arctan(np.sinh(np.pi * (1.0 - 2.0 * np.stack([south, north])))))
-    found = np.stack([(west - 0.5) * 360.0, latitude[0], (east - 0.5) * 360.0, latitude[1]], axis=1)
+    west_north, east_south = off_square(boxes[:, :2]), off_square(boxes[:, 2:])
+    found = np.column_stack([west_north[:, 0], east_south[:, 1], east_south[:, 0], west_north[:, 1]])
     return [(one[0], one[1], one[2], one[3]) for one in found.tolist()]

@@ -15,6 +15,7 @@ import httpx
 import uvicorn
 from starlette.types import ASGIApp
 
+from geo_service import batch
 from geo_service.api.access import Policy
 from geo_service.model.layer import Features
 from geo_service.model.report import ImportReport
@@ -113,3 +114,12 @@ def build(folder: Path, catalogue_dir: Path) -> Workspace:
     workspace.register.put(claims=owned.claims, indicators=owned.indicators)
     workspace.register.put(claims=[replace(claim, parcel_id="S-00") for claim in owned.claims])
     return workspace
+
+
+def run(workspace: Workspace, chosen: date | None = None, ids: list[str] | None = None) -> None:
+    """Conclude on parcels as the command does, and keep it."""
+    service = Service(workspace, lambda: AS_OF)
+    with service.run(ids, chosen) as found:
+        for _ in found.work(batch.Here(workspace)):
+            pass
+        assert list(service.conclusions(found))

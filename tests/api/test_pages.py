@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-PAGES = ("/", "/docs", "/map", "/parcels/P/map")
+PAGES = ("/", "/docs", "/map", "/parcels/P/map", "/collections/parcels/items", "/sign-in")
 
 
 def html(served, path: str):
@@ -25,14 +25,15 @@ def test_a_page_asks_no_other_host(served, path):
     assert not re.findall(r"https?://(?!www\.w3\.org/)[^\s\"'<>]+", text)
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_inline_scripts_run_by_their_nonce_only(served, path):
+@pytest.mark.parametrize("path", (*PAGES, "/parcels/P/sheet"))
+def test_inline_scripts_and_styles_count_by_their_nonce_only(served, path):
     answer = html(served, path)
     policy = answer.headers["content-security-policy"]
-    assert "'unsafe-inline'" not in policy.partition("style-src")[0]
+    assert "unsafe" not in policy
     assert "default-src 'none'" in policy and "frame-ancestors 'self'" in policy and "base-uri 'none'" in policy
     nonce = re.search(r"'nonce-([^']+)'", policy)[1]
-    for tag in re.findall(r"<script[^>]*>", answer.text):
+    assert not re.findall(r"<[^>]+\sstyle\s*=", re.sub(r"<script.*?</script>", "", answer.text, flags=re.S))
+    for tag in re.findall(r"<(?:script|style)[^>]*>", answer.text):
         assert f'nonce="{nonce}"' in tag or "src=" in tag or 'type="application/json"' in tag
     assert nonce not in html(served, path).headers["content-security-policy"], "a nonce is used once"
 

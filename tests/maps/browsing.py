@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from tests.api.serving import Served
+
+#: Windows of an old office screen and of a new one.
+SMALL, LARGE = (1366, 768), (1920, 1080)
+
 
 def opened(browser, address, server):
-    context = browser.new_context(viewport={"width": 1366, "height": 768})
+    context = browser.new_context(viewport={"width": SMALL[0], "height": SMALL[1]})
     found = context.new_page()
     problems, requests = [], []
     found.on("console", lambda message: problems.append(message.text) if message.type in ("error", "warning") else None)
@@ -44,3 +49,14 @@ def wait(page, condition: str) -> None:
             return
         page.wait_for_timeout(50)
     raise AssertionError(condition)
+
+
+def audit(served: Served) -> int:
+    """Count what was changed so far."""
+    return len(served.service.workspace.register.audit())
+
+
+def results(page) -> list[str]:
+    """Wait for the answer to a boundary; what was found in it."""
+    page.locator(".results, .refusal").first.wait_for()
+    return page.locator(".results b").all_inner_texts()

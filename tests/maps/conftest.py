@@ -1,19 +1,30 @@
-"""A zone of a dozen parcels, see ``zone.py``; its pages served, and a browser to open them."""
+"""A zone of a dozen parcels, see ``zone.py``, with its pages; and the demo behind its real server."""
 
 import copy
 import http.server
 import json
+import shutil
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from geo_service.api.app import create_app
 from geo_service.maps.view import STATIC, check_page, compare_page, panel, parcel_page, zone_page
 from geo_service.model.text import Text
-from tests.maps.zone import HOSTILE, map_parcels, map_view
+from geo_service.service import Service
+from geo_service.store.workspace import Workspace
+from tests.api.serving import OPEN, Served, running
+from tests.maps.browsing import SMALL
+from tests.maps.demo import AS_OF
+from tests.maps.zone import HOSTILE, map_parcels, map_view, parcel_view
 
 NONCE = "bm9uY2U"
+#: How long a busy machine may take for an answer.
+SLOW_MS = 120_000
 POLICY = (
     f"default-src 'none'; script-src 'self' 'nonce-{NONCE}'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; "
@@ -42,7 +53,7 @@ def server(view):
     """Serve the pages with the policy a real server sends."""
     pages = {
         "/map": zone_page(view, single_file=False, nonce=NONCE),
-        "/parcels/CZGX-2024-003/map": parcel_page(view, "CZGX-2024-003", single_file=False, nonce=NONCE),
+        "/parcels/CZGX-2024-003/map": parcel_page(parcel_view(view, "CZGX-2024-003"), single_file=False, nonce=NONCE),
     }
     pages["/compare"] = compare_page(view, view.parcels[6:10], nonce=NONCE)
     pages["/check"] = check_page(view, crs=[("EPSG:4490", Text(HOSTILE[0], HOSTILE[1]))], nonce=NONCE)
@@ -75,3 +86,44 @@ def server(view):
         threading.Thread(target=found.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{found.server_port}"
         found.shutdown()
+
+
+@pytest.fixture(scope="module")
+def served(seeded, tmp_path_factory) -> Iterator[Served]:
+    """Serve the demo to one who may enter claims."""
+    directory = shutil.copytree(seeded, tmp_path_factory.mktemp("served") / "demo")
+    service = Service(Workspace.open(directory), lambda: AS_OF)
+    # Pages are then drawn from what is known, however busy the machine.
+    for number in service.parcels:
+        service.record(number)
+    with running(create_app(service, policy=OPEN), service) as found:
+        yield found
+
+
+@pytest.fixture
+def open_page(browser, served):
+    """Open an address in a fresh browser; afterwards nothing was blocked, nothing failed and nobody else was asked."""
+
+    @contextmanager
+    def opened(address: str, size: tuple[int, int] = SMALL):
+        context = browser.new_context(viewport={"width": size[0], "height": size[1]}, accept_downloads=True)
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page = context.new_page()
+        page.set_default_timeout(SLOW_MS)
+        problems: list[str] = []
+        asked: list[str] = []
+        page.on("console", lambda said: problems.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        page.add_init_script(
+            "document.addEventListener('securitypolicyviolation', "
+            "(event) => console.error('blocked', event.violatedDirective, event.blockedURI));"
+        )
+        page.goto(address if "://" in address else served.base + address, wait_until="load")
+        yield page
+        # A refused file is an answer, which the browser notes down all the same.
+        assert [line for line in problems if "422" not in line] == []
+        assert [url for url in asked if not url.startswith((served.base, "file://", "data:", "blob:"))] == []
+        context.close()
+
+    return opened

@@ -4,64 +4,18 @@ from __future__ import annotations
 
 import itertools
 import json
-import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import date
-from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from openpyxl import load_workbook
 
-from geo_service.api.app import create_app
-from geo_service.cli.demo import seed
 from geo_service.export.package import verify
-from geo_service.service import Service
-from tests.api.serving import OPEN, Served, running
+from tests.maps.browsing import LARGE, SMALL
+from tests.maps.demo import CASE
 
 pytestmark = pytest.mark.chromium
 
-MANIFEST = tomllib.loads((Path(__file__).parents[2] / "layers/demo/demo.toml").read_text(encoding="utf-8"))
-CASE = MANIFEST["cases"]
-AS_OF: date = MANIFEST["as_of"]
 CONDITIONAL, CROSSING, UNKNOWN = CASE["A"], CASE["B"], CASE["unsurveyed"]
-SMALL, LARGE = (1366, 768), (1920, 1080)
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory) -> Iterator[Served]:
-    service = Service(seed(tmp_path_factory.mktemp("served") / "demo"), lambda: AS_OF)
-    # Pages are then drawn from what is known, however busy the machine.
-    for number in service.parcels:
-        service.record(number)
-    with running(create_app(service, policy=OPEN), service) as found:
-        yield found
-
-
-@pytest.fixture
-def open_page(browser, served):
-    """Open an address; afterwards nothing was blocked, nothing failed and nobody else was asked."""
-
-    @contextmanager
-    def opened(address: str, size: tuple[int, int] = SMALL):
-        page = browser.new_page(viewport={"width": size[0], "height": size[1]}, accept_downloads=True)
-        problems: list[str] = []
-        asked: list[str] = []
-        page.on("console", lambda said: problems.append(said.text) if said.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("requestfailed", lambda request: problems.append(f"failed {request.url}"))
-        page.on("request", lambda request: asked.append(request.url))
-        page.add_init_script(
-            "window.blocked = []; document.addEventListener('securitypolicyviolation', "
-            "(event) => window.blocked.push(event.violatedDirective + ' ' + event.blockedURI));"
-        )
-        page.goto(address if "://" in address else served.base + address, wait_until="load")
-        yield page
-        assert page.evaluate("window.blocked") == []
-        assert problems == []
-        assert [url for url in asked if not url.startswith((served.base, "file://", "data:", "blob:"))] == []
-        page.close()
-
-    return opened
 
 
 def parcels_drawn(page) -> int:
@@ -254,6 +208,54 @@ def test_one_file_holds_the_whole_map_and_opens_from_disk(open_page, served, tmp
         page.keyboard.press("Enter")
         page.locator("#panel .verdict.not_ready").wait_for()
         assert page.locator("#panel .foot").count() == 0
+
+
+def test_the_list_as_it_is_filtered_is_taken_along(open_page, tmp_path):
+    with open_page("/map") as page:
+        page.locator('#tabs button[data-tab="all"]').click()
+        page.locator("#lacking").select_option("WATER")
+        shown = [line.split()[0] for line in page.locator("#parcels li[data-i] .who").all_inner_texts()]
+        with page.expect_download() as started:
+            page.locator("#save").click()
+        assert started.value.suggested_filename == "地块清单.xlsx"
+        started.value.save_as(tmp_path / "list.xlsx")
+    sheet = load_workbook(tmp_path / "list.xlsx").worksheets[0]
+    assert [row[0] for row in sheet.iter_rows(min_row=2, values_only=True)] == shown
+
+
+def test_what_is_in_view_is_printed_on_the_paper_chosen(open_page):
+    with open_page("/map") as page:
+        page.locator("#drawer-button").click()
+        page.get_by_label("道路").first.check()
+        page.locator(".over .printer summary").click()
+        page.locator('.over .printer select[name="paper"]').select_option("A4")
+        page.locator('.over .printer select[name="orientation"]').select_option("portrait")
+        page.locator(".over .printer button").click()
+        page.wait_for_url("**/map-sheet?*")
+        query = parse_qs(urlsplit(page.url).query)
+        assert query["paper"] == ["A4"] and query["orientation"] == ["portrait"] and query["layers"] == ["roads"]
+        assert page.locator(".mapsheet.portrait").count() == 1
+        assert "道路" in page.locator(".legend").inner_text()
+
+
+def test_the_map_of_a_parcel_is_printed_from_its_panel(open_page):
+    with open_page(f"/parcels/{CROSSING}/map") as page:
+        page.locator("#panel .verdict").wait_for()
+        page.locator("#panel .printer summary").click()
+        page.locator('#panel .printer select[name="paper"]').select_option("A3")
+        page.locator("#panel .printer button").click()
+        page.wait_for_url("**/map-sheet?*")
+        assert CROSSING in page.locator(".mapsheet.landscape .what").inner_text()
+
+
+def test_a_sheet_that_cannot_be_made_is_refused_where_it_was_asked_for(open_page, monkeypatch):
+    monkeypatch.setattr("geo_service.maps.sheet.MOST_PARCELS", 3)
+    with open_page("/map") as page:
+        page.locator(".over .printer summary").click()
+        page.locator(".over .printer button").click()
+        said = page.locator(".over .printer [role=status]")
+        said.get_by_text("缩小范围").wait_for()
+        assert page.url.split("?")[0].endswith("/map") or "#" in page.url
 
 
 def test_a_page_asked_for_again_comes_at_once(served):

@@ -4,70 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import date
 from pathlib import Path
 
 import pytest
 import shapely
 
-from geo_service.api.app import create_app
-from geo_service.cli.demo import seed
-from geo_service.service import Service
-from tests.api.serving import OPEN, Served, running
+from tests.maps.browsing import audit, results
+from tests.maps.demo import CASE, DEMO, MANIFEST
 
 pytestmark = pytest.mark.chromium
-
-DEMO = Path(__file__).parents[2] / "layers/demo"
-MANIFEST = tomllib.loads((DEMO / "demo.toml").read_text(encoding="utf-8"))
-CASE = MANIFEST["cases"]
-AS_OF: date = MANIFEST["as_of"]
-SLOW_MS = 120_000
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory) -> Iterator[Served]:
-    service = Service(seed(tmp_path_factory.mktemp("walk") / "demo"), lambda: AS_OF)
-    for number in service.parcels:
-        service.record(number)
-    with running(create_app(service, policy=OPEN), service) as found:
-        yield found
-
-
-@pytest.fixture
-def open_page(browser, served):
-    """Open an address in a fresh browser; afterwards nothing failed and nobody else was asked."""
-
-    @contextmanager
-    def opened(path: str):
-        context = browser.new_context(viewport={"width": 1366, "height": 768}, accept_downloads=True)
-        context.grant_permissions(["clipboard-read", "clipboard-write"])
-        page = context.new_page()
-        page.set_default_timeout(SLOW_MS)
-        problems: list[str] = []
-        asked: list[str] = []
-        page.on("console", lambda said: problems.append(said.text) if said.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(path if "://" in path else served.base + path, wait_until="load")
-        yield page
-        # A refused file is an answer, which the browser notes down all the same.
-        assert [line for line in problems if "422" not in line] == []
-        assert [url for url in asked if not url.startswith((served.base, "data:", "blob:"))] == []
-        context.close()
-
-    return opened
-
-
-def audit(served: Served) -> int:
-    return len(served.service.workspace.register.audit())
-
-
-def results(page) -> list[str]:
-    page.locator(".results, .refusal").first.wait_for()
-    return page.locator(".results b").all_inner_texts()
 
 
 def test_a_surveyors_file_is_checked_and_nothing_is_stored(open_page, served):

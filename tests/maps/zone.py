@@ -2,12 +2,13 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import shapely
 from shapely.affinity import rotate
 from shapely.geometry import LineString, Polygon, box
 
-from geo_service.maps.view import Filed, MapLayer, MapParcel, MapPiece, MapView, RuleNames
+from geo_service.maps.view import Filed, MapLayer, MapParcel, MapPiece, MapView, Neighbour, RuleNames
 from geo_service.model.catalogue import Code, FieldSpec, GeometryKind, LayerSpec
 from geo_service.model.text import Text
 from geo_service.store.definitions import bundled, load_rulebook
@@ -700,6 +701,17 @@ NAMES = RuleNames(
     {code: rule.short for code, rule in RULES.assessments.items() if rule.short},
     tuple((line.code, line.title) for line in RULES.preconditions),
 )
+
+
+def parcel_view(view, number):
+    """Make the view of one parcel, with the others around it."""
+    [focus] = [parcel for parcel in view.parcels if parcel.id == number]
+    around = tuple(
+        Neighbour(other.id, other.record["parcel"]["name"] or "", other.record["parcel"]["area_m2"], other.geometry)
+        for other in view.parcels
+        if other is not focus
+    )
+    return replace(view, parcels=(focus,), around=around)
 
 
 def map_view(parcels):

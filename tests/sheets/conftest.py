@@ -15,6 +15,7 @@ from geo_service.api.app import create_app
 from geo_service.service import Service
 from geo_service.store.workspace import Workspace
 from tests.api.serving import OPEN, Served, running
+from tests.sheets.imagery import register_imagery
 from tests.sheets.printing import Press
 
 MANIFEST = tomllib.loads((Path(__file__).parents[2] / "layers/demo/demo.toml").read_text(encoding="utf-8"))
@@ -29,7 +30,9 @@ def as_of() -> date:
 @pytest.fixture(scope="session")
 def demo(seeded: Path, tmp_path_factory: pytest.TempPathFactory, as_of: date) -> Service:
     directory = shutil.copytree(seeded, tmp_path_factory.mktemp("sheets") / "demo")
-    return Service(Workspace.open(directory), lambda: as_of)
+    found = Service(Workspace.open(directory), lambda: as_of)
+    register_imagery(found)
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import gzip
 import http.server
 import io
+import re
 import sqlite3
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -19,8 +21,8 @@ from rasterio.errors import NotGeoreferencedWarning
 from geo_service.api.app import create_app
 from geo_service.api.routes.basemaps import GREY
 from geo_service.basemaps import registered
-from geo_service.basemaps.pmtiles import PMTiles, tile_id
 from geo_service.errors import InputError
+from geo_service.pmtiles import PMTiles, tile_id
 from geo_service.service import Service
 from geo_service.store.workspace import Workspace
 from tests.api.serving import AS_OF, OPEN, running
@@ -67,6 +69,13 @@ def test_there_is_none_unless_registered(workspace):
     with serving(workspace) as served:
         assert served.get("/basemaps").json() == {"basemaps": []}
         assert served.get("/basemaps/base/1/0/0").status_code == 404
+
+
+def test_the_example_of_the_readme_is_accepted(workspace):
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    [example] = re.findall(r"```toml\n(\[\[basemaps\]\].*?)```", readme, re.S)
+    write(workspace, example)
+    assert [one.kind.value for one in read(workspace)] == ["cog", "wmts"]
 
 
 @pytest.mark.parametrize("datum", ["GCJ-02", "gcj02", "BD-09", "bd 09", "火星坐标系"])

@@ -15,9 +15,8 @@ from pyproj import Transformer
 from geo_service.model.catalogue import GeometryKind, LayerSpec
 from geo_service.model.layer import Features, Origin
 from geo_service.model.text import Text
-from geo_service.projection import LON_LAT
+from geo_service.projection import LON_LAT, on_square
 from geo_service.tiles import Square, cut, laid
-from geo_service.tiles.square import on_square
 from tests.tiles.decoding import EXTENT, decoded
 
 ZOOM = 14

@@ -94,6 +94,30 @@ def test_list_counters_and_panel_say_what_the_records_say(browsers, served, engi
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+def test_each_line_says_the_first_problem(browsers, served, engine):
+    expected = {row["id"]: row["problem"][0] for row in served.get("/map/list?limit=500").json()["rows"]}
+    with opened(browsers[0], served, f"/map?draw={engine}") as page:
+        lines = page.locator("#parcels li[data-i]")
+        said = {line.get_attribute("data-i"): line.locator(".why .zh").all_inner_texts() for line in lines.all()}
+        assert {id_: words[0] for id_, words in said.items() if words} == {
+            id_: words for id_, words in expected.items() if id_ in said and words != "—"
+        }
+        with page.expect_download() as started:
+            page.locator("#save").click()
+        assert started.value.suggested_filename == "parcels.xlsx"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_is_in_view_is_printed(browsers, served, engine):
+    with opened(browsers[0], served, f"/map?draw={engine}") as page:
+        page.locator(".printer summary").click()
+        page.locator(".printer button").click()
+        page.wait_for_url("**/map-sheet?*")
+        assert page.locator(".mapsheet .plan").count() == 1
+        assert "30 宗" in page.locator(".mapsheet .what").inner_text()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_a_press_on_the_map_opens_the_parcel_there(browsers, served, engine):
     with opened(browsers[0], served, f"/map?draw={engine}") as page:
         page.locator("#search").fill("P")
@@ -213,3 +237,6 @@ def test_the_number_of_parcels_chooses_the_page(served, monkeypatch):
     assert "planner.list" in served.service.zone_map(None, single_file=True), "a file has no server to ask for tiles"
     monkeypatch.setattr("geo_service.maps.tiled.CANVAS_MOST", 5)
     assert "page/gl.js" in served.service.zone_map(None, single_file=False)
+    monkeypatch.setattr(services, "FEW_PARCELS", 5_000)
+    monkeypatch.setattr(services, "FEW_FEATURES", 3)
+    assert "page/gl.js" in served.service.zone_map(None, single_file=False), "features of layers count as well"

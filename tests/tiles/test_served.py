@@ -10,17 +10,15 @@ import numpy as np
 import pytest
 import shapely
 
-from geo_service import batch
 from geo_service import service as services
 from geo_service.api.app import create_app
-from geo_service.projection import lon_lat
+from geo_service.projection import lon_lat, on_square
 from geo_service.service import Service
 from geo_service.store.definitions import bundled
 from geo_service.store.workspace import Workspace
 from geo_service.tiles import Square, cut, laid
-from geo_service.tiles.square import on_square
 from tests import world
-from tests.api.serving import AS_OF, OPEN, build, report_of, running
+from tests.api.serving import AS_OF, OPEN, build, report_of, run, running
 from tests.tiles.decoding import decoded
 
 MVT = "application/vnd.mapbox-vector-tile"
@@ -149,14 +147,6 @@ def test_a_new_edition_changes_the_tag_and_the_tile(served, workspace):
     workspace.publish(zones, report_of(zones))
     assert served.get(path).headers["etag"] == before.headers["etag"]
     assert served.get(address(served.service)).headers["etag"] == parcels
-
-
-def run(workspace: Workspace, chosen: date | None = None, ids: list[str] | None = None) -> None:
-    service = Service(workspace, lambda: AS_OF)
-    with service.run(ids, chosen) as found:
-        for _ in found.work(batch.Here(workspace)):
-            pass
-        assert list(service.conclusions(found))
 
 
 def test_of_many_parcels_the_last_run_over_all_is_told_and_nothing_older(tmp_path, monkeypatch):

@@ -35,7 +35,8 @@ Zoom = Annotated[int, Path(description="级别 / zoom")]
 BasemapId = Annotated[str, Path(description="底图编号，见 /basemaps / id of a basemap, see /basemaps")]
 
 
-def _basemaps(request: Request) -> dict[str, tuple[Basemap, Source]]:
+def basemaps_of(request: Request) -> dict[str, tuple[Basemap, Source]]:
+    """Return the basemaps there are, by id."""
     found: dict[str, tuple[Basemap, Source]] = request.app.state.basemaps
     return found
 
@@ -43,7 +44,7 @@ def _basemaps(request: Request) -> dict[str, tuple[Basemap, Source]]:
 @router.get("/basemaps", summary="底图 / basemaps", responses=answers({JSON: "Object"}))
 def basemaps(request: Request) -> Response:
     """已登记的底图：名称、基准、审图号和署名；默认没有 / the basemaps there are; none by default."""
-    return json_answer({"basemaps": [one.described() for one, _ in _basemaps(request).values()]})
+    return json_answer({"basemaps": [one.described() for one, _ in basemaps_of(request).values()]})
 
 
 @router.get(
@@ -53,7 +54,7 @@ def basemaps(request: Request) -> Response:
 )
 def picture_of(request: Request, basemap_id: BasemapId, zoom: Zoom, row: Row, col: Col) -> Response:
     """底图瓦片；来源无应答时为灰色，应答头 X-Basemap: offline / grey where its source does not answer."""
-    found = _basemaps(request).get(basemap_id)
+    found = basemaps_of(request).get(basemap_id)
     if found is None:
         raise NotFound(f"没有底图 {basemap_id[:64]} / there is no basemap {basemap_id[:64]}")
     basemap, source = found

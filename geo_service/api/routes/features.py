@@ -387,6 +387,7 @@ def _drawn(
     matched: int = 0,
     facts: Sequence[tuple[Text, str]] = (),
 ) -> Response:
+    nonce = secrets.token_urlsafe(16)
     html = template("items.html").render(
         title=collection.title,
         description=collection.description,
@@ -395,8 +396,9 @@ def _drawn(
         rows=table,
         matched=matched,
         facts=facts,
+        nonce=nonce,
     )
-    return _varied(page(html, secrets.token_urlsafe(16)))
+    return _varied(page(html, nonce))
 
 
 def _tests(request: Request, collection: Collection, when: str | None) -> list[Test]:

@@ -15,7 +15,7 @@ from geo_service.api.access import Guarded, caller_of, needs
 from geo_service.api.answers import attachment, json_answer
 from geo_service.api.errors import Problem
 from geo_service.api.guard import MULTIPART
-from geo_service.api.links import JSON, link, segment, url
+from geo_service.api.links import JSON, XLSX, link, segment, url
 from geo_service.api.openapi import answers
 from geo_service.api.pace import PACED
 from geo_service.api.parameters import Day, OnlyKnown, Services
@@ -37,7 +37,6 @@ router = APIRouter(
     default_response_class=Response,
 )
 EVENTS = "text/event-stream"
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 EXTENT = "extent"
 #: How often a job is looked at for those who listen, and how soon those who ask should come again.
 LOOK_S = 0.5

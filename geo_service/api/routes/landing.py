@@ -70,7 +70,7 @@ def landing(request: Request, service: Services) -> Response:
         nonce = secrets.token_urlsafe(16)
         found = shelf(request).collections(service.snapshot())
         html = _TEMPLATES.get_template("landing.html").render(
-            collections=[(entry, segment(entry.id)) for entry in found]
+            collections=[(entry, segment(entry.id)) for entry in found], nonce=nonce
         )
         answer = page(html, nonce)
     else:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
@@ -12,7 +13,8 @@ from geo_service.api.access import Guarded, needs
 from geo_service.api.errors import bad_parameter
 from geo_service.api.links import HTML, segment, url
 from geo_service.api.openapi import answers
-from geo_service.api.parameters import AsOfDay, Bbox, Box, OnlyKnown, ParcelId, Services, listed
+from geo_service.api.parameters import AsOfDay, Bbox, Box, LanguageOf, OnlyKnown, ParcelId, Services, listed
+from geo_service.api.routes.basemaps import basemaps_of
 from geo_service.api.routes.maps import pages
 from geo_service.maps.sheet import MOST_LAYERS, Language, Orientation, Paper
 from geo_service.model.access import Role
@@ -26,7 +28,6 @@ router = APIRouter(
     default_response_class=Response,
 )
 
-LanguageOf = Annotated[Language, Query(alias="lang", description="语言 zh 或 en / language")]
 PaperOf = Annotated[Paper, Query(description="纸张 A4 或 A3 / paper")]
 OrientationOf = Annotated[Orientation, Query(description="纵向或横向 / portrait or landscape")]
 Scale = Annotated[
@@ -36,6 +37,10 @@ Scale = Annotated[
 LayersOf = Annotated[
     str | None,
     Query(description="要画的图层，逗号并列 / ids of the layers to draw, see /layers", examples=["roads,geohazard"]),
+]
+BasemapOf = Annotated[
+    str | None,
+    Query(description="垫在图下的底图，见 /basemaps；默认没有 / id of a basemap to lay under the map; none by default"),
 ]
 
 
@@ -49,13 +54,15 @@ def check_sheet(
     service: Services,
     parcel_id: ParcelId,
     as_of: AsOfDay = None,
+    basemap: BasemapOf = None,
     lang: LanguageOf = Language.ZH,
 ) -> Response:
     """供打印的核查表，A4 两页 / the check sheet for paper, two pages of A4."""
     permalink = _permalink(request, service, parcel_id, as_of)
-    key = (service.snapshot().revision, "check", service.as_of(as_of), parcel_id, lang, permalink)
+    under = _under(request, basemap)
+    key = (service.snapshot().revision, "check", service.as_of(as_of), parcel_id, lang, basemap, permalink)
     return pages(request).answer(
-        key, lambda nonce: service.check_sheet(parcel_id, as_of, permalink, language=lang, nonce=nonce)
+        key, lambda nonce: service.check_sheet(parcel_id, as_of, permalink, language=lang, basemap=under, nonce=nonce)
     )
 
 
@@ -73,29 +80,13 @@ def parcel_map_sheet(
     orientation: OrientationOf = Orientation.LANDSCAPE,
     scale: Scale = None,
     layers: LayersOf = None,
+    basemap: BasemapOf = None,
     lang: LanguageOf = Language.ZH,
 ) -> Response:
     """供打印的地块图，整比例尺 / the map of one parcel for paper, at a round scale."""
     permalink = _permalink(request, service, parcel_id, as_of)
-    chosen = _layers(service, layers)
-    key = (
-        service.snapshot().revision,
-        *("map", service.as_of(as_of), parcel_id, paper, orientation, scale, chosen, lang, permalink),
-    )
-    return pages(request).answer(
-        key,
-        lambda nonce: service.map_sheet(
-            parcel_id,
-            as_of,
-            permalink,
-            paper=paper,
-            orientation=orientation,
-            scale=scale,
-            layers=chosen,
-            language=lang,
-            nonce=nonce,
-        ),
-    )
+    wanted = _Map(as_of, permalink, paper, orientation, scale, _layers(service, layers), lang, basemap)
+    return _map(request, service, wanted, parcel_id=parcel_id)
 
 
 @router.get("/map-sheet", summary="核查图 / map of many parcels for paper", responses=answers({HTML: "Page"}, 422))
@@ -108,31 +99,63 @@ def map_sheet(
     orientation: OrientationOf = Orientation.LANDSCAPE,
     scale: Scale = None,
     layers: LayersOf = None,
+    basemap: BasemapOf = None,
     lang: LanguageOf = Language.ZH,
 ) -> Response:
     """供打印的核查图：全部地块，或 bbox 所示范围 / the map of all parcels, or of a window, for paper."""
     permalink = url(request, "/map", {"as_of": as_of} if as_of else None)
-    chosen = _layers(service, layers)
-    window: Box | None = bbox
-    key = (
-        service.snapshot().revision,
-        *("map", service.as_of(as_of), window, paper, orientation, scale, chosen, lang, permalink),
-    )
+    wanted = _Map(as_of, permalink, paper, orientation, scale, _layers(service, layers), lang, basemap)
+    return _map(request, service, wanted, window=bbox)
+
+
+@dataclass(frozen=True, slots=True)
+class _Map:
+    """What was asked of a map sheet."""
+
+    as_of: date | None
+    permalink: str
+    paper: Paper
+    orientation: Orientation
+    scale: int | None
+    layers: frozenset[str] | None
+    language: Language
+    basemap: str | None
+
+
+def _map(
+    request: Request, service: Service, wanted: _Map, *, parcel_id: str | None = None, window: Box | None = None
+) -> Response:
+    under = _under(request, wanted.basemap)
     return pages(request).answer(
-        key,
+        (service.snapshot().revision, service.as_of(wanted.as_of), wanted, parcel_id, window),
         lambda nonce: service.map_sheet(
-            None,
-            as_of,
-            permalink,
-            paper=paper,
-            orientation=orientation,
-            scale=scale,
+            parcel_id,
+            wanted.as_of,
+            wanted.permalink,
+            paper=wanted.paper,
+            orientation=wanted.orientation,
+            scale=wanted.scale,
             window=window,
-            layers=chosen,
-            language=lang,
+            layers=wanted.layers,
+            language=wanted.language,
+            basemap=under,
             nonce=nonce,
         ),
     )
+
+
+def _under(request: Request, name: str | None) -> dict[str, Any] | None:
+    """Return what pages may know of the basemap that was chosen."""
+    if name is None:
+        return None
+    found = basemaps_of(request).get(name)
+    if found is None:
+        raise bad_parameter(
+            "basemap",
+            Text(f"没有底图 {name[:64]}，见 /basemaps", f"no basemap {name[:64]}, see /basemaps"),
+            name,
+        )
+    return found[0].described()
 
 
 def _permalink(request: Request, service: Service, parcel_id: str, as_of: date | None) -> str:

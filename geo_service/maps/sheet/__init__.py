@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from geo_service.maps.sheet.paper import Box, Frame, Orientation, Paper
+from geo_service.maps.sheet.paper import MOST_LAYERS, Box, Frame, Orientation, Paper
 from geo_service.maps.sheet.view import (
-    MOST_LAYERS,
     MOST_PARCELS,
     Language,
     SheetView,

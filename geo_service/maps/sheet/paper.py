@@ -13,6 +13,8 @@ from shapely.geometry.base import BaseGeometry
 
 Box = tuple[float, float, float, float]
 
+#: What the legend of a sheet has room for beside the verdicts and the zones.
+MOST_LAYERS = 12
 LARGEST_SCALE = 500
 SMALLEST_SCALE = 10_000_000
 # Between the steps of ten; a sheet whose scale is none of these cannot be measured on with a rule.

@@ -34,6 +34,7 @@ _MARK_MM = 2.3
 _WHOLE = 0.98
 # Outlines of the same ground, computed in two ways, differ by no more than this share of it.
 _ALIKE = 1e-5
+NOTHING = Markup("")
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +64,14 @@ class _Evidence:
     words: Text
 
 
-def plan(view: MapView, focus: MapParcel | None, frame: Frame, language: str, layers: frozenset[str] | None) -> Plan:
+def plan(
+    view: MapView,
+    focus: MapParcel | None,
+    frame: Frame,
+    language: str,
+    layers: frozenset[str] | None,
+    under: Markup = NOTHING,
+) -> Plan:
     """Draw the map.
 
     Parameters
@@ -76,6 +84,8 @@ def plan(view: MapView, focus: MapParcel | None, frame: Frame, language: str, la
         ``zh`` or ``en``.
     layers : frozenset of str, optional
         Ids of layers to draw; else boundaries of zones, infrastructure and what helps to find one's way.
+    under : Markup
+        What lies under everything.
     """
     seen = shapely.box(0.0, 0.0, frame.width_mm, frame.height_mm)
     grounds = [(parcel, shapely.intersection(frame.on_paper(parcel.geometry), seen)) for parcel in view.parcels]
@@ -98,6 +108,7 @@ def plan(view: MapView, focus: MapParcel | None, frame: Frame, language: str, la
             drawn(seen)
         ),
         drawn(seen, fill=signs.WHITE),
+        under,
         *_layers(below),
         *(signs.verdict(_sign(parcel))(frame.on_paper(parcel.geometry)) for parcel, _ in on_sheet),
         *_layers(above),

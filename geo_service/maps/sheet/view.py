@@ -21,6 +21,7 @@ from geo_service.maps.offline import inline_script, inline_style
 from geo_service.maps.rows import both, joined
 from geo_service.maps.scene import MapParcel, MapView, Record
 from geo_service.maps.sheet import signs
+from geo_service.maps.sheet.ground import ground
 from geo_service.maps.sheet.paper import Box, Frame, Orientation, Paper, fitted, size_mm
 from geo_service.maps.sheet.plan import Plan, plan
 from geo_service.maps.sheet.qr import code
@@ -40,8 +41,6 @@ _LINES_AT_ONCE, _LINE_MM = 13, 84.0
 _GIVEN = ("todo", "missing", "conditions")
 # On the largest sheet at A3 these have less than a square of 7 mm each.
 MOST_PARCELS = 2000
-# What the legend has room for beside the verdicts and the zones.
-MOST_LAYERS = 12
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parents[1] / "templates"),
     autoescape=True,
@@ -76,6 +75,10 @@ class SheetView:
         The date that somebody asked for; else each parcel stands on its own.
     edition_dates : mapping of str to str
         Dates of the layers' editions, by id of the layer.
+    crs : str
+        The working CRS.
+    basemap : mapping, optional
+        The one that lies under the map, as the API describes it.
     """
 
     view: MapView
@@ -85,6 +88,8 @@ class SheetView:
     language: Language = Language.ZH
     as_of: date | None = None
     edition_dates: Mapping[str, str] = field(default_factory=dict)
+    crs: str = ""
+    basemap: Mapping[str, Any] | None = None
 
 
 def check_frame(box: Box) -> Frame:
@@ -119,7 +124,7 @@ def check_sheet(sheet: SheetView, *, layers: frozenset[str] | None = None, nonce
     if focus is None:
         raise ValueError("a check sheet is about one parcel")
     record = focus.record
-    drawn = plan(sheet.view, focus, sheet.frame, sheet.language, layers)
+    drawn = _plan(sheet, layers)
     found = card(
         record,
         land_use=focus.land_use,
@@ -171,7 +176,7 @@ def map_sheet(
     layers : frozenset of str, optional
         Ids of the layers to draw.
     """
-    drawn = plan(sheet.view, sheet.focus, sheet.frame, sheet.language, layers)
+    drawn = _plan(sheet, layers)
     record = sheet.focus.record if sheet.focus else None
     return _page(
         "map_sheet.html",
@@ -188,6 +193,20 @@ def map_sheet(
         edition_dates=sheet.edition_dates,
         **_measures(drawn),
     )
+
+
+def _plan(sheet: SheetView, layers: frozenset[str] | None) -> Plan:
+    under = Markup("") if sheet.basemap is None else ground(sheet.frame, sheet.crs, sheet.basemap)
+    return plan(sheet.view, sheet.focus, sheet.frame, sheet.language, layers, under)
+
+
+def _ground_words(basemap: Mapping[str, Any] | None) -> Text:
+    """Say what lies under the map, with its credit and approval number."""
+    if basemap is None:
+        return Text("底图：无　审图号：—", "no basemap")
+    title, credit = Text(**basemap["title"]), Text(**basemap["credit"])
+    lies = Text(f"底图：{title.zh}（{basemap['datum']}）　", f"basemap: {title.en} ({basemap['datum']}), ")
+    return lies + credit + (Text("", "") if basemap["approval_no"] else Text("　审图号：—", ", no map approval number"))
 
 
 def extract_number(record: Record) -> str:
@@ -322,5 +341,6 @@ def _page(template: str, sheet: SheetView, nonce: str | None, **facts: Any) -> s
         nonce=nonce,
         qr=code(sheet.permalink, QR_MM),
         synthetic=labels.SYNTHETIC,
+        ground=_ground_words(sheet.basemap),
         **facts,
     )

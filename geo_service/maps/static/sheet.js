@@ -33,6 +33,12 @@
   window.layOut();
   const button = document.querySelector('.tools button');
   button.addEventListener('click', async () => {
+    // A picture that does not come leaves its place white.
+    await Promise.allSettled([...document.querySelectorAll('.ground image')].map((shown) => {
+      const picture = new Image();
+      picture.src = shown.href.baseVal;
+      return picture.decode();
+    }));
     // What the printed code leads to is kept, so that it says the same later. The sheet is printed all the same.
     if (button.dataset.keep) await fetch(button.dataset.keep, { method: 'POST' }).catch(() => null);
     window.print();

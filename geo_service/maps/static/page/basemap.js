@@ -12,6 +12,7 @@
   }
 
   function choose(basemap, status, none, credit) {
+    planner.basemap = basemap && basemap.id;
     if (map) leaflet(basemap);
     else planner.view.ground(basemap);
     status.replaceChildren(...(basemap ? [say([`底图 ${basemap.title.zh}（${basemap.datum}）`, `basemap ${basemap.title.en} (${basemap.datum})`])] : none));

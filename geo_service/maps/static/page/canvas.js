@@ -127,6 +127,7 @@
 
   planner.view = {
     painted: new Promise((done) => { own.once('load', done); }),
+    seen: planner.seen,
     repaint: () => own.again(),
     locate: ([west, south, east, north]) => map.fitBounds(L.latLngBounds([south, west], [north, east]).pad(0.8), { animate: false, maxZoom: 18 }),
     whole: () => planner.whole(),

@@ -70,6 +70,15 @@
     throw error;
   };
 
+  /** Ask for a file and hand it to whoever asked; what is refused becomes an error with both wordings. */
+  planner.save = async (address, options, name) => {
+    const answer = await fetch(address, options);
+    if (!answer.ok) await planner.json(answer);
+    const link = planner.el('a', { href: URL.createObjectURL(await answer.blob()), download: name });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+  };
+
   /** The words of whatever went wrong. */
   planner.trouble = (error) => (error.words ? error
     : { words: ['服务无回应', 'The service does not answer'], next: ['图上结论仍可查看；请检查连接后重试', 'what is on the map still holds; look at the connection and try again'] });

@@ -103,6 +103,7 @@
       map.addSource('ground', { type: 'raster', tiles: [location.origin + basemap.tiles], tileSize: 256, minzoom: basemap.least_zoom, maxzoom: basemap.most_zoom });
       map.addLayer({ id: 'ground', type: 'raster', source: 'ground' }, 'counts');
     }),
+    seen: () => map.getBounds().toArray().flat(),
     remembered: () => (map ? [map.getCenter().lat.toFixed(6), map.getCenter().lng.toFixed(6), (map.getZoom() + 1).toFixed(2)].join(',') : ''),
     // Its tiles are twice as wide, so its zooms are one less.
     recall: (lat, lng, zoom) => then(() => map.jumpTo({ center: [lng, lat], zoom: zoom - 1 })),

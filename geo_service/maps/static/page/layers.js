@@ -6,6 +6,8 @@
   const opacity = new Map();
 
   planner.layersOn = () => drawn.reduce((list, layer, number) => (layer && map.hasLayer(layer) ? [...list, number] : list), []);
+  /** Ids of the layers that are on, but for the zones, which every sheet shows; as many as a sheet has room for. */
+  planner.layersShown = () => [...new Set(planner.layersOn().filter((number) => !data.layers[number].cased).map((number) => data.layers[number].key.split('.')[0]))].slice(0, data.mostLayers);
   planner.opacityOf = (number) => (opacity.has(number) ? opacity.get(number) : 1);
 
   /** Switch layers, by number in the page's order. */

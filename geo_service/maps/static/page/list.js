@@ -22,7 +22,27 @@
     const sum = planner.grouped(shown.reduce((total, index) => total + data.parcels[index].m2, 0) * 15 / 10000, 2);
     document.getElementById('sum').replaceChildren(
       el('span', {}, say([`${shown.length} 宗 · ${sum} 亩`, `${shown.length} parcels · ${sum} mu`])),
-      el('span', {}, say(['按拟公告日、再按结论轻重排序', 'by notice date, then worst'])));
+      el('span', {}, say(['按拟公告日、结论轻重', 'by date, then worst'])),
+      ...(data.links && shown.length ? [saver(shown)] : []));
+  }
+
+  /** The list as it is filtered, as a spreadsheet. */
+  function saver(shown) {
+    const ids = shown.map((index) => data.parcels[index].id);
+    const words = ['下载表格', 'Spreadsheet'];
+    const button = el('button', { type: 'button', class: 'link', id: 'save', title: ['清单及各宗缺项、责任单位（XLSX）', 'The list and what each parcel lacks, by whom (XLSX)'] }, say(words));
+    button.addEventListener('click', async () => {
+      button.replaceChildren(say(['正在生成…', 'Writing …']));
+      try {
+        await planner.save('/map/list.xlsx' + planner.dated({ lang: planner.english() ? 'en' : 'zh' }), {
+          method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ ids }),
+        }, planner.now(['地块清单.xlsx', 'parcels.xlsx']));
+        button.replaceChildren(say(words));
+      } catch (error) {
+        button.replaceChildren(say(planner.trouble(error).words));
+      }
+    });
+    return button;
   }
 
   function nothing() {

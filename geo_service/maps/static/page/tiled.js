@@ -20,12 +20,12 @@
   let asked = 0;
   let busy = false;
 
-  function address(offset) {
-    const query = new URLSearchParams({ offset, limit: PAGE });
+  function address(path, more) {
+    const query = new URLSearchParams(more);
     if (filter.words) query.set('q', filter.words);
     if (filter.status) query.set('verdict', filter.status);
     if (data.asOf.chosen) query.set('as_of', data.asOf.chosen);
-    return '/map/list?' + query;
+    return path + '?' + query;
   }
 
   async function ask(afresh) {
@@ -33,7 +33,7 @@
     const turn = afresh ? ++asked : asked;
     busy = true;
     try {
-      const found = await fetch(address(afresh ? 0 : lines.length)).then(planner.json);
+      const found = await fetch(address('/map/list', { offset: afresh ? 0 : lines.length, limit: PAGE })).then(planner.json);
       if (turn !== asked) return;
       if (afresh) { lines = []; body.replaceChildren(); scroll.scrollTop = 0; }
       matched = found.matched;
@@ -41,7 +41,8 @@
       if (!lines.length) body.append(el('li', { class: 'nothing' }, el('p', {}, say(['没有符合条件的地块', 'No parcel matches']))));
       counters(found.counts);
       document.getElementById('sum').replaceChildren(el('span', {}, say([`${planner.grouped(matched, 0)} 宗`, `${planner.grouped(matched, 0)} parcels`])),
-        el('span', {}, say(['按拟公告日、再按结论轻重排序', 'by notice date, then worst'])));
+        el('span', {}, say(['按拟公告日、结论轻重', 'by date, then worst'])),
+        ...(lines.length ? [saver()] : []));
     } catch (error) {
       if (turn === asked) body.replaceChildren(el('li', {}, planner.refusal(planner.trouble(error), () => ask(true))));
     } finally {
@@ -49,12 +50,26 @@
     }
   }
 
+  /** The list as it is filtered, as a spreadsheet. */
+  function saver() {
+    const words = say(['下载表格', 'Spreadsheet']);
+    if (matched > data.mostRows) {
+      const most = planner.grouped(data.mostRows, 0);
+      return el('button', { type: 'button', class: 'link', disabled: true, title: [`最多 ${most} 宗，请先筛选`, `at most ${most} parcels; filter first`] }, words);
+    }
+    const link = el('a', { class: 'link', id: 'save', download: true, title: ['清单及各宗缺项、责任单位（XLSX）', 'The list and what each parcel lacks, by whom (XLSX)'] }, words);
+    const aim = () => { link.href = address('/map/list.xlsx', { lang: planner.english() ? 'en' : 'zh' }); };
+    link.addEventListener('click', aim);
+    aim();
+    return link;
+  }
+
   function line(row) {
     const entry = entryOf(row.status);
     return el('li', { 'data-i': row.id }, el('button', { type: 'button', 'aria-current': row.id === state.chosen ? 'true' : null, on: { click: () => choose(row.id, row.box, true) } },
       sign(entry, 15), el('span', { class: 'who' }, el('b', { text: row.id }), ' ', el('span', { text: row.name })),
       el('span', { class: 'much', text: row.mu || '—' }), el('span', { class: 'how' }, say(entry.words)),
-      el('span', { class: 'why', text: row.zone }), el('span', { class: 'when', text: row.notice || '—' })));
+      el('span', { class: 'why', title: row.problem }, say(row.problem || [row.zone, row.zone])), el('span', { class: 'when', text: row.notice || '—' })));
   }
 
   function counters(counts) {
@@ -137,7 +152,8 @@
     return el('div', { class: 'foot' }, el('div', { class: 'buttons' },
       el('a', { class: 'button main', href: `${path}map?${query}` }, say(['地块页', 'Parcel page'])),
       el('a', { class: 'button', href: `${path}sheet?${query}` }, say(['打印核查表', 'Print check sheet'])),
-      el('a', { class: 'button', href: `/compare?parcels=${encodeURIComponent(card.id)}&${query}` }, say(['与另一地块比较', 'Compare']))));
+      el('a', { class: 'button', href: `/compare?parcels=${encodeURIComponent(card.id)}&${query}` }, say(['与另一地块比较', 'Compare']))),
+      el('p', { class: 'also' }, planner.printer(`${path}map-sheet`, () => ({ as_of: card.as_of }))));
   }
 
   planner.pressed = (feature, [lng, lat]) => {
@@ -234,6 +250,8 @@
   if (given.get('words') === 'en') planner.language('en');
   if (data.statuses.some((entry) => entry.status === given.get('verdict'))) filter.status = given.get('verdict');
   planner.asOf();
+  planner.layersShown = () => [...shown].filter((layer) => !layer.zone).map((layer) => layer.id).slice(0, data.mostLayers);
+  planner.printing(view.seen);
   drawer();
   legend();
   layers();
@@ -243,6 +261,8 @@
   planner.language(document.documentElement.dataset.words);
   const [lat, lng, zoom] = (given.get('at') || '').split(',').map(Number);
   if ([lat, lng, zoom].every(Number.isFinite) && Math.abs(lat) <= 85 && zoom <= 22 && given.has('at')) view.recall(lat, lng, zoom);
+  // What stands below the map has taken its room by now.
+  else if (planner.whole) planner.whole();
   view.painted.then(() => performance.mark('painted'));
   planner.on('moved', remember);
   ready = true;

@@ -100,7 +100,8 @@
     if (data.claims) buttons.push(el('button', { type: 'button', class: 'button', on: { click: () => planner.claim(index, card, null) } }, icon(ICONS.page), say(['登记证明材料', 'Register claim'])));
     box.append(el('div', { class: 'buttons' }, ...buttons), el('p', { class: 'also' },
       download(['GeoJSON', 'GeoJSON'], 'tender-package.geojson?profile=public', 'link'), download(['内部卷', 'Internal package'], 'tender-package?profile=internal', 'link'),
-      data.kind === 'zone' ? el('a', { class: 'link', href: `${path}map?${query}` }, say(['地块页', 'Parcel page'])) : el('a', { class: 'link', href: `/map${planner.dated()}#p=${encodeURIComponent(card.id)}` }, say(['在工作台中打开', 'Open in the workbench']))));
+      data.kind === 'zone' ? el('a', { class: 'link', href: `${path}map?${query}` }, say(['地块页', 'Parcel page'])) : el('a', { class: 'link', href: `/map${planner.dated()}#p=${encodeURIComponent(card.id)}` }, say(['在工作台中打开', 'Open in the workbench'])),
+      planner.printer(`${path}map-sheet`, () => ({ as_of: card.as_of }))));
     return box;
   }
 
@@ -156,6 +157,7 @@
   planner.list();
   planner.search();
   planner.asOf();
+  planner.printing(planner.seen);
   planner.pointer();
   if (!data.parcels.length) {
     map.getContainer().parentNode.append(el('div', { class: 'empty' }, el('p', {}, say([
