@@ -71,10 +71,10 @@ def _maps(asked: argparse.Namespace) -> int:
     found = map_pages.run(asked.folder, counts, asked.rounds, say)
     words = f"{asked.rounds} rounds, {datetime.now(UTC):%Y-%m-%d}. {asked.machine}".strip()
     if asked.out:
-        asked.out.write_text(map_pages.markdown(*found, words))
-        asked.out.with_suffix(".json").write_text(map_pages.raw(*found, words))
-    print(map_pages.markdown(*found, words))
-    return 0 if map_pages.met(*found) else 1
+        asked.out.write_text(map_pages.markdown(found, words))
+        asked.out.with_suffix(".json").write_text(map_pages.raw(found, words))
+    print(map_pages.markdown(found, words))
+    return 0 if map_pages.met(found) else 1
 
 
 if __name__ == "__main__":
