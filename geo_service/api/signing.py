@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import re
 import secrets
-from pathlib import Path
 
-import jinja2
 from fastapi import Request
 from starlette.responses import Response
 
 from geo_service.api.errors import Problem
 from geo_service.api.pages import page
+from geo_service.api.templating import template
 
 AT = "/sign-in"
 HOME = "/map"
 _OWN_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
-_TEMPLATE = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-).get_template("sign_in.html")
+_TEMPLATE = template("sign_in.html")
 
 
 def own_path(path: str) -> str:
@@ -51,9 +44,8 @@ def sign_in_page(
         Whether there is a way out to be shown.
     """
     asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    nonce = secrets.token_urlsafe(16)
-    html = _TEMPLATE.render(refused=refused, after=own_path(after or asked), signed_in=signed_in, nonce=nonce)
-    answer = page(html, nonce, forms=True)
+    html = _TEMPLATE.render(refused=refused, after=own_path(after or asked), signed_in=signed_in)
+    answer = page(html, secrets.token_urlsafe(16), forms=True)
     answer.headers["Cache-Control"] = "no-store"
     # Without a referrer a browser does not say either from which site a form comes.
     answer.headers["Referrer-Policy"] = "same-origin"

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from pathlib import Path
 from typing import Any
 
-import jinja2
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -17,6 +15,7 @@ from geo_service.api.openapi import answers, document
 from geo_service.api.pages import page
 from geo_service.api.parameters import OnlyKnown, Services
 from geo_service.api.routes.features import shelf
+from geo_service.api.templating import template
 from geo_service.model.access import Role
 
 router = APIRouter(
@@ -54,13 +53,6 @@ CONFORMANCE = (
     "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/tilesets-list",
     "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/mvt",
 )
-_TEMPLATES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).parent.parent / "templates"),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
 
 
 @router.get("/", summary="首页 / landing page", responses=answers({JSON: "Object", HTML: "Page"}))
@@ -69,9 +61,7 @@ def landing(request: Request, service: Services) -> Response:
     if prefers_html(request.headers.get("accept", "")):
         nonce = secrets.token_urlsafe(16)
         found = shelf(request).collections(service.snapshot())
-        html = _TEMPLATES.get_template("landing.html").render(
-            collections=[(entry, segment(entry.id)) for entry in found], nonce=nonce
-        )
+        html = template("landing.html").render(collections=[(entry, segment(entry.id)) for entry in found])
         answer = page(html, nonce)
     else:
         answer = json_answer({"title": TITLE, "description": DESCRIPTION, "links": _links(request)})
@@ -114,4 +104,4 @@ def api(request: Request, service: Services) -> Response:
 def docs() -> Response:
     """可交互的接口文档，不访问外部主机 / documentation to try out; it asks no other host."""
     nonce = secrets.token_urlsafe(16)
-    return page(_TEMPLATES.get_template("docs.html").render(nonce=nonce), nonce)
+    return page(template("docs.html").render(nonce=nonce), nonce)
