@@ -505,12 +505,14 @@ class Service:
         return compare_page(self._around(shown, chosen), shown, nonce=nonce)
 
     def _around(self, shown: Sequence[MapParcel], chosen: date | None) -> MapView:
-        """Gather some parcels, the ones near them, and the zones they lie in."""
-        snapshot, asked = self.snapshot(), self.as_of(chosen)
+        """Gather some parcels, the outlines of the ones near them, and the zones they lie in."""
+        snapshot = self.snapshot()
+        parcels = {one.id: one for one in shown}
         window = shapely.union_all([shapely.box(*shapely.buffer(one.geometry, 0.008).bounds) for one in shown])
-        near = self._near(snapshot, window)
-        parcels = tuple(self._map_parcel(*snapshot.conclusion(other, asked)) for other in near)
-        return self._view(snapshot, parcels, self._zone_layers(snapshot, window), chosen, links=True)
+        crs = shown[0].record["parcel"]["crs"]
+        near = [snapshot.parcels[other] for other in self._near(snapshot, window) if other not in parcels]
+        view = self._view(snapshot, tuple(parcels.values()), self._zone_layers(snapshot, window), chosen, links=True)
+        return replace(view, around=tuple(_neighbour(other, crs) for other in near))
 
     def _near(self, snapshot: Snapshot, window: BaseGeometry) -> list[str]:
         """Find the parcels that meet a window in degrees, in the order of ids."""

@@ -90,7 +90,7 @@ def compare(view: MapView, shown: Sequence[MapParcel], *, nonce: str | None) -> 
             "links": True,
             "asOf": {"chosen": view.as_of, "fallback": view.fallback, "today": view.today},
             "places": places,
-            "parcels": [entry(parcel, view.names) for parcel in view.parcels],
+            "parcels": _listed(view),
             "columns": columns([parcel.record for parcel in view.parcels], view.names),
             "cards": None,
             "compared": compared(shown, view.names),
@@ -163,6 +163,11 @@ def _forced(view: MapView, focus: MapParcel) -> bool:
     return not view.links and focus.record["verdict"]["status"] in ("not_ready", "undetermined")
 
 
+def _listed(view: MapView) -> list[Json]:
+    own = [entry(parcel, view.names) for parcel in view.parcels]
+    return own + [neighbour(parcel) for parcel in view.around]
+
+
 def workbench_data(view: MapView, focus: MapParcel | None, *, single_file: bool) -> Json:
     """Lay out the data of a page with all parcels.
 
@@ -186,10 +191,7 @@ def workbench_data(view: MapView, focus: MapParcel | None, *, single_file: bool)
         "mostLayers": MOST_LAYERS,
         "crs": pair(view.crs_text),
         "items": items([parcel.record for parcel in view.parcels], view.names),
-        "parcels": [
-            *(entry(parcel, view.names) for parcel in view.parcels),
-            *(neighbour(parcel) for parcel in view.around),
-        ],
+        "parcels": _listed(view),
         "columns": columns([parcel.record for parcel in view.parcels], view.names),
         "cards": packed([part and part["card"] for part in there]) if any(there) else None,
         "pieces": [part["pieces"] if part else [] for part in there],

@@ -71,10 +71,13 @@
     map.invalidateSize({ animate: false });
     const layer = window['geo_json_parcels_' + number];
     layer.eachLayer((shape) => {
-      const entry = planner.status(shape.feature.properties.i);
-      const paint = planner.paintOf(number < columns.length && shape.feature.properties.i === data.places[number] ? columns[number] : entry);
+      const own = shape.feature.properties.i === data.places[number];
+      const entry = own ? columns[number] : planner.status(shape.feature.properties.i);
+      // Of those around nothing is said.
+      if (!entry) { shape.setStyle({ fillOpacity: 0, color: '#7B8790', weight: 1, interactive: false }); return; }
+      const paint = planner.paintOf(entry);
       shape.setStyle({ fillColor: paint.fill, fillOpacity: 1, color: paint.line, weight: 1.5, dashArray: paint.dash || null, interactive: false });
-      if (shape.feature.properties.i !== data.places[number]) return;
+      if (!own) return;
       for (const style of [{ color: '#FFFFFF', weight: 7 }, { color: '#1B242B', weight: 3.2 }]) L.geoJSON(shape.feature.geometry, { interactive: false, fill: false, ...style }).addTo(map);
       map.fitBounds(shape.getBounds().pad(0.6), { animate: false, maxZoom: 18 });
     });
