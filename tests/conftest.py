@@ -7,6 +7,7 @@ import importlib.util
 import ipaddress
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -48,6 +49,9 @@ SYSTEM_PARTS = {
     "qgis": (lambda: Path("/usr/lib/python3/dist-packages/qgis").is_dir(), "python3-qgis qgis-providers"),
     "gdal_tools": (lambda: shutil.which("ogr2ogr") and shutil.which("ogrinfo"), "gdal-bin"),
 }
+
+#: Whose examples call the loops that the demo does not need; calling them compiles them.
+COMPILED = ("geo_service/zonal", "geo_service/segments", "geo_service/tiles", "geo_service/overlay")
 
 #: The one reason for which CI may skip: the sample files lie beside the checkout, not in it.
 MAY_BE_ABSENT = "shared/data"
@@ -127,6 +131,23 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Any:
     return report
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Make what every process would make for itself, before a run of all tests is shared out: code, and the demo."""
+    config = session.config
+    shared_out = getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput")
+    if not shared_out or config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        return
+    folder: Path = config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
+    compiling = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", *COMPILED]
+    with subprocess.Popen(compiling, cwd=config.rootpath, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+        _seed(folder)
+
+
+def _seed(folder: Path) -> None:
+    seed(folder / "seeding")
+    (folder / "seeding").rename(folder / "seeded")
+
+
 @pytest.fixture(scope="session")
 def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo's workspace, made once for all processes that test; to be copied, never opened."""
@@ -136,8 +157,7 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with (folder / "seeded.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "seeded").exists():
-            seed(folder / "seeding")
-            (folder / "seeding").rename(folder / "seeded")
+            _seed(folder)
     return folder / "seeded"
 
 
