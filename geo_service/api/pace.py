@@ -11,7 +11,7 @@ from typing import Any
 
 from fastapi import Depends, Request
 
-from geo_service.api.access import caller_of, is_loopback
+from geo_service.api.access import ANONYMOUS, LOCAL, NOBODY, caller_of, is_loopback
 from geo_service.api.errors import Problem
 from geo_service.model.text import Text
 
@@ -20,7 +20,7 @@ BURST = 200
 #: Callers that are remembered; one that has not asked for long may begin anew.
 REMEMBERED = 10_000
 #: Callers without a key of their own are told apart by their address.
-WITHOUT_KEY = frozenset({"anonymous", "local", "nobody"})
+WITHOUT_KEY = frozenset(caller.id for caller in (ANONYMOUS, LOCAL, NOBODY))
 
 
 class Pace:

@@ -207,7 +207,7 @@ def test_no_address_leads_out_of_what_is_served(served, route):
     host, port = served.base.removeprefix("http://").split(":")
     for climb in CLIMBS:
         # By hand, because clients tidy up an address before they send it.
-        with socket.create_connection((host, int(port)), timeout=30) as sent:
+        with socket.create_connection((host, int(port)), timeout=300) as sent:
             path = route.format(climb)
             sent.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
             said = b"".join(iter(lambda: sent.recv(65536), b""))

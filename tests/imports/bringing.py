@@ -12,7 +12,7 @@ import shapely
 from geo_service.projection import lon_lat
 from tests import world
 
-LIMIT_S = 120.0
+LIMIT_S = 900.0
 
 
 def parcels(count: int, *, first: int = 0, prefix: str = "B", **properties: Any) -> bytes:
