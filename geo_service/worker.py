@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from geo_service.errors import GeoServiceError
+from geo_service.tally import TALLY, WORKER_DIED, WORKER_KILLED
 
 START_LIMIT_S = 60.0
 #: Processes at work for one purpose.
@@ -151,6 +152,7 @@ class Worker:
     """
 
     def __init__(self, module: str, extra: Mapping[str, str]) -> None:
+        self._module = module.removeprefix("geo_service.")
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             command(module),
             env=environment(extra),
@@ -201,6 +203,7 @@ class Worker:
             if not answered.is_set():
                 overran.set()
                 self._process.kill()
+                TALLY.add(WORKER_KILLED, self._module)
 
         watching = threading.Thread(target=watch, daemon=True)
         watching.start()
@@ -215,6 +218,8 @@ class Worker:
         finally:
             spent = used_s()
             answered.set()
+        if answer is None and not overran.is_set():
+            TALLY.add(WORKER_DIED, self._module)
         self._spent = self._spent or answer is None
         return Reply(answer, overran.is_set(), spent)
 
@@ -255,6 +260,7 @@ class Workers:
 
     def _reset(self) -> None:
         self._idle: list[Worker] = []
+        self._lent = 0
         self._lock = threading.Lock()
         self._slots: dict[Hashable, threading.BoundedSemaphore] = {}
         self._owner = os.getpid()
@@ -279,11 +285,16 @@ class Workers:
         """
         with self._slot(purpose):
             worker = self._take()
+            with self._lock:
+                self._lent += 1
             try:
                 yield worker
             except BaseException:
                 worker.close()
                 raise
+            finally:
+                with self._lock:
+                    self._lent -= 1
             self._give_back(worker)
 
     def _take(self) -> Worker:
@@ -302,6 +313,11 @@ class Workers:
                     self._idle.append(worker)
                     return
         worker.close()
+
+    def standing(self) -> bool:
+        """Tell whether there is one: at work, or waiting for it."""
+        with self._lock:
+            return self._lent > 0 or any(worker.fit() for worker in self._idle)
 
     def idle(self) -> tuple[int, ...]:
         """Process ids of those that wait for work."""

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 import typer
 
+from geo_service.api.app import ROUTERS, declared_needs
 from geo_service.cli.app import app
+from geo_service.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 READMES = ("README.md", "README.zh-CN.md")
@@ -41,24 +43,20 @@ def test_links_and_pictures_are_there(name: str) -> None:
         assert (ROOT / target).is_file(), target
 
 
-def test_every_route_for_programs_is_named(api_paths: set[str]) -> None:
+@pytest.mark.parametrize("name", READMES)
+def test_every_setting_is_named(name: str) -> None:
+    shown = read(name)
+    for setting in Settings.model_fields:
+        assert f"`{setting}`" in shown, setting
+
+
+def test_every_route_for_programs_is_named() -> None:
     shown = read("README.md")
-    for path in sorted(api_paths):
+    paths = {path for _, path in declared_needs(ROUTERS)}
+    assert len(paths) > 40
+    for path in sorted(paths):
         first = "/" + path.split("/")[1]
         assert first in shown, path
-
-
-@pytest.fixture(scope="module")
-def api_paths(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    from datetime import date
-
-    from geo_service.api.app import create_app
-    from geo_service.service import Service
-    from geo_service.store.workspace import Workspace
-
-    workspace = Workspace.create(tmp_path_factory.mktemp("docs") / "workspace")
-    service = create_app(Service(workspace, lambda: date(2026, 12, 1)))
-    return {route.path for route in service.routes if getattr(route, "methods", None)}  # type: ignore[attr-defined]
 
 
 def test_every_row_of_modules_is_explained() -> None:

@@ -113,9 +113,10 @@ class Guarded(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler behind the gate."""
-        answer, needed = super().get_route_handler(), self.needs
+        answer, needed, template = super().get_route_handler(), self.needs, self.path_format
 
         async def guarded(request: Request) -> Response:
+            request.state.route = template
             try:
                 access: Access = request.app.state.access
                 await access.admit(request, needed)
@@ -246,7 +247,8 @@ class Access:
         if key is not None:
             return key
         waits_s = self._guesses.waits_s(address)
-        if waits_s > 0.0:
+        # Whoever has shown a right one goes on, whatever others behind the same address do.
+        if waits_s > 0.0 and self._seen.get(_hidden(f"key {shown}")) is None:
             raise _too_many_guesses(waits_s)
         key = await self._remembered(f"key {shown}", lambda: self._keys.shown(shown, _now()))
         if key is None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from threading import Event, current_thread, main_thread
+from types import FrameType
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
@@ -17,6 +20,7 @@ from geo_service.api import errors
 from geo_service.api.access import Access, Policy, declared_needs, require_declared
 from geo_service.api.collections import Shelf
 from geo_service.api.guard import JSON_BYTES, UPLOAD_BYTES, Guard
+from geo_service.api.journal import Journal
 from geo_service.api.pace import Pace
 from geo_service.api.pages import Pages
 from geo_service.api.routes import (
@@ -67,8 +71,24 @@ CLOSED = Policy()
 _LOG = logging.getLogger("geo_service.api")
 
 
+def _hear(stopping: Event) -> None:
+    """Note the signal to stop before the server does, so that those who wait for long can be let go."""
+    if current_thread() is not main_thread():
+        return
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before = signal.getsignal(number)
+        if callable(before):
+
+            def heard(signum: int, frame: FrameType | None, before: Callable[..., object] = before) -> None:
+                stopping.set()
+                before(signum, frame)
+
+            signal.signal(number, heard)
+
+
 @asynccontextmanager
 async def _life(app: FastAPI) -> AsyncIterator[None]:
+    _hear(app.state.stopping)
     app.state.checks, app.state.waiting = asyncio.Semaphore(check.CHECKS), 0
     app.state.long_checks = asyncio.Semaphore(check.LONG_CHECKS)
     await run_in_threadpool(app.state.service.warm_up)
@@ -96,6 +116,7 @@ def create_app(
     json_bytes: int = JSON_BYTES,
     upload_bytes: int = UPLOAD_BYTES,
     pace: Pace | None = None,
+    disk_free_bytes: int = 0,
 ) -> FastAPI:
     """Return the application over a service.
 
@@ -114,6 +135,8 @@ def create_app(
     pace : Pace, optional
         How fast one caller may ask for checks and imports. Where none is given, there is one that does not hold for
         those at this machine who show no key.
+    disk_free_bytes : int
+        With less room on the workspace's disk ``/readyz`` says so.
     """
     # Its own documentation pages ask other hosts for their scripts; ours do not.
     app = FastAPI(
@@ -132,9 +155,11 @@ def create_app(
     app.state.pace, app.state.pace_local = pace or Pace(), pace is not None
     app.state.ready = ready
     app.state.draw_first = draw_first
+    app.state.stopping, app.state.disk_free_bytes = Event(), disk_free_bytes
     errors.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=GZIP_FROM_BYTES)
     app.add_middleware(Guard, json_bytes=json_bytes, upload_bytes=upload_bytes)
+    app.add_middleware(Journal)
     require_declared(ROUTERS)
     for router in ROUTERS:
         app.include_router(router)

@@ -44,8 +44,9 @@ def sign_in_page(
         Whether there is a way out to be shown.
     """
     asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    html = _TEMPLATE.render(refused=refused, after=own_path(after or asked), signed_in=signed_in)
-    answer = page(html, secrets.token_urlsafe(16), forms=True)
+    nonce = secrets.token_urlsafe(16)
+    html = _TEMPLATE.render(refused=refused, after=own_path(after or asked), signed_in=signed_in, nonce=nonce)
+    answer = page(html, nonce, forms=True)
     answer.headers["Cache-Control"] = "no-store"
     # Without a referrer a browser does not say either from which site a form comes.
     answer.headers["Referrer-Policy"] = "same-origin"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import pickle
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -13,6 +14,7 @@ from pathlib import Path
 from geo_service.checking.job import Ground, Job
 from geo_service.errors import Fault, GeoServiceError, InputError, too_complex
 from geo_service.model.parcel import AsOf, Parcel
+from geo_service.tally import BOUNDARY_CHECKED, CHECK_SECONDS, TALLY
 from geo_service.worker import ERRORS, Worker, Workers, opened
 
 #: A workspace is read once by each process, and again when something is published.
@@ -30,6 +32,7 @@ KNOWN = ERRORS | {("geo_service.errors", "GeoServiceError")}
 _log = logging.getLogger("geo_service.checking")
 
 Row = tuple[int, Parcel]
+_VERDICT = re.compile(rb'"status":"([a-z_]+)","valid_until":[^{}]*\}\}\Z')
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,9 @@ class Examiners(Workers):
                 with self.borrowed() as examiner:
                     error = _begun(examiner, Job(ground, tuple(parcel for _, parcel in left), as_of, zone, own))
                     if error is None:
-                        yield from self._ask(examiner, left, budget)
+                        for one in self._ask(examiner, left, budget):
+                            TALLY.add(BOUNDARY_CHECKED, _result(one))
+                            yield one
                     alive = examiner.fit()
                 if error is not None:
                     # One that died before it looked at any row did so for no fault of theirs: once more with another.
@@ -152,6 +157,7 @@ class Examiners(Workers):
                 return
             reply, overran, used_s = examiner.ask(None, min(ROW_LIMIT_S, budget.left_s))
             budget.left_s -= used_s
+            TALLY.add(CHECK_SECONDS, "measuring", used_s)
             row, parcel = left.pop(0)
             if reply is None:
                 if not overran:
@@ -175,6 +181,12 @@ def _begun(examiner: Worker, job: Job) -> GeoServiceError | None:
     found, _ = opened(reply, KNOWN)
     assert found is None or isinstance(found, GeoServiceError)
     return found
+
+
+def _result(one: Found | Fault) -> str:
+    """Return the verdict, which stands at the end of a record, or that there is none."""
+    match = None if isinstance(one, Fault) else _VERDICT.search(one.record[-200:])
+    return "rejected" if match is None else match[1].decode()
 
 
 def _told(fault: Fault, row: int, parcel: Parcel) -> Fault:
@@ -259,6 +271,19 @@ def _typed(rows: Sequence[Row], project_type: str | None) -> Sequence[Row]:
     if project_type is None:
         return rows
     return [(row, replace(parcel, project_type=project_type)) for row, parcel in rows]
+
+
+def standing(directory: Path | None, rulebook_sha256: str) -> bool:
+    """Tell whether there is a measuring process, started now unless there is one; see `measure`.
+
+    Raises
+    ------
+    GeoServiceError
+        When none can be started, or the ground cannot be opened.
+    """
+    if not EXAMINERS.standing():
+        warm_up(directory, rulebook_sha256)
+    return True
 
 
 def warm_up(directory: Path | None, rulebook_sha256: str) -> None:

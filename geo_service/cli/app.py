@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import socket
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -16,15 +16,11 @@ from typing import Annotated, cast
 from zoneinfo import ZoneInfo
 
 import typer
-import uvicorn
 
 from geo_service import batch, checking, importing, ingest
-from geo_service.api.access import Policy
-from geo_service.api.app import create_app
 from geo_service.api.collections import Shelf
-from geo_service.api.connection import Connection
 from geo_service.api.tiles import Tiles
-from geo_service.cli import say
+from geo_service.cli import say, serving
 from geo_service.cli.demo import seed
 from geo_service.errors import (
     Fault,
@@ -41,6 +37,9 @@ from geo_service.model.access import Key, Role
 from geo_service.model.parcel import AsOf
 from geo_service.model.rulebook import Rulebook
 from geo_service.service import Service
+from geo_service.settings import FILE as SETTINGS_FILE
+from geo_service.settings import Settings
+from geo_service.settings import read as read_settings
 from geo_service.store.definitions import bundled, load_catalogue, load_rulebook
 from geo_service.store.keys import USUAL_DAYS
 from geo_service.store.template import template
@@ -51,7 +50,6 @@ DEFAULT_WORKSPACE = Path("workspace")
 DEFAULT_PORT = 8000
 #: Programs draw tiles of the usual zoom larger; each zoom more takes four times as many.
 USUAL_ZOOM, FINEST_ZOOM = 14, 16
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 # Wrong use in general has no public name in typer, only its kind that a bad parameter is.
 USAGE_ERRORS = cast("tuple[type[typer.BadParameter], ...]", typer.BadParameter.__bases__)
 
@@ -82,10 +80,6 @@ class _Engine(StrEnum):
     DASK = "dask"
 
 
-def _civil_today(rulebook: Rulebook) -> date:
-    return datetime.now(ZoneInfo(rulebook.jurisdiction.timezone)).date()
-
-
 def _day(text: str | None, option: str) -> date | None:
     if text is None:
         return None
@@ -105,9 +99,8 @@ def _day(text: str | None, option: str) -> date | None:
 
 
 def _service(workspace: Path) -> Service:
-    opened = Workspace.open(workspace)
     say.first_run()
-    return Service(opened, lambda: _civil_today(opened.rulebook))
+    return serving.opened(workspace)
 
 
 @app.command()
@@ -151,7 +144,7 @@ def import_(
         raise NotFound(f"没有图层 {layer}；可用：{listed} / no layer {layer}; there are: {listed}")
     dated = _day(edition_date, "--edition-date")
     if dated is None:
-        dated = _civil_today(service.rulebook)
+        dated = serving.civil_today(service.rulebook)
         say.note(f"未给出数据日期，按导入日 {dated} 计 / no --edition-date: the day of import {dated} stands for it")
     zone_shapes = service.zone_shapes()
     try:
@@ -430,7 +423,7 @@ def check(
     else:
         say.note("没有工作区：未导入任何图层 / no workspace: no layer is imported")
         catalogue, rulebook = load_catalogue(bundled()[0]), load_rulebook(bundled()[1])
-        asked = AsOf(chosen, _civil_today(rulebook))
+        asked = AsOf(chosen, serving.civil_today(rulebook))
         warming = _meanwhile(lambda: checking.warm_up(None, rulebook.sha256))
         boundaries = ingest.read_boundaries(
             file,
@@ -543,8 +536,9 @@ def verify(
 @app.command()
 def serve(
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
-    host: Annotated[str, typer.Option(help="监听地址 / address")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="端口 / port")] = DEFAULT_PORT,
+    host: Annotated[str | None, typer.Option(help="监听地址，默认 127.0.0.1 / address")] = None,
+    port: Annotated[int | None, typer.Option(help="端口，默认 8000 / port")] = None,
+    workers: Annotated[int | None, typer.Option(help="服务进程数，默认 1 / processes that answer")] = None,
     allow_anonymous: Annotated[
         bool, typer.Option("--allow-anonymous", help="无密钥也可查阅 / everybody may read without a key")
     ] = False,
@@ -552,12 +546,25 @@ def serve(
         bool,
         typer.Option("--local-planner", help="本机用户视为规划人员 / whoever sits at this machine counts as a planner"),
     ] = False,
+    settings: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="GEO_SERVICE_SETTINGS",
+            help=f"设置文件 .toml，默认工作区中的 {SETTINGS_FILE} / file of settings; else that of the workspace",
+        ),
+    ] = None,
 ) -> None:
     """启动地图与接口；须有密钥，或允许匿名 / Serve map and API, to those with a key unless it is told otherwise."""
-    policy = Policy(anonymous=allow_anonymous, local=local_planner)
-    service = _service(workspace)
-    _check_open(service, host, policy)
-    _run(service, host, port, policy)
+    own = workspace / SETTINGS_FILE
+    given = {
+        "host": host,
+        "port": port,
+        "workers": workers,
+        "anonymous": allow_anonymous or None,
+        "local_planner": local_planner or None,
+    }
+    found = read_settings(os.environ, settings or (own if own.exists() else None), given)
+    serving.run(serving.Maker(workspace, found))
 
 
 @app.command()
@@ -571,77 +578,17 @@ def demo(
     ] = False,
 ) -> None:
     """导入演示数据，核查并启动地图 / Import the demo data, assess them, serve the map."""
-    _check_port("127.0.0.1", port)
+    serving.check_port("127.0.0.1", port)
     workspace = seed(directory)
-    service = Service(workspace, lambda: _civil_today(workspace.rulebook))
+    service = Service(workspace, lambda: serving.civil_today(workspace.rulebook))
     ids = list(service.parcels)
     for parcel_id in say.progress(ids, len(ids), "核查 assessing"):
         service.record(parcel_id)
     if prepare_only:
         say.note(f"演示工作区 / demo workspace: {directory}")
         return
-    _run(service, "127.0.0.1", port, Policy(anonymous=True, local=True), draw_first=True)
-
-
-def _check_open(service: Service, host: str, policy: Policy) -> None:
-    """Refuse to serve what nobody could ask, and say so when everybody can."""
-    if policy.anonymous and host not in LOOPBACK:
-        say.note(f"警告 warning: {host} 上的任何人都可匿名查阅 / anyone who reaches {host} may read everything")
-    if not (policy.anonymous or policy.local or service.workspace.keys.all()):
-        raise InputError(
-            Fault(
-                "no_keys",
-                "工作区没有密钥，谁也无法访问",
-                "the workspace has no key, so nobody could ask anything",
-                next_zh="用 geo-service keys add 新建密钥，或加 --allow-anonymous 允许匿名查阅",
-                next_en="make one with geo-service keys add, or let everybody read with --allow-anonymous",
-            )
-        )
-
-
-def _check_port(host: str, port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise InputError(
-                Fault(
-                    "port_taken",
-                    f"端口 {port} 已被占用",
-                    f"port {port} is taken",
-                    next_zh=f"换一个端口，例如 make demo PORT={port + 1}",
-                    next_en=f"choose another, e.g. make demo PORT={port + 1}",
-                )
-            ) from error
-
-
-class _Server(uvicorn.Server):
-    """Says where it is once it answers."""
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            address = f"http://{self.config.host}:{self.config.port}"
-            say.note(f"地图 / map: {address}/map")
-            say.note(f"接口 / API: {address}/  · 停止 / stop: Ctrl-C")
-
-
-def _run(service: Service, host: str, port: int, policy: Policy, *, draw_first: bool = False) -> None:
-    _check_port(host, port)
-    server = _Server(
-        uvicorn.Config(
-            create_app(service, policy=policy, draw_first=draw_first),
-            host=host,
-            port=port,
-            http=Connection,
-            log_level="warning",
-        )
-    )
-    with suppress(KeyboardInterrupt):
-        server.run()
-    if not server.started:
-        raise typer.Exit(3)
+    settings = Settings(port=port, anonymous=True, local_planner=True, log=False)
+    serving.run(serving.Maker(directory, settings, draw_first=True, service=service))
 
 
 def _meanwhile(start: Callable[[], None]) -> Thread:

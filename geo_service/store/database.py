@@ -40,6 +40,9 @@ class Database(Protocol):
     def writing(self) -> AbstractContextManager[Connection]:
         """One transaction to write in: all of it is kept or none of it."""
 
+    def writable(self) -> bool:
+        """Tell whether somebody could write now, or does."""
+
 
 class Sqlite:
     """A register in one SQLite file.
@@ -112,6 +115,16 @@ class Sqlite:
         """One transaction to write in: all of it is kept or none of it."""
         with exclusive(self._lock, WRITE_TURN_S), self._told(), self._writer.begin() as connection:
             yield connection
+
+    def writable(self) -> bool:
+        """Tell whether somebody could write now, or does."""
+        try:
+            with exclusive(self._lock, 0.0), self._writer.begin():
+                return True
+        except WorkspaceError:
+            return True
+        except DatabaseError:
+            return False
 
     @contextmanager
     def _told(self) -> Iterator[None]:

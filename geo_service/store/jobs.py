@@ -14,7 +14,7 @@ an edition and saying so of its job is one transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -260,6 +260,13 @@ class Jobs:
         for row in rows:
             if ended[row.owner]:
                 self.finish(row.id, State.INTERRUPTED, at)
+
+    def counts(self) -> Mapping[str, int]:
+        """How many jobs there are, by state."""
+        query = select(JOBS.c.state, func.count()).group_by(JOBS.c.state)
+        with self._database.reading() as connection:
+            found = {str(state): int(count) for state, count in connection.execute(query)}
+        return {state.value: found.get(state.value, 0) for state in State}
 
     def unfinished(self) -> tuple[JobRow, ...]:
         """Jobs that wait or are at work, in the order in which they were asked for."""

@@ -329,6 +329,10 @@ class Register:
         with self._database.writing() as connection:
             noted(connection, action, about, input_sha256, at)
 
+    def writable(self) -> bool:
+        """Tell whether the register can be written to."""
+        return self._database.writable()
+
     def revision(self) -> int:
         """A number that grows with every change of the register, so that what was read can be kept until then."""
         changing = AUDIT.c.action.not_in(CHANGING_NOTHING)

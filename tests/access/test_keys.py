@@ -150,7 +150,8 @@ def test_a_key_that_was_taken_back_is_soon_refused(guarded, monkeypatch):
     assert guarded.served.get("/parcels", headers=key).status_code == 401
 
 
-def test_guessing_is_slowed_down_and_those_who_are_known_go_on(workspace):
+def test_guessing_is_slowed_down_and_those_who_are_known_go_on(workspace, monkeypatch):
+    monkeypatch.setattr(access, "REMEMBERED_S", 0.0)
     service = Service(workspace, lambda: AS_OF)
     known, _ = workspace.keys.add(Role.VIEWER, None, "", 1, datetime.now(UTC))
     late, _ = workspace.keys.add(Role.VIEWER, None, "", 1, datetime.now(UTC))

@@ -13,7 +13,7 @@ from geo_service.service import Service
 from tests.access.asking import ROUTES, Route
 from tests.api.serving import AS_OF, running
 
-OPEN_TO_ALL = {"GET /healthz", "GET /sign-in", "POST /sign-in", "POST /sign-out"}
+OPEN_TO_ALL = {"GET /healthz", "GET /readyz", "GET /sign-in", "POST /sign-in", "POST /sign-out"}
 #: What each role does beside reading; everything else is reading.
 MORE = {
     "planner": {
@@ -23,11 +23,11 @@ MORE = {
         *(str(route) for route in ROUTES if route.path.startswith("/jobs/")),
     },
     "auditor": {"GET /audit"},
-    "admin": set(),
+    "admin": {"GET /metrics"},
     "viewer": set(),
 }
 #: Nothing is stored by these, whoever asks.
-CHECKS = {"POST /check", "POST /check/panels"}
+CHECKS = {"POST /check", "POST /check/panels", "POST /map/list.xlsx"}
 
 
 def nothing() -> None:

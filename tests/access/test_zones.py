@@ -31,7 +31,7 @@ QUERIES = {
     "GET /map": ["", "?draw=canvas"],
 }
 #: These concern the whole workspace, or nothing in it.
-WHOLE = {"GET /audit", "GET /editions/{edition_id}"}
+WHOLE = {"GET /audit", "GET /editions/{edition_id}", "GET /metrics"}
 
 
 def text_of(answer) -> str:
@@ -104,6 +104,8 @@ def test_a_foreign_parcel_is_one_that_there_is_not(guarded, id_):
         f"/collections/verdicts/items/{id_}",
     ):
         assert guarded.served.get(path, headers=guarded.keys[OURS]).status_code == 404, path
+    chosen = guarded.served.client.post("/map/list.xlsx", json={"ids": ["P", id_]}, headers=guarded.keys[OURS])
+    assert chosen.status_code == 404
     assert guarded.workspace.register.audit() == before
     assert guarded.workspace.register.verdicts_of(id_) == ()
 

@@ -119,7 +119,6 @@ def test_a_date_before_all_rules_is_understood_but_wrong(served):
         "/static/nothing.js",
         "/static/%2e%2e/page.py",
         "/jobs/1",
-        "/metrics",
     ],
 )
 def test_what_is_not_there_is_a_problem_too(served, path):

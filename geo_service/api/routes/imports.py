@@ -244,7 +244,7 @@ async def _told(request: Request, service: Service, desk: Desk, row: JobRow) -> 
     try:
         said, number, quiet, whole = "", 0, 0.0, 0.0
         yield f"retry: {RETRY_S * 1000}\n\n"
-        while whole < STREAM_S:
+        while whole < STREAM_S and not state.stopping.is_set():
             words = json.dumps(job_json(request, service, row), ensure_ascii=False)
             if words != said:
                 said, quiet, number = words, 0.0, number + 1

@@ -1,0 +1,98 @@
+"""One line of JSON for every request: what was asked by its template, how it ended, how long it took, by which key.
+
+Never an address in full, a name, a body or a key: those are the business of whoever asks.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+import traceback
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from geo_service.api import metrics
+
+STATIC = "/static"
+#: Where nothing of ours is.
+NOWHERE = "-"
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_LOG = logging.getLogger("geo_service.requests")
+
+
+class Journal:
+    """ASGI middleware around everything: notes each request when it has ended."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        state = scope.setdefault("state", {})
+        begun, status = time.perf_counter(), 0
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        finally:
+            seconds = time.perf_counter() - begun
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            route = state.get("route") or (STATIC if scope["path"].startswith(f"{STATIC}/") else NOWHERE)
+            metrics.note(method, route, status, seconds)
+            caller = state.get("caller")
+            _LOG.info(
+                "request",
+                extra={
+                    "said": {
+                        "request_id": state.get("request_id"),
+                        "method": method,
+                        "route": route,
+                        # 0: whoever asked had gone before there was an answer.
+                        "status": status,
+                        "seconds": round(seconds, 6),
+                        "key": None if caller is None else caller.id,
+                    }
+                },
+            )
+
+
+class JsonLines(logging.Formatter):
+    """Writes a record as one line; of an exception where it came up, not what it says: that may be somebody's data."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write one line."""
+        line: dict[str, Any] = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+        }
+        line |= getattr(record, "said", {})
+        if record.exc_info and record.exc_info[0] is not None:
+            line["error"] = record.exc_info[0].__name__
+            line["trace"] = [
+                f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(record.exc_info[2], limit=-20)
+            ]
+        return json.dumps(line, ensure_ascii=False)
+
+
+def write_lines() -> None:
+    """Send every log of this process to standard error as lines of JSON."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    _LOG.setLevel(logging.INFO)

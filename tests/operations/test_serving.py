@@ -1,0 +1,163 @@
+"""One process or several: figures added up, lines of log, a dead one replaced, a stop that finishes what it began."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from geo_service.cli import main
+
+
+def asking(base: str, path: str, **options: object) -> httpx.Response:
+    """Ask over a connection of its own, so that each process has its turn."""
+    return httpx.get(f"{base}{path}", trust_env=False, timeout=60, **options)
+
+
+def children(pid: int) -> set[int]:
+    """Processes that answer; each has a thread or more beside its workers."""
+    found = set()
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        found |= {int(one) for one in (task / "children").read_text().split()}
+    return {one for one in found if b"spawn_main" in Path(f"/proc/{one}/cmdline").read_bytes()}
+
+
+def figure(text: str, name: str, **labels: str) -> float:
+    """Add up the samples of a figure that have these labels."""
+    total = 0.0
+    for line in text.splitlines():
+        match = re.fullmatch(rf"{name}(?:\{{(.*)\}})? (\S+)", line)
+        if match and labels.items() <= dict(re.findall(r'(\w+)="([^"]*)"', match[1] or "")).items():
+            total += float(match[2])
+    return total
+
+
+class Upload:
+    """A check whose body has begun to come."""
+
+    def __init__(self, base: str, key: dict[str, str]) -> None:
+        host, port = base.removeprefix("http://").split(":")
+        self.address = host, int(port)
+        body = json.dumps({"type": "Feature", "properties": {}, "geometry": {"type": "Point", "coordinates": [0, 0]}})
+        head = f"POST /check HTTP/1.1\r\nHost: {host}:{port}\r\nX-API-Key: {key['X-API-Key']}\r\n"
+        head += f"Content-Type: application/geo+json\r\nContent-Length: {len(body)}\r\n\r\n"
+        self.rest = body[10:].encode()
+        self.connection = socket.create_connection(self.address, timeout=60)
+        self.connection.sendall(head.encode() + body[:10].encode())
+
+    def finish(self) -> bytes:
+        """Send the rest; returns the first line of the answer."""
+        self.connection.sendall(self.rest)
+        return self.connection.recv(100_000).split(b"\r\n", 1)[0]
+
+    def __enter__(self) -> Upload:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.connection.close()
+
+
+def stopped(command, upload: Upload) -> None:
+    """Stop in the middle of an upload: nobody new is let in, the upload is answered, and the end is no failure."""
+    time.sleep(0.5)
+    command.process.send_signal(signal.SIGTERM)
+    end = time.monotonic() + 30
+    while True:
+        try:
+            socket.create_connection(upload.address, timeout=5).close()
+        except ConnectionError:
+            break
+        assert time.monotonic() < end, "new connections are taken although it is stopping"
+        time.sleep(0.1)
+    assert command.process.poll() is None
+    assert b" 422 " in upload.finish()
+    assert command.process.wait(60) == 0
+
+
+def test_several_processes_are_one_service(start, keys, workspace):
+    command = start("--workers", "2")
+    first = children(command.process.pid)
+    assert len(first) == 2
+    for number in range(20):
+        assert asking(command.base, f"/parcels?limit={number + 1}", headers=keys["viewer"]).status_code == 200
+    assert asking(command.base, "/parcels/S-00/assessment", headers=keys["viewer"]).status_code == 200
+    assert asking(command.base, "/nowhere").status_code == 404
+    assert asking(command.base, "/parcels", headers={"X-API-Key": "lb_guess"}).status_code == 401
+    text = asking(command.base, "/metrics", headers=keys["admin"]).text
+    # Whichever of them was asked, the figures are of both.
+    assert figure(text, "geo_service_requests_total", route="/parcels", status="200") == 20
+    assert figure(text, "geo_service_requests_total", route="/parcels", status="401") == 1
+    assert figure(text, "geo_service_request_seconds_count", route="/parcels/{parcel_id}/assessment") == 1
+    assert figure(text, "geo_service_requests_total", route="-", status="404") == 1
+    assert "S-00" not in text
+
+    dead = first.pop()
+    os.kill(dead, signal.SIGKILL)
+    end = time.monotonic() + 60
+    while len(children(command.process.pid) - {dead}) < 2:
+        assert asking(command.base, "/healthz").status_code == 200
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    with Upload(command.base, keys["viewer"]) as upload:
+        stopped(command, upload)
+    command.reader.join(10)
+    lines = [json.loads(line) for line in command.lines if line.startswith("{")]
+    requests = [line for line in lines if line["event"] == "request"]
+    searches = [line for line in requests if line["route"] == "/parcels"]
+    assert len(searches) == 21 and len({line["request_id"] for line in requests}) == len(requests)
+    viewer = keys["viewer"]["X-API-Key"]
+    assert [line["key"] for line in searches].count(viewer.split("_")[1]) == 20
+    assert all(set(line) >= {"at", "method", "status", "seconds", "key"} for line in requests)
+    said = "\n".join(command.lines)
+    assert viewer[12:] not in said and "lb_guess" not in said and "S-00" not in said and "limit=" not in said
+
+
+def test_one_process_by_a_file_of_settings(start, keys, workspace):
+    file = workspace.directory / "geo-service.toml"
+    file.write_text("anonymous = true\nlog = false\nwrong_keys_per_minute = 1\nstop_seconds = 5\n", encoding="utf-8")
+    try:
+        # What the environment says counts before the file.
+        command = start(environment={"GEO_SERVICE_WRONG_KEYS_PER_MINUTE": "2"})
+    finally:
+        file.unlink()
+    assert asking(command.base, "/parcels").status_code == 200
+    assert asking(command.base, "/parcels", headers=keys["viewer"]).status_code == 200
+    found = [asking(command.base, "/parcels", headers={"X-API-Key": "no"}).status_code for _ in range(3)]
+    assert found == [401, 401, 429]
+    # One that never ends does not keep it from ending.
+    with Upload(command.base, keys["viewer"]), Upload(command.base, keys["viewer"]) as upload:
+        stopped(command, upload)
+    command.reader.join(10)
+    assert not [line for line in command.lines if line.startswith("{")]
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "said"),
+    [
+        ([], {"GEO_SERVICE_PROT": "9000"}, ["GEO_SERVICE_PROT", "port"]),
+        ([], {"GEO_SERVICE_STOP_SECONDS": "soon"}, ["GEO_SERVICE_STOP_SECONDS", "setting_wrong"]),
+        (["--workers", "0"], {}, ["--workers", "setting_wrong"]),
+        (["--settings", "absent.toml"], {}, ["absent.toml", "settings_unreadable"]),
+        (["--settings", "own.toml"], {}, ["own.toml", "anonymus", "anonymous"]),
+    ],
+)
+def test_a_setting_that_nobody_knows_is_named_and_refused(
+    workspace, options, environment, said, capsys, monkeypatch, tmp_path
+):
+    (tmp_path / "own.toml").write_text("anonymus = true\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as left:
+        main(["serve", "--workspace", str(workspace.directory), *options])
+    assert left.value.code == 2
+    text = capsys.readouterr().err
+    assert all(word in text for word in said), text
+    assert "Traceback" not in text
