@@ -8,7 +8,7 @@ import pytest
 
 from tests.imports.killing import rounds
 
-TIMES = 20 if os.environ.get("HYPOTHESIS_PROFILE") == "ci" else 3
+TIMES = 20 if os.environ.get("HYPOTHESIS_PROFILE") == "ci" else 2
 
 
 @pytest.mark.slow
