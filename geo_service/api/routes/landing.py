@@ -61,7 +61,7 @@ def landing(request: Request, service: Services) -> Response:
     if prefers_html(request.headers.get("accept", "")):
         nonce = secrets.token_urlsafe(16)
         found = shelf(request).collections(service.snapshot())
-        html = template("landing.html").render(collections=[(entry, segment(entry.id)) for entry in found])
+        html = template("landing.html").render(nonce=nonce, collections=[(entry, segment(entry.id)) for entry in found])
         answer = page(html, nonce)
     else:
         answer = json_answer({"title": TITLE, "description": DESCRIPTION, "links": _links(request)})
