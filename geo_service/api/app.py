@@ -67,6 +67,8 @@ ROUTERS = (
     operations.router,
 )
 GZIP_FROM_BYTES = 1000
+#: So long a service that is told to stop goes on with imports that it has taken.
+FINISH_S = 30.0
 CLOSED = Policy()
 _LOG = logging.getLogger("geo_service.api")
 
@@ -104,7 +106,7 @@ async def _life(app: FastAPI) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        await run_in_threadpool(app.state.imports.close)
+        await run_in_threadpool(app.state.imports.close, FINISH_S)
 
 
 def create_app(

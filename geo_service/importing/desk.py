@@ -71,7 +71,7 @@ class Desk:
         self._line: deque[tuple[str, Order]] = deque()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._closing = False
+        self._at_work = self._shut = self._closing = False
 
     def recover(self) -> None:
         """Settle what programs that are gone left behind: their jobs, their files."""
@@ -167,9 +167,14 @@ class Desk:
             self._changed.notify_all()
         return self._jobs.get(id_).state is State.CANCELLED
 
-    def close(self) -> None:
-        """End: what is at work is killed, what waits is given up, and both are said to be interrupted."""
+    def close(self, wait_s: float = 0.0) -> None:
+        """End: take nothing more, finish what was taken, and give up what is left after so many seconds.
+
+        What is at work then is killed; it and what waits are said to be interrupted.
+        """
         with self._changed:
+            self._shut = True
+            self._changed.wait_for(lambda: not (self._line or self._at_work), wait_s)
             self._closing = True
             self._changed.notify_all()
         if self._thread is not None:
@@ -184,7 +189,7 @@ class Desk:
     def _open(self) -> None:
         """Say, for as long as this program lives, that its jobs are taken care of."""
         with self._changed:
-            if self._closing:
+            if self._shut:
                 raise Closing
             if not self._folder.exists():
                 self._shared.mkdir(exist_ok=True)
@@ -213,6 +218,7 @@ class Desk:
                 if self._closing:
                     return
                 job, order = self._line.popleft()
+                self._at_work = True
             try:
                 if self._jobs.begin(job, _now()):
                     self._import(job, order)
@@ -221,6 +227,10 @@ class Desk:
             except Exception:  # noqa: BLE001 - the others in line still have their turn
                 _LOG.exception("import %s failed", job)
                 self._settle(job, State.FAILED)
+            finally:
+                with self._changed:
+                    self._at_work = False
+                    self._changed.notify_all()
 
     def _import(self, job: str, order: Order) -> None:
         folder = self._folder / job
