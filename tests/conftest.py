@@ -22,7 +22,7 @@ from tests.cells.postgis import programs
 settings.register_profile("default", max_examples=200, deadline=None)
 settings.register_profile(
     "ci",
-    max_examples=2_000,
+    max_examples=500,
     deadline=None,
     print_blob=True,
     # A busy shared runner draws large geometries slowly; that says nothing about the code.
@@ -37,7 +37,10 @@ settings.register_profile(
     database=None,
     derandomize=True,
 )
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "default")
+settings.load_profile(PROFILE)
+#: For the laws on which every area rests.
+LAWS = settings(max_examples=2_000) if PROFILE == "ci" else settings()
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import shapely
-from hypothesis import settings
 
 from tests.cells import exact
 from tests.cells.asking import deviations, measured
 from tests.cells.families import FAMILIES, ORIGIN, Case, cases
+from tests.conftest import LAWS
 
 #: As many pairs as a law has examples: 200, and 2,000 in CI.
-PAIRS = settings().max_examples // len(FAMILIES) + 1
+PAIRS = LAWS.max_examples // len(FAMILIES) + 1
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -19,6 +19,7 @@ from geo_service.rings import Shapes, from_geoarrow, from_wkb
 from tests.cells.asking import KNOWN, WHOLE, Table, layer_of, measured, shapes, tables
 from tests.cells.drawing import EAST, NORTH, POLYGONS, layers
 from tests.cells.families import ORIGIN, Case, cases, star
+from tests.conftest import LAWS
 
 
 def bound(area_m2: float) -> float:
@@ -63,6 +64,7 @@ def polygonal(shape: BaseGeometry) -> BaseGeometry:
     return shapely.MultiPolygon([part for part in shapely.get_parts(shape) if part.geom_type == "Polygon"])
 
 
+@LAWS
 @given(layers())
 def test_covered_uncovered_and_unsurveyed_ground_add_up_to_the_parcel(case) -> None:
     around = shapely.box(EAST - 400, NORTH - 400, EAST + 400, NORTH + 400)
@@ -84,6 +86,7 @@ def test_covered_uncovered_and_unsurveyed_ground_add_up_to_the_parcel(case) -> N
             assert total - own.get("known", 0.0) == pytest.approx(parts[2], abs=2 * bound(total))
 
 
+@LAWS
 @given(layers())
 def test_no_part_is_more_than_the_whole(case) -> None:
     for table in measured(case):
@@ -99,6 +102,7 @@ def test_no_part_is_more_than_the_whole(case) -> None:
             assert "known" not in table
 
 
+@LAWS
 @given(st.lists(POLYGONS, min_size=2, max_size=3), st.lists(POLYGONS, min_size=1, max_size=2))
 def test_the_union_is_what_inclusion_and_exclusion_make_it(features, parcels) -> None:
     # Every class by itself, with all intersections of two and of three as further layers.
@@ -116,6 +120,7 @@ def test_the_union_is_what_inclusion_and_exclusion_make_it(features, parcels) ->
             assert whole.get(cls, 0.0) == pytest.approx(parts.get(name, 0.0), abs=bound(whole["parcel"]))
 
 
+@LAWS
 @given(layers(), st.integers(-3_000, 3_000), st.integers(-3_000, 3_000))
 def test_moving_everything_by_metres_changes_nothing(case, east, north) -> None:
     assert_same(
@@ -124,6 +129,7 @@ def test_moving_everything_by_metres_changes_nothing(case, east, north) -> None:
     )
 
 
+@LAWS
 @given(layers(), st.floats(0.0, 360.0))
 def test_turning_everything_changes_nothing(case, degrees) -> None:
     turn = np.radians(degrees)
@@ -135,6 +141,7 @@ def test_turning_everything_changes_nothing(case, degrees) -> None:
     assert_same(measured(case), measured(turned))
 
 
+@LAWS
 @given(layers(), st.integers(0, 7), st.booleans(), st.booleans())
 def test_where_a_ring_begins_and_which_way_it_runs_changes_nothing(case, start, reverse, parts) -> None:
     def change(ring: np.ndarray) -> np.ndarray:
@@ -149,6 +156,7 @@ def test_where_a_ring_begins_and_which_way_it_runs_changes_nothing(case, start, 
     assert_same(measured(case), measured(each(case, every)))
 
 
+@LAWS
 @given(layers(), st.integers(1, 3))
 def test_vertices_on_an_edge_and_vertices_said_twice_change_nothing(case, each_edge) -> None:
     def more(ring: np.ndarray) -> np.ndarray:
@@ -163,6 +171,7 @@ def test_vertices_on_an_edge_and_vertices_said_twice_change_nothing(case, each_e
     assert_same(measured(case), measured(dense))
 
 
+@LAWS
 @given(layers(least=1), st.randoms(use_true_random=False), st.lists(st.integers(0, 3), max_size=3))
 def test_order_and_repetition_of_features_change_nothing(case, random, again) -> None:
     order = list(range(len(case.features))) + [index % len(case.features) for index in again]
@@ -176,6 +185,7 @@ def test_order_and_repetition_of_features_change_nothing(case, random, again) ->
     assert_same(measured(case), measured(shuffled))
 
 
+@LAWS
 @given(layers(least=1, most=3), st.integers(-40, 40), st.booleans())
 def test_features_in_several_pieces_are_the_same_ground(case, where, upright) -> None:
     cut = (EAST if upright else NORTH) + where
@@ -193,11 +203,13 @@ def test_features_in_several_pieces_are_the_same_ground(case, where, upright) ->
     assert_same(measured(case), measured(replace(case, features=features, classes=classes)))
 
 
+@LAWS
 @given(layers(), st.sampled_from([4.0, 16.0, 64.0, 256.0, 1024.0, 65536.0]))
 def test_the_size_of_cells_changes_nothing(case, cell_m) -> None:
     assert_same(measured(case), measured(replace(case, cell_m=cell_m)))
 
 
+@LAWS
 @given(layers(), POLYGONS, st.sampled_from(["a", "b", None]))
 def test_one_more_feature_never_covers_less(case, extra, cls) -> None:
     more = replace(case, features=[*case.features, extra], classes=[*case.classes, cls])
@@ -206,6 +218,7 @@ def test_one_more_feature_never_covers_less(case, extra, cls) -> None:
             assert after.get(name, 0.0) >= before[name] - bound(before["parcel"])
 
 
+@LAWS
 @given(layers(least=1), st.integers(-50, 50), st.integers(-50, 50))
 def test_splitting_a_parcel_adds_up(case, east, north) -> None:
     x, y = EAST + east, NORTH + north
@@ -220,6 +233,7 @@ def test_splitting_a_parcel_adds_up(case, east, north) -> None:
             )
 
 
+@LAWS
 @given(layers(), layers(most=2), st.integers(300, 9_000))
 def test_far_features_and_other_layers_change_no_bit(case, other, away) -> None:
     far = shapely.box(EAST + away, NORTH + away, EAST + away + 50, NORTH + away + 9)
@@ -238,6 +252,7 @@ def test_far_features_and_other_layers_change_no_bit(case, other, away) -> None:
     assert_same(alone, measured(replace(case, features=[*case.features, far], classes=[*case.classes, "b"])))
 
 
+@LAWS
 @given(layers())
 def test_a_parcel_alone_and_among_others_gives_the_same_bits(case) -> None:
     layer = layer_of(case)
@@ -269,6 +284,7 @@ def geoarrow(geometries: Sequence[BaseGeometry], interleaved: bool) -> pa.Array:
     return pa.array(rows, type=pa.list_(pa.list_(pa.list_(point))))
 
 
+@LAWS
 @given(layers(least=1, extents=False), st.integers(1, 4))
 def test_the_container_changes_no_bit(tmp_path_factory, case, group) -> None:
     drawn = [*case.parcels, *case.features]
