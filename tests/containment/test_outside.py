@@ -209,7 +209,7 @@ def test_no_address_leads_out_of_what_is_served(served, route):
         # By hand, because clients tidy up an address before they send it.
         with socket.create_connection((host, int(port)), timeout=300) as sent:
             path = route.format(climb)
-            sent.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+            sent.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())
             said = b"".join(iter(lambda: sent.recv(65536), b""))
         status = int(said.split(b" ", 2)[1])
         assert status in (400, 404, 405, 422), (path, said[:300])

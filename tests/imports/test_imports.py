@@ -23,7 +23,9 @@ TILE = "/collections/parcels/tiles/WebMercatorQuad/10/400/833"
 
 def left_over(workspace) -> list[Path]:
     """Files of jobs, and files that were not written to their end."""
-    files = [path for path in (workspace.directory / FOLDER).rglob("*") if path.is_file() and path.suffix != ".lock"]
+    # Not by rglob, which fails where a folder goes while it looks.
+    found = ((Path(at), names) for at, _, names in os.walk(workspace.directory / FOLDER))
+    files = [at / name for at, names in found for name in names if not name.endswith(".lock")]
     return files + list(workspace.directory.glob("*/*.partial*"))
 
 
