@@ -126,3 +126,10 @@ def test_the_same_question_gives_the_same_sheet(served):
     first = body(path)
     assert body(path) == first
     assert CASE["A"] in first
+
+
+@pytest.mark.parametrize("bbox", ["-170,-80,170,80", "0,0,1,1", "113,36,113,89", "114,36,113,37"])
+def test_a_window_where_the_zones_crs_has_no_places_is_refused(served, bbox: str):
+    answer = served.get(f"/map-sheet?bbox={bbox}")
+    assert answer.status_code == 400
+    assert "bbox" in answer.json()["detail"]

@@ -105,7 +105,7 @@ def map_sheet(
     """供打印的核查图：全部地块，或 bbox 所示范围 / the map of all parcels, or of a window, for paper."""
     permalink = url(request, "/map", {"as_of": as_of} if as_of else None)
     wanted = _Map(as_of, permalink, paper, orientation, scale, _layers(service, layers), lang, basemap)
-    return _map(request, service, wanted, window=bbox)
+    return _map(request, service, wanted, window=None if bbox is None else _window(service, bbox))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +142,19 @@ def _map(
             nonce=nonce,
         ),
     )
+
+
+def _window(service: Service, window: Box) -> Box:
+    """Return a window that lies where the rules hold: elsewhere the zone's CRS has no places."""
+    jurisdiction = service.rulebook.jurisdiction
+    margin = jurisdiction.area_of_use_margin_degrees
+    west, south, east, north = jurisdiction.box_degrees
+    inside = window[0] >= west - margin and window[2] <= east + margin and window[0] <= window[2]
+    if not inside or window[1] < south - margin or window[3] > north + margin:
+        limits = f"{west - margin:g},{south - margin:g},{east + margin:g},{north + margin:g}"
+        written = ",".join(f"{number:g}" for number in window)
+        raise bad_parameter("bbox", Text(f"应在 {limits} 之内", f"must lie within {limits}"), written)
+    return window
 
 
 def _under(request: Request, name: str | None) -> dict[str, Any] | None:
