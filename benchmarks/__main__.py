@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import map_pages, table, workload
+from benchmarks import load, map_pages, table, workload
 from benchmarks.measures import MEASURES, Bench, Fact, Measured, ready
 
 
@@ -31,9 +31,16 @@ def main() -> int:
     pages.add_argument("--folder", type=Path, default=workload.FOLDER, help="of the data, written when missing")
     pages.add_argument("--machine", default="", help="words about the machine, for the table")
     pages.add_argument("--out", type=Path, help="FILE.md; every number goes to FILE.json beside it")
+    rates = kinds.add_parser("load", help="The service under load, against a trivial answer of the same framework.")
+    rates.add_argument("--rounds", type=int, default=5)
+    rates.add_argument("--folder", type=Path, default=workload.FOLDER, help="of the data, written when missing")
+    rates.add_argument("--machine", default="", help="words about the machine, for the table")
+    rates.add_argument("--out", type=Path, help="FILE.md")
     asked = command.parse_args()
     if asked.kind == "map":
         return _maps(asked)
+    if asked.kind == "load":
+        return _load(asked)
     names = asked.only.split(",")
     unknown = set(names) - set(MEASURES)
     if unknown:
@@ -75,6 +82,16 @@ def _maps(asked: argparse.Namespace) -> int:
         asked.out.with_suffix(".json").write_text(map_pages.raw(found, words))
     print(map_pages.markdown(found, words))
     return 0 if map_pages.met(found) else 1
+
+
+def _load(asked: argparse.Namespace) -> int:
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    text = load.run(asked.folder, asked.rounds, lambda line: print(line, file=sys.stderr, flush=True))
+    words = f"{asked.rounds} rounds of {load.SECONDS} s, {datetime.now(UTC):%Y-%m-%d}. {asked.machine}".strip()
+    if asked.out:
+        asked.out.write_text(f"{words}\n\n{text}")
+    print(f"{words}\n\n{text}")
+    return int("missed" in text)
 
 
 if __name__ == "__main__":

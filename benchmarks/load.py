@@ -1,0 +1,160 @@
+"""The service under load: requests a second against the least that the same framework answers, in turn.
+
+Both run with two processes on this machine; ``wrk`` (Debian's package of that name) asks. A round is the trivial
+answer, then each measure, so that a slower minute of the machine is one for all.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+import httpx
+
+from benchmarks import running
+from benchmarks.service import demo_workspace
+
+WORKERS = 2
+SECONDS = 8
+_LATENCY = re.compile(r"^\s+(50|99)%\s+([\d.]+)(us|ms|s)", re.MULTILINE)
+_RATE = re.compile(r"^Requests/sec:\s+([\d.]+)", re.MULTILINE)
+_OTHER = re.compile(r"Non-2xx or 3xx responses: (\d+)")
+_MS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One run of the client."""
+
+    per_second: float
+    p50_ms: float
+    p99_ms: float
+    refused: int
+
+
+@dataclass(frozen=True)
+class Way:
+    """What is asked, and the bars it is held to: its share of the trivial rate, and its slowest answers."""
+
+    name: str
+    path: str
+    connections: int
+    least_share: float
+    headers: dict[str, str] = field(default_factory=dict)
+    body: str | None = None
+    #: Milliseconds, or times the trivial p99.
+    most_p99_ms: float | None = None
+    most_p99_times: float | None = None
+
+
+def ask(address: str, way: Way, scratch: Path) -> Asked:
+    """Ask for some seconds over so many connections."""
+    command = ["wrk", "--latency", f"-t{WORKERS}", f"-c{way.connections}", f"-d{SECONDS}s"]
+    for name, value in way.headers.items():
+        command += ["-H", f"{name}: {value}"]
+    if way.body is not None:
+        script = scratch / "post.lua"
+        script.write_text(f'wrk.method = "POST"\nwrk.body = {json.dumps(way.body)}\n')
+        command += ["-s", str(script)]
+    said = subprocess.run([*command, address + way.path], capture_output=True, text=True, check=True).stdout
+    times = {rank: float(number) * _MS[unit] for rank, number, unit in _LATENCY.findall(said)}
+    rate, other = _RATE.search(said), _OTHER.search(said)
+    assert rate is not None, said
+    return Asked(float(rate[1]), times["50"], times["99"], int(other[1]) if other else 0)
+
+
+@contextmanager
+def _running(command: list[str], ready: str) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with subprocess.Popen(
+        [*command, "--port", str(port)], cwd=running.CHECKOUT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        address = f"http://127.0.0.1:{port}"
+        try:
+            for _ in range(1200):
+                try:
+                    if httpx.get(address + ready, timeout=5, trust_env=False).is_success:
+                        break
+                except httpx.TransportError:
+                    pass
+                time.sleep(0.1)
+            yield address
+        finally:
+            process.terminate()
+
+
+def ways(address: str) -> list[Way]:
+    """Return what is measured, for the first parcel that the service knows."""
+    with httpx.Client(base_url=address, timeout=60, trust_env=False) as client:
+        feature = client.get("/collections/parcels/items", params={"limit": 1}).raise_for_status().json()["features"][0]
+        path = f"/parcels/{feature['id']}/assessment"
+        tag = client.get(path).raise_for_status().headers["ETag"]
+    body = json.dumps(feature["geometry"])
+    return [
+        Way("GET assessment", path, 32, 0.55, most_p99_times=3.0),
+        Way("GET assessment, 304", path, 32, 0.70, headers={"If-None-Match": tag}),
+        Way("POST check", "/check", 16, 0.08, {"Content-Type": "application/json"}, body, most_p99_ms=250.0),
+    ]
+
+
+def run(folder: Path, rounds: int, say: Callable[[str], None]) -> str:
+    """Measure all in turn and return a table; every bar that is missed says so."""
+    if shutil.which("wrk") is None:
+        raise running.Failed("wrk is not installed: apt-get install wrk")
+    serve = [sys.executable, "-c", "from geo_service.cli import main; main()", "serve", "--allow-anonymous"]
+    serve += ["--workspace", str(demo_workspace(folder)), "--workers", str(WORKERS)]
+    least = [sys.executable, "-m", "uvicorn", "benchmarks.trivial:app", "--workers", str(WORKERS), "--no-access-log"]
+    trivial: dict[int, list[Asked]] = {}
+    found: dict[str, list[Asked]] = {}
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-") as scratch,
+        _running(serve, "/readyz") as ours,
+        _running(least, "/") as plain,
+    ):
+        measured = ways(ours)
+        for number in range(rounds + 1):
+            for way in measured:
+                base = ask(plain, Way("trivial", "/", way.connections, 1.0), Path(scratch))
+                one = ask(ours, way, Path(scratch))
+                if number == 0:
+                    # The first round warms up.
+                    continue
+                trivial.setdefault(way.connections, []).append(base)
+                found.setdefault(way.name, []).append(one)
+                say(f"round {number}: {way.name} {one.per_second:,.0f}/s, trivial {base.per_second:,.0f}/s")
+    lines = [
+        "| asked | a second | of the trivial rate | bar | p50 / p99, ms | bar for p99 | not 2xx or 304 |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for way in measured:
+        lines.append(_line(way, found[way.name], trivial[way.connections]))
+    return "\n".join(lines) + "\n"
+
+
+def _line(way: Way, found: list[Asked], trivial: list[Asked]) -> str:
+    shares = [one.per_second / base.per_second for one, base in zip(found, trivial[-len(found) :], strict=True)]
+    share, p50, p99 = median(shares), median(one.p50_ms for one in found), median(one.p99_ms for one in found)
+    least_p99 = median(base.p99_ms for base in trivial)
+    most = way.most_p99_ms if way.most_p99_ms is not None else None
+    if way.most_p99_times is not None:
+        most = way.most_p99_times * least_p99
+    verdict = "" if share >= way.least_share else " **missed**"
+    slow = "–" if most is None else f"≤ {most:.0f}{'' if p99 <= most else ' **missed**'}"
+    return (
+        f"| {way.name}, {way.connections} connections | {median(one.per_second for one in found):,.0f} "
+        f"| {share:.2f} [{min(shares):.2f}–{max(shares):.2f}]{verdict} | ≥ {way.least_share:.2f} "
+        f"| {p50:.1f} / {p99:.1f} | {slow} | {sum(one.refused for one in found)} |"
+    )
