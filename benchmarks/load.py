@@ -9,13 +9,10 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -23,7 +20,7 @@ from statistics import median
 import httpx
 
 from benchmarks import running
-from benchmarks.service import demo_workspace
+from benchmarks.service import demo_workspace, served
 
 WORKERS = 2
 SECONDS = 8
@@ -74,28 +71,6 @@ def ask(address: str, way: Way, scratch: Path) -> Asked:
     return Asked(float(rate[1]), times["50"], times["99"], int(other[1]) if other else 0)
 
 
-@contextmanager
-def _running(command: list[str], ready: str) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with subprocess.Popen(
-        [*command, "--port", str(port)], cwd=running.CHECKOUT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
-        address = f"http://127.0.0.1:{port}"
-        try:
-            for _ in range(1200):
-                try:
-                    if httpx.get(address + ready, timeout=5, trust_env=False).is_success:
-                        break
-                except httpx.TransportError:
-                    pass
-                time.sleep(0.1)
-            yield address
-        finally:
-            process.terminate()
-
-
 def ways(address: str) -> list[Way]:
     """Return what is measured, for the first parcel that the service knows."""
     with httpx.Client(base_url=address, timeout=60, trust_env=False) as client:
@@ -114,15 +89,13 @@ def run(folder: Path, rounds: int, say: Callable[[str], None]) -> str:
     """Measure all in turn and return a table; every bar that is missed says so."""
     if shutil.which("wrk") is None:
         raise running.Failed("wrk is not installed: apt-get install wrk")
-    serve = [sys.executable, "-c", "from geo_service.cli import main; main()", "serve", "--allow-anonymous"]
-    serve += ["--workspace", str(demo_workspace(folder)), "--workers", str(WORKERS)]
     least = [sys.executable, "-m", "uvicorn", "benchmarks.trivial:app", "--workers", str(WORKERS), "--no-access-log"]
     trivial: dict[int, list[Asked]] = {}
     found: dict[str, list[Asked]] = {}
     with (
         tempfile.TemporaryDirectory(prefix="bench-") as scratch,
-        _running(serve, "/readyz") as ours,
-        _running(least, "/") as plain,
+        served(demo_workspace(folder), WORKERS) as ours,
+        running.serving(least, "/") as plain,
     ):
         measured = ways(ours)
         for number in range(rounds + 1):
@@ -148,7 +121,7 @@ def _line(way: Way, found: list[Asked], trivial: list[Asked]) -> str:
     shares = [one.per_second / base.per_second for one, base in zip(found, trivial[-len(found) :], strict=True)]
     share, p50, p99 = median(shares), median(one.p50_ms for one in found), median(one.p99_ms for one in found)
     least_p99 = median(base.p99_ms for base in trivial)
-    most = way.most_p99_ms if way.most_p99_ms is not None else None
+    most = way.most_p99_ms
     if way.most_p99_times is not None:
         most = way.most_p99_times * least_p99
     verdict = "" if share >= way.least_share else " **missed**"

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+
+import httpx
 
 #: From here modules are found, whatever folder the benchmark was started in.
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -69,6 +73,29 @@ def peak_bytes(words: Sequence[str]) -> int:
     if process.returncode:
         raise Failed(" ".join(words))
     return sum(highest.values())
+
+
+@contextmanager
+def serving(words: Sequence[str], ready: str) -> Iterator[str]:
+    """Run a server on a free port of the loopback; lends its address once it answers at ``ready``."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with subprocess.Popen(
+        [*words, "--port", str(port)], cwd=CHECKOUT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        address = f"http://127.0.0.1:{port}"
+        try:
+            for _ in range(1200):
+                try:
+                    if httpx.get(address + ready, timeout=5, trust_env=False).is_success:
+                        break
+                except httpx.TransportError:
+                    pass
+                time.sleep(0.1)
+            yield address
+        finally:
+            process.terminate()
 
 
 class Resident:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import socket
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -20,7 +17,8 @@ from benchmarks import running
 REQUESTS = 200
 
 
-def _command(*words: object) -> list[str]:
+def geo_service(*words: object) -> list[str]:
+    """Return a command of the service, run with the Python that runs this."""
     return [sys.executable, "-c", "from geo_service.cli import main; main()", *map(str, words)]
 
 
@@ -28,33 +26,14 @@ def demo_workspace(folder: Path) -> Path:
     """Return the demo's workspace, made when it is missing."""
     workspace = folder / "demo"
     if not workspace.exists():
-        running.run(_command("demo", "--prepare-only", "--directory", workspace))
+        running.run(geo_service("demo", "--prepare-only", "--directory", workspace))
     return workspace
 
 
-@contextmanager
-def served(workspace: Path) -> Iterator[str]:
-    """Serve a workspace on a free port of the loopback; lends its address once it is ready."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with subprocess.Popen(
-        _command("serve", "--workspace", workspace, "--port", port, "--allow-anonymous"),
-        cwd=running.CHECKOUT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        address = f"http://127.0.0.1:{port}"
-        try:
-            for _ in range(600):
-                try:
-                    if httpx.get(f"{address}/readyz", timeout=5).is_success:
-                        break
-                except httpx.TransportError:
-                    time.sleep(0.1)
-            yield address
-        finally:
-            process.terminate()
+def served(workspace: Path, workers: int = 1) -> AbstractContextManager[str]:
+    """Serve a workspace to everybody on this machine; lends its address once it is ready."""
+    words = geo_service("serve", "--workspace", workspace, "--workers", workers, "--allow-anonymous")
+    return running.serving(words, "/readyz")
 
 
 def seconds_of_checks(address: str) -> list[float]:
@@ -87,7 +66,7 @@ def runs(folder: Path, scratch: Path, rounds: int) -> tuple[list[float], list[fl
             # A copy each time: a run that finds its verdicts there does not conclude them again.
             workspace, out = scratch / "ws", scratch / "records.jsonl"
             shutil.copytree(demo_workspace(folder), workspace)
-            seconds.append(running.run(_command("assess", "--workspace", workspace, "--out", out, *options)))
+            seconds.append(running.run(geo_service("assess", "--workspace", workspace, "--out", out, *options)))
             digests.add(hashlib.sha256(out.read_bytes()).hexdigest())
             shutil.rmtree(workspace)
     return here, cluster, len(digests) == 1
