@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import sqlite3
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -28,6 +25,7 @@ import numpy as np
 import shapely
 
 from benchmarks import workload
+from benchmarks.service import served
 from geo_service import batch
 from geo_service.errors import GeoServiceError
 from geo_service.maps.offline import STATIC, kept
@@ -178,32 +176,6 @@ def parcels(count: int) -> tuple[tuple[str, ...], Any]:
         ids += table["id"].to_pylist()
         shapes.append(shapely.from_wkb(table["geometry"].to_numpy(zero_copy_only=False)))
     return tuple(ids), np.concatenate(shapes)
-
-
-@contextmanager
-def served(place: Path) -> Iterator[str]:
-    """Run the server of a workspace."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-c", "from geo_service.cli import main; main()", "serve"]
-    command += ["--workspace", str(place), "--port", str(port), "--allow-anonymous"]
-    server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    base = f"http://127.0.0.1:{port}"
-    try:
-        end = time.monotonic() + 600
-        while True:
-            try:
-                httpx.get(f"{base}/healthz", timeout=5, trust_env=False).raise_for_status()
-                break
-            except httpx.HTTPError:
-                if server.poll() is not None or time.monotonic() > end:
-                    raise RuntimeError("the server did not start") from None
-                time.sleep(0.2)
-        yield base
-    finally:
-        server.terminate()
-        server.wait(30)
 
 
 def stock(folder: Path, count: int) -> Path:

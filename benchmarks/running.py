@@ -19,6 +19,8 @@ import httpx
 #: From here modules are found, whatever folder the benchmark was started in.
 CHECKOUT = Path(__file__).resolve().parent.parent
 SAMPLE_S = 0.01
+#: How long a server may take to start.
+PATIENCE_S = 600.0
 
 
 class Failed(Exception):
@@ -77,7 +79,13 @@ def peak_bytes(words: Sequence[str]) -> int:
 
 @contextmanager
 def serving(words: Sequence[str], ready: str) -> Iterator[str]:
-    """Run a server on a free port of the loopback; lends its address once it answers at ``ready``."""
+    """Run a server on a free port of the loopback; lends its address once it answers at ``ready``.
+
+    Raises
+    ------
+    Failed
+        When it ends before that, or takes too long.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -86,16 +94,21 @@ def serving(words: Sequence[str], ready: str) -> Iterator[str]:
     ) as process:
         address = f"http://127.0.0.1:{port}"
         try:
-            for _ in range(1200):
-                try:
-                    if httpx.get(address + ready, timeout=5, trust_env=False).is_success:
-                        break
-                except httpx.TransportError:
-                    pass
+            end = time.monotonic() + PATIENCE_S
+            while not _answers(address + ready):
+                if process.poll() is not None or time.monotonic() > end:
+                    raise Failed(f"the server did not start: {' '.join(words)}")
                 time.sleep(0.1)
             yield address
         finally:
             process.terminate()
+
+
+def _answers(address: str) -> bool:
+    try:
+        return httpx.get(address, timeout=5, trust_env=False).is_success
+    except httpx.TransportError:
+        return False
 
 
 class Resident:
