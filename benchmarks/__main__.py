@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import load, map_pages, table, workload
+from benchmarks import load, map_pages, table, workload, zone
 from benchmarks.measures import MEASURES, Bench, Fact, Measured, ready
 
 
@@ -36,9 +36,17 @@ def main() -> int:
     rates.add_argument("--folder", type=Path, default=workload.FOLDER, help="of the data, written when missing")
     rates.add_argument("--machine", default="", help="words about the machine, for the table")
     rates.add_argument("--out", type=Path, help="FILE.md")
+    big = kinds.add_parser("zone", help="A zone of very many parcels: start, export, import while others read.")
+    big.add_argument("--parcels", default="1e5", help="how many (default 1e5)")
+    big.add_argument("--rounds", type=int, default=5)
+    big.add_argument("--folder", type=Path, default=workload.FOLDER, help="of the data, written when missing")
+    big.add_argument("--machine", default="", help="words about the machine, for the table")
+    big.add_argument("--out", type=Path, help="FILE.md")
     asked = command.parse_args()
     if asked.kind == "map":
         return _maps(asked)
+    if asked.kind == "zone":
+        return _zone(asked)
     if asked.kind == "load":
         return _load(asked)
     names = asked.only.split(",")
@@ -92,6 +100,18 @@ def _load(asked: argparse.Namespace) -> int:
         asked.out.write_text(f"{words}\n\n{text}")
     print(f"{words}\n\n{text}")
     return int("missed" in text)
+
+
+def _zone(asked: argparse.Namespace) -> int:
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    count = int(float(asked.parcels))
+    found = zone.run(asked.folder, count, asked.rounds, lambda line: print(line, file=sys.stderr, flush=True))
+    words = f"{count:,} parcels, {asked.rounds} rounds, {datetime.now(UTC):%Y-%m-%d}. {asked.machine}".strip()
+    text = zone.markdown(found, words)
+    if asked.out:
+        asked.out.write_text(text)
+    print(text)
+    return 0 if all(one.met for one in found) else 1
 
 
 if __name__ == "__main__":

@@ -94,6 +94,8 @@ class Reading:
         self._stop = threading.Event()
         self._counts = [0] * READERS
         self.wrong: Counter[int] = Counter()
+        #: Answers by their entity tag.
+        self.seen: Counter[str] = Counter()
         self._threads = [threading.Thread(target=self._read, args=(number,)) for number in range(READERS)]
 
     def _read(self, number: int) -> None:
@@ -103,6 +105,7 @@ class Reading:
             answer = connection.getresponse()
             answer.read()
             self._counts[number] += 1
+            self.seen[answer.headers.get("ETag", "")] += 1
             if answer.status != http.HTTPStatus.OK:
                 self.wrong[answer.status] += 1
         connection.close()

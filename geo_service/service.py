@@ -25,10 +25,11 @@ from geo_service import basemaps, batch, checking, importing, ingest
 from geo_service.engine import own_part, require_zone
 from geo_service.engine.examining import LAST_DAY
 from geo_service.engine.ground import Ground
-from geo_service.errors import Fault, GeoServiceError, InputError, NotFound
+from geo_service.errors import Fault, GeoServiceError, InputError, NotFound, WorkspaceError
 from geo_service.export import geojson, package
 from geo_service.export.profile import Profile, public_record
 from geo_service.export.record import Record
+from geo_service.export.whole import whole
 from geo_service.kept import Kept
 from geo_service.maps import labels, sheet
 from geo_service.maps.listing import Line
@@ -76,7 +77,6 @@ FEW_FEATURES = INLINE_MOST
 NEAR_DEGREES = 0.02
 #: The stage of a parcel whose notice is out.
 ANNOUNCED = "已公告"
-WITHHELD = (Secrecy.CONFIDENTIAL, Secrecy.SECRET)
 
 
 class Service:
@@ -326,6 +326,19 @@ class Service:
         """Whether everything there is may be seen, see `within`."""
         return self._own is None
 
+    def whole_layer(self, edition: Edition) -> Path | Iterator[bytes]:
+        """Return all features of an edition as GeoJSON: the file, or its bytes where there is none.
+
+        There is no file of what is left of an edition for those who may see some zones only, nor on a full disk.
+        """
+        assert isinstance(edition.data, Features)
+        if not edition.part:
+            try:
+                return importing.written(self.workspace, edition).path
+            except (OSError, WorkspaceError) as error:
+                _LOG.warning("%s is not written to be handed out: %s", edition.name, error)
+        return whole(edition.data)
+
     def edition(self, name: str) -> EditionRow:
         """Return an imported edition with its import report, published or not.
 
@@ -447,7 +460,7 @@ class Service:
                 " · ".join(filter(None, (edition.data.origin.attribution, edition.data.origin.licence))),
             )
             for id_, edition in snapshot.layers.editions.items()
-            if isinstance(edition.data, Features) and id_ != name and edition.spec.secrecy not in WITHHELD
+            if isinstance(edition.data, Features) and id_ != name and not edition.spec.is_withheld
         )
         view = replace(self._view(snapshot, (), (), chosen, links=True), crs_text=_crs_text(crs))
         box = None if outline is None else outline.bounds
@@ -796,7 +809,7 @@ class Service:
             for name, edition in snapshot.layers.editions.items()
             if name != self.rulebook.parcels_layer
             and only in (None, name)
-            and edition.spec.secrecy not in WITHHELD
+            and not edition.spec.is_withheld
             and (placed := ground.features(name)) is not None
         )
 

@@ -28,6 +28,7 @@ from geo_service.api.routes import (
     basemaps,
     check,
     claims,
+    exports,
     features,
     imports,
     known,
@@ -51,6 +52,7 @@ from geo_service.service import Service
 ROUTERS = (
     landing.router,
     features.router,
+    exports.router,
     tiles.router,
     basemaps.router,
     parcels.router,

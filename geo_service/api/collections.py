@@ -20,13 +20,13 @@ from geo_service.api.cql import Filter
 from geo_service.api.parameters import Box
 from geo_service.api.reference import Reference
 from geo_service.errors import NotFound
-from geo_service.model.catalogue import FieldSpec, FieldType
+from geo_service.model.catalogue import FieldType
 from geo_service.model.layer import Edition, Features, Value
 from geo_service.model.parcel import AsOf
 from geo_service.model.rulebook import Rulebook
 from geo_service.model.text import Text
 from geo_service.projection import lon_lat
-from geo_service.service import WITHHELD, Service
+from geo_service.service import Service
 from geo_service.snapshot import Snapshot, Summary
 
 VERDICTS = "verdicts"
@@ -99,7 +99,7 @@ class LayerItems:
         assert isinstance(data, Features)
         self._data = data
         self._rows = sorted(range(len(data)), key=lambda row: data.ids[row])
-        self._fields = [field.name for field in shown_fields(data)]
+        self._fields = [field.name for field in data.spec.shown_fields]
         self.ids = [data.ids[row] for row in self._rows]
         self.geometries = np.empty(len(data), dtype=object)
         for place, row in enumerate(self._rows):
@@ -156,11 +156,6 @@ class VerdictItems:
     def properties(self, row: int) -> Mapping[str, Value]:
         """Return the flat properties of the record."""
         return self.summary(row).properties
-
-
-def shown_fields(data: Features) -> list[FieldSpec]:
-    """Fields of a layer that may be seen; the id stands beside the properties."""
-    return [field for field in data.spec.fields if not field.private and field.name != "id"]
 
 
 @dataclass(frozen=True)
@@ -357,7 +352,7 @@ class Shelf:
 
 
 def _is_shown(edition: Edition) -> bool:
-    return isinstance(edition.data, Features) and edition.spec.secrecy not in WITHHELD
+    return isinstance(edition.data, Features) and not edition.spec.is_withheld
 
 
 def _of_layer(edition: Edition) -> Collection:
@@ -378,7 +373,7 @@ def _of_layer(edition: Edition) -> Collection:
         spec.geometry.value,
         tuple(
             Queryable(field.name, field.title, field.type, () if field.open_codes else tuple(field.codes))
-            for field in shown_fields(data)
+            for field in spec.shown_fields
         ),
         edition.name,
     )

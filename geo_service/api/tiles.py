@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 import shapely
 
-from geo_service.api.collections import Collection, shown_fields
+from geo_service.api.collections import Collection
 from geo_service.engine.ground import Ground
 from geo_service.errors import NotFound
 from geo_service.kept import Kept
@@ -178,7 +178,7 @@ class Tiles:
         named = [edition.tag]
         if edition.spec.geometry_from and zones in snapshot.layers.editions:
             named.append(snapshot.layers.editions[zones].tag)
-        shown = tuple(field.name for field in shown_fields(data)) if fields is None else fields
+        shown = tuple(field.name for field in data.spec.shown_fields) if fields is None else fields
         key = (*named, shown)
 
         def lay() -> Layer:

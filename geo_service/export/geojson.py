@@ -26,11 +26,14 @@ def rounded_geometry(geometry: BaseGeometry, decimals: int) -> dict[str, Any]:
     >>> rounded_geometry(shapely.Point(1.23456789, 2.0), 7)
     {'type': 'Point', 'coordinates': [1.2345679, 2.0]}
     """
-    oriented = shapely.orient_polygons(geometry, exterior_cw=False)
-    found: dict[str, Any] = json.loads(
-        shapely.to_geojson(shapely.transform(oriented, lambda points: np.round(points, decimals)))
-    )
+    found: dict[str, Any] = json.loads(shapely.to_geojson(rounded(geometry, decimals)))
     return found
+
+
+def rounded(geometry: Any, decimals: int) -> Any:
+    """Round the coordinates of a geometry, or of an array of them, outer rings counter-clockwise."""
+    oriented = shapely.orient_polygons(geometry, exterior_cw=False)
+    return shapely.transform(oriented, lambda points: np.round(points, decimals))
 
 
 def parcel_properties(body: Record) -> dict[str, Any]:

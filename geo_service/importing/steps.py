@@ -13,9 +13,11 @@ from shapely.geometry.base import BaseGeometry
 
 from geo_service.engine.ground import in_crs
 from geo_service.engine.zones import working_crs_of
-from geo_service.errors import CrsMismatch, Fault, InputError
-from geo_service.model.layer import Features, Grid
+from geo_service.errors import CrsMismatch, Fault, InputError, WorkspaceError
+from geo_service.export.whole import FORMAT, whole
+from geo_service.model.layer import Edition, Features, Grid
 from geo_service.projection import lon_lat, project, working_crs
+from geo_service.store.copies import Copy, copy
 from geo_service.store.workspace import Workspace
 
 #: Parcels that are surveyed again move by less.
@@ -82,13 +84,32 @@ def prepare(workspace: Workspace, name: str, progress: Callable[[int, int], None
     What cannot be prepared now is prepared, or measured without, when it is needed.
     """
     edition = workspace.edition(name)
-    if edition.whereabouts is None or not isinstance(edition.data, Features):
+    if not isinstance(edition.data, Features):
         return
-    for crs in _working_crss(workspace, edition.data):
+    if edition.whereabouts is not None:
+        for crs in _working_crss(workspace, edition.data):
+            try:
+                edition.whereabouts(in_crs(edition.data, crs), progress)
+            except (CrsMismatch, GEOSException):
+                _LOG.warning("%s has no place in %s", name, crs)
+    if not edition.spec.is_withheld:
         try:
-            edition.whereabouts(in_crs(edition.data, crs), progress)
-        except (CrsMismatch, GEOSException):
-            _LOG.warning("%s has no place in %s", name, crs)
+            written(workspace, edition)
+        except (OSError, WorkspaceError) as error:
+            _LOG.warning("%s is not written to be handed out: %s", name, error)
+
+
+def written(workspace: Workspace, edition: Edition) -> Copy:
+    """Return an edition as the GeoJSON file that is handed out, written now where it is not there.
+
+    Raises
+    ------
+    OSError, WorkspaceError
+        When it cannot be written now.
+    """
+    data = edition.data
+    assert isinstance(data, Features)
+    return copy(workspace.directory, edition.name, lambda: whole(data), f"{FORMAT}.geojson")
 
 
 def _working_crss(workspace: Workspace, features: Features) -> list[str]:

@@ -110,6 +110,16 @@ class LayerSpec(Frozen):
         """Return the field of that name, or ``None``."""
         return next((field for field in self.fields if field.name == name), None)
 
+    @property
+    def is_withheld(self) -> bool:
+        """Whether nothing of the layer may be shown but its name."""
+        return self.secrecy in (Secrecy.CONFIDENTIAL, Secrecy.SECRET)
+
+    @property
+    def shown_fields(self) -> tuple[FieldSpec, ...]:
+        """Fields that may be shown; the id stands beside the properties."""
+        return tuple(field for field in self.fields if not field.private and field.name != "id")
+
 
 class LandCode(Frozen):
     """One land-use code of one system; ``same_as`` are the codes of the reference system it means."""

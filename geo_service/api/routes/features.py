@@ -158,6 +158,7 @@ def describe(request: Request, service: Service, snapshot: Snapshot, collection:
         link(url(request, f"{own}/items"), "items", GEOJSON, "要素 / items"),
         link(url(request, f"{own}/queryables"), QUERYABLES, SCHEMA, "可查询的属性 / queryables"),
         link(url(request, f"{own}/tiles"), TILESETS, JSON, "矢量瓦片 / vector tiles"),
+        link(url(request, f"{own}/export.geojson"), "enclosure", GEOJSON, "整个数据集 / the whole collection"),
     ]
     return body
 
@@ -356,6 +357,7 @@ def _ways(collection: Collection) -> list[tuple[str, str, str]]:
         (f"{own}?f=html", "说明", "description"),
         (f"{own}/items?f=html", "要素", "items"),
         (f"{own}/items?f=json", "GeoJSON", "as data"),
+        (f"{own}/export.geojson", "下载全部（GeoJSON）", "all of it (GeoJSON)"),
         (f"{own}/queryables", "可查询的属性", "queryables"),
         ("/map", "地图", "map"),
     ]

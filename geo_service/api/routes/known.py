@@ -23,7 +23,6 @@ from geo_service.model.layer import Edition, Features
 from geo_service.model.report import ImportReport
 from geo_service.model.rulebook import Rulebook
 from geo_service.model.text import Text
-from geo_service.service import WITHHELD
 from geo_service.store.register import EditionRow
 
 router = APIRouter(
@@ -53,7 +52,7 @@ def layers(request: Request, service: Services) -> Response:
 
 
 def _layer(request: Request, spec: LayerSpec, edition: Edition | None, *, whole: bool) -> dict[str, Any]:
-    withheld = spec.secrecy in WITHHELD
+    withheld = spec.is_withheld
     shown = edition is not None and not withheld
     links = []
     if edition is not None and shown:
@@ -122,7 +121,7 @@ def edition(
     """一个数据版次及其导入报告，含已被替代的 / one edition with its import report, superseded ones too."""
     row = service.edition(edition_id)
     spec = service.catalogue.layers.get(row.layer)
-    if spec is None or spec.secrecy in WITHHELD:
+    if spec is None or spec.is_withheld:
         raise NotFound(f"没有数据版次 {edition_id[:80]} / there is no edition {edition_id[:80]}")
     return json_answer(_row(row, private=any(field.private for field in spec.fields)))
 

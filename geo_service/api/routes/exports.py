@@ -1,0 +1,59 @@
+"""Whole collections as one file, to be saved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fastapi import APIRouter, Request
+from starlette.responses import FileResponse, Response, StreamingResponse
+
+from geo_service.api.access import Guarded, needs
+from geo_service.api.answers import holds
+from geo_service.api.collections import Items, feature
+from geo_service.api.links import GEOJSON
+from geo_service.api.openapi import answers
+from geo_service.api.parameters import AsOfDay, CollectionId, Services, refuse_unknown
+from geo_service.api.reference import LONGITUDE_FIRST
+from geo_service.api.routes.features import shelf
+from geo_service.export.geojson import compact
+from geo_service.model.access import Role
+
+router = APIRouter(
+    tags=["OGC API – Features"],
+    route_class=Guarded,
+    dependencies=[needs(Role.VIEWER)],
+    default_response_class=Response,
+)
+
+
+@router.get(
+    "/collections/{collection_id}/export.geojson",
+    summary="整个数据集 / a whole collection",
+    responses=answers({GEOJSON: "FeatureCollection"}, 404, 422),
+)
+def export(request: Request, service: Services, collection_id: CollectionId, as_of: AsOfDay = None) -> Response:
+    """整个数据集为一个 GeoJSON 文件，边读边发，可断点续传（as_of 仅用于 verdicts）.
+
+    A whole collection as one GeoJSON file, sent as it is read; parts of it may be asked for with ``Range``
+    (``as_of`` for verdicts only). Verdicts are concluded while they are sent.
+    """
+    snapshot, places = service.snapshot(), shelf(request)
+    found = places.collection(snapshot, collection_id)
+    refuse_unknown(request, ["as_of"] if found.takes_as_of else [])
+    saved = {"Content-Disposition": f'attachment; filename="{found.id}.geojson"'}
+    if found.takes_as_of:
+        return StreamingResponse(_pieces(places.verdicts(snapshot, service.as_of(as_of))), 200, saved, GEOJSON)
+    content = service.whole_layer(snapshot.layers.editions[found.id])
+    if isinstance(content, Iterator):
+        return StreamingResponse(content, 200, saved, GEOJSON)
+    tag = content.name.rsplit(".", 2)[-2]
+    if holds(request, tag):
+        return Response(status_code=304, headers={"ETag": f'"{tag}"'})
+    return FileResponse(content, 200, {**saved, "ETag": f'"{tag}"'}, GEOJSON)
+
+
+def _pieces(items: Items) -> Iterator[bytes]:
+    yield b'{"type":"FeatureCollection","features":['
+    for row in range(len(items.ids)):
+        yield (b"," if row else b"") + compact(feature(items, row, LONGITUDE_FIRST))
+    yield b"]}"
