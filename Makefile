@@ -24,9 +24,10 @@ setup: .venv/.installed
 demo: setup
 	$(BIN)/geo-service demo --port $(PORT)
 
-# Whole files to each worker, so that what a file prepares is prepared once. Tests that take longest run where CI does.
+# Whole files to each worker, so that what a file prepares is prepared once, in the order in which they are collected.
+# Tests that take longest run where CI does.
 test: setup
-	$(BIN)/pytest -n auto --dist loadfile $(if $(CI),,-m "not slow")
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(if $(CI),,-m "not slow")
 
 check: setup
 	$(BIN)/ruff check

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,10 @@ COMPILED = ("geo_service/zonal", "geo_service/segments", "geo_service/tiles", "g
 MAY_BE_ABSENT = "shared/data"
 
 
+#: A slow test takes as long as so many that draw examples.
+SLOW = 30
+
+
 class NetworkReached(AssertionError):
     """A test tried to leave this machine."""
 
@@ -105,6 +110,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """One more than there are cores, as tests also wait: for browsers, servers and disks."""
     return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that no process is left with one of them at the end."""
+    long: Counter[str] = Counter()
+    for item in items:
+        if item.get_closest_marker("slow"):
+            long[item.location[0]] += SLOW
+        elif getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            long[item.location[0]] += 1
+    items.sort(key=lambda item: -long[item.location[0]])
 
 
 def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
