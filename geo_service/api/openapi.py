@@ -208,6 +208,12 @@ _SCHEMAS: dict[str, Any] = {
     "Object": {"type": "object"},
     "Bytes": {"type": "string", "format": "binary"},
     "Page": {"type": "string"},
+    "Event": {
+        "type": "object",
+        "description": "一个事件，data 为任务的 JSON / one event; its data are the job as JSON",
+        "required": ["event", "data"],
+        "properties": {"id": {"type": "string"}, "event": {"type": "string"}, "data": {"type": "string"}},
+    },
 }
 
 
@@ -221,6 +227,46 @@ SECURITY: dict[str, Any] = {
         "name": COOKIE,
         "description": "浏览器会话 / a browser, see /sign-in",
     },
+}
+
+
+#: Where an answer leads: what is taken from it for which parameter of the routes that may be asked next.
+_LEADS: dict[tuple[str, str, str], tuple[str, str, dict[str, tuple[str, str]]]] = {
+    ("/layers/{layer_id}/editions", "post", "202"): (
+        "$response.body#/id",
+        "job_id",
+        {
+            "job": ("get", "/jobs/{job_id}"),
+            "cancel": ("delete", "/jobs/{job_id}"),
+            "rejected": ("get", "/jobs/{job_id}/rejected"),
+            "rejectedTable": ("get", "/jobs/{job_id}/rejected.xlsx"),
+        },
+    ),
+    ("/layers", "get", "200"): (
+        "$response.body#/layers/0/id",
+        "layer_id",
+        {"import": ("post", "/layers/{layer_id}/editions")},
+    ),
+    ("/parcels", "get", "200"): (
+        "$response.body#/features/0/id",
+        "parcel_id",
+        {
+            "assessment": ("get", "/parcels/{parcel_id}/assessment"),
+            "package": ("get", "/parcels/{parcel_id}/tender-package"),
+            "packageGeojson": ("get", "/parcels/{parcel_id}/tender-package.geojson"),
+            "map": ("get", "/parcels/{parcel_id}/map"),
+        },
+    ),
+    ("/collections", "get", "200"): (
+        "$response.body#/collections/1/id",
+        "collection_id",
+        {
+            "collection": ("get", "/collections/{collection_id}"),
+            "items": ("get", "/collections/{collection_id}/items"),
+            "queryables": ("get", "/collections/{collection_id}/queryables"),
+            "export": ("get", "/collections/{collection_id}/export.geojson"),
+        },
+    ),
 }
 
 
@@ -277,6 +323,14 @@ def _routes(app: FastAPI) -> dict[str, Any]:
                 for parameter in operation.get("parameters", ()):
                     if parameter["schema"].get("type") == "array":
                         parameter |= {"style": "form", "explode": False}
+        for (address, method, status), (taken, parameter, leads) in _LEADS.items():
+            known["paths"][address][method]["responses"][status]["links"] = {
+                name: {
+                    "operationId": known["paths"][to][by]["operationId"],
+                    "parameters": {parameter: taken},
+                }
+                for name, (by, to) in leads.items()
+            }
         app.state.described = known
     return dict(known)
 

@@ -46,6 +46,7 @@ def form_schema(**files: str) -> dict[str, Any]:
             "properties": {
                 name: {"type": "string", "format": "binary", "description": what} for name, what in files.items()
             },
+            "additionalProperties": False,
         }
     }
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
+from hypothesis.stateful import run_state_machine_as_test
 from schemathesis import GenerationMode
 from schemathesis.core.failures import Failure, FailureGroup
 from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
@@ -21,6 +23,8 @@ from tests.api.serving import AS_OF, build, running
 
 #: Of each operation and kind, valid and invalid; more where CI runs.
 EXAMPLES = 20 if os.environ.get("HYPOTHESIS_PROFILE") == "ci" else 3
+#: Ways from answer to answer.
+WALKS = 100 if os.environ.get("HYPOTHESIS_PROFILE") == "ci" else 20
 #: A filter's grammar, or that a ring does not cross itself, is not said in JSON Schema. And where keys are made invalid
 #: too, ours stands in their place.
 EXCLUDED = {
@@ -85,3 +89,47 @@ def test_every_answer_is_as_described(served, keys):
             asked, wrong = asked + times, [*wrong, *faulty]
     assert asked >= 100 * EXAMPLES
     assert not wrong, "\n\n".join(wrong)
+
+
+def test_what_an_answer_leads_to_is_there(served, keys):
+    """Walk from answer to answer: an import to its job, a search to its parcels, the collections to each of them."""
+    shown = {"X-API-Key": keys["planner"]}
+    described = schemathesis.openapi.from_dict(served.get("/api", headers=shown).json())
+    # What answers lead to, and what leads there; the rest would only be asked once more.
+    schema = described.include(path_regex=r"^/(jobs|parcels|layers|collections$|collections/\{)")
+    schema.config.update(base_url=served.base)
+    schema.config.generation.update(modes=[GenerationMode.POSITIVE])
+    reached: Counter[str] = Counter()
+
+    class Walk(schema.as_state_machine()):
+        def before_call(self, case):
+            if "layer_id" in (case.path_parameters or {}):
+                # No text drawn at random names a layer.
+                case.path_parameters["layer_id"] = "parcels"
+            # Nor is anything a key but a key.
+            case.headers, case.cookies = dict(shown), {}
+            return super().before_call(case)
+
+        def get_call_kwargs(self, case):
+            return {"headers": shown}
+
+        def validate_response(self, response, case, additional_checks=None, **options):
+            reached[case.operation.path] += 1
+            case.validate_response(
+                response,
+                additional_checks=additional_checks,
+                excluded_checks=EXCLUDED[GenerationMode.NEGATIVE],
+                transport_kwargs=options,
+            )
+
+    walks = settings(
+        max_examples=WALKS,
+        stateful_step_count=6,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(Walk, settings=walks)
+    assert {"/jobs/{job_id}", "/parcels/{parcel_id}/assessment", "/collections/{collection_id}/items"} <= reached.keys()

@@ -215,7 +215,7 @@ def cancel(request: Request, service: Services, desk: Desks, job_id: JobId) -> R
 @router.get(
     "/jobs/{job_id}/events",
     summary="导入进度（server-sent events） / progress of an import",
-    responses=answers({EVENTS: "Page"}, 404, 503),
+    responses=answers({EVENTS: "Event"}, 404, 503),
 )
 async def events(request: Request, service: Services, desk: Desks, job_id: JobId) -> Response:
     """每有变化发送一个 progress 事件，内容同 /jobs/{id}；结束时发送 end.
