@@ -24,7 +24,7 @@ from tests.api.serving import AS_OF, build, running
 #: Of each operation and kind, valid and invalid; more where CI runs.
 EXAMPLES = 20 if os.environ.get("HYPOTHESIS_PROFILE") == "ci" else 3
 #: Ways from answer to answer.
-WALKS = 100 if os.environ.get("HYPOTHESIS_PROFILE") == "ci" else 20
+WALKS = 40 if os.environ.get("HYPOTHESIS_PROFILE") == "ci" else 20
 #: A filter's grammar, or that a ring does not cross itself, is not said in JSON Schema. And where keys are made invalid
 #: too, ours stands in their place.
 EXCLUDED = {
