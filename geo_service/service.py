@@ -571,7 +571,7 @@ class Service:
     def keep(self, parcel_id: str, chosen: date | None) -> VerdictRow:
         """Keep the present record of a parcel for good, so that a link can show it later."""
         snapshot, asked = self.snapshot(), self.as_of(chosen)
-        content, digest = snapshot.body(parcel_id, asked)
+        content, digest = snapshot.body(parcel_id, asked), snapshot.digest(parcel_id, asked)
         found = snapshot.record(parcel_id, asked)
         day, status = date.fromisoformat(found["as_of"]), found["verdict"]["status"]
         return self.workspace.register.append_verdict(parcel_id, day, digest, status, content)

@@ -25,6 +25,8 @@ from geo_service.store.workspace import Workspace
 #: A verdict with its record takes a quarter of a megabyte as it is, and a tenth of that packed.
 PACKED_BYTES = 256_000_000
 UNPACKED = 128
+#: Records that are asked for again and again are not unpacked each time.
+UNPACKED_BYTES = 16_000_000
 #: What an entry takes beside its packed parts.
 ENTRY_BYTES = 500
 #: Summaries are kept for many more parcels, because a search looks at all of them.
@@ -86,6 +88,7 @@ class Snapshot:
         self._entries: Kept[Key, _Entry] = Kept(PACKED_BYTES)
         self._summaries: Kept[Key, Summary] = Kept(SUMMARIES)
         self._unpacked: Kept[Key, tuple[Verdict, Record]] = Kept(UNPACKED)
+        self._bodies: Kept[Key, bytes] = Kept(UNPACKED_BYTES)
         # Names of the same properties stand in every summary; one tuple of them is enough.
         self._shared: dict[tuple[str, ...], tuple[str, ...]] = {}
 
@@ -125,16 +128,30 @@ class Snapshot:
             self._unpacked.put(key, found, 1)
         return found
 
-    def body(self, parcel_id: str, asked: AsOf, project_type: str | None = None) -> tuple[bytes, str]:
-        """Return the canonical bytes of a record and its digest.
+    def digest(self, parcel_id: str, asked: AsOf, project_type: str | None = None) -> str:
+        """Return the digest of a record.
 
         Raises
         ------
         NotFound
             When no parcel has that id.
         """
-        _, entry = self._entry(parcel_id, asked, project_type)
-        return zlib.decompress(entry.body), entry.digest
+        return self._entry(parcel_id, asked, project_type)[1].digest
+
+    def body(self, parcel_id: str, asked: AsOf, project_type: str | None = None) -> bytes:
+        """Return the canonical bytes of a record.
+
+        Raises
+        ------
+        NotFound
+            When no parcel has that id.
+        """
+        key, entry = self._entry(parcel_id, asked, project_type)
+        found = self._bodies.get(key)
+        if found is None:
+            found = zlib.decompress(entry.body)
+            self._bodies.put(key, found, len(found))
+        return found
 
     def summary(self, parcel_id: str, asked: AsOf) -> Summary:
         """Return what a search asks of a parcel.
@@ -248,8 +265,12 @@ class Part(Snapshot):
         """Return the verdict of one parcel with its record; see `Snapshot.conclusion`."""
         return self._whole.conclusion(self._parcel(parcel_id).id, asked, project_type)
 
-    def body(self, parcel_id: str, asked: AsOf, project_type: str | None = None) -> tuple[bytes, str]:
-        """Return the canonical bytes of a record and its digest; see `Snapshot.body`."""
+    def digest(self, parcel_id: str, asked: AsOf, project_type: str | None = None) -> str:
+        """Return the digest of a record; see `Snapshot.digest`."""
+        return self._whole.digest(self._parcel(parcel_id).id, asked, project_type)
+
+    def body(self, parcel_id: str, asked: AsOf, project_type: str | None = None) -> bytes:
+        """Return the canonical bytes of a record; see `Snapshot.body`."""
         return self._whole.body(self._parcel(parcel_id).id, asked, project_type)
 
     def summary(self, parcel_id: str, asked: AsOf) -> Summary:

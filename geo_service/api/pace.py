@@ -66,7 +66,7 @@ class Pace:
             return wait if refused else 0.0
 
 
-def _paced(request: Request) -> None:
+async def _paced(request: Request) -> None:
     caller, host = caller_of(request).id, request.client.host if request.client else ""
     if caller in WITHOUT_KEY:
         # Whoever sits at this machine, or a proxy here that does not say for whom it asks, is no single caller.

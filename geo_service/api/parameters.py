@@ -27,7 +27,8 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 Box = tuple[float, float, float, float]
 
 
-def _service(request: Request) -> Service:
+# Awaited where a request is answered: what only looks something up is not worth a thread.
+async def _service(request: Request) -> Service:
     """Return the service as far as it is there for whoever asks."""
     found: Service = request.app.state.service
     return found.within(caller_of(request).zones)
@@ -78,7 +79,7 @@ def box(text: str) -> Box:
     return west, south, east, north
 
 
-def _bbox(
+async def _bbox(
     bbox: Annotated[
         str | None,
         WithJsonSchema({"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 6}),
@@ -188,7 +189,7 @@ def declared(request: Request) -> list[str]:
     return list(_names(request.scope["route"].dependant))
 
 
-def only_known(request: Request) -> None:
+async def only_known(request: Request) -> None:
     """Let a route be asked only with its own parameters."""
     refuse_unknown(request, declared(request))
 

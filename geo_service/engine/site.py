@@ -60,6 +60,10 @@ class Site:
         self._levels: dict[Key, Levels | MeasureFailed] = {}
 
     @cached_property
+    def _uncut(self) -> BaseGeometry:
+        return overlay.as_cut(self.geometry)
+
+    @cached_property
     def _outline(self) -> Shapes:
         return from_wkb([shapely.to_wkb(self.geometry)])
 
@@ -204,6 +208,7 @@ class Site:
                         self.surveyed(layer, surveys),
                         self.noise(features, hard=hard),
                         shares,
+                        self._uncut if of is None else None,
                     )
             except MeasureFailed as error:
                 self._coverages[key] = error

@@ -32,6 +32,7 @@ def coverage(
     surveyed: BaseGeometry | None,
     noise: NoiseRule,
     shares: Sequence[bool | None] = (),
+    uncut: BaseGeometry | None = None,
 ) -> Coverage:
     """Split a parcel into covered, unsurveyed and uncovered ground, and give the area of each class.
 
@@ -53,6 +54,8 @@ def coverage(
         Tolerances.
     shares : sequence of bool or None, of length n or empty
         What is known without cutting: a feature has all of the parcel (``True``) or nothing of it (``False``).
+    uncut : BaseGeometry, optional
+        See `as_cut`; worked out where it is not given.
 
     Raises
     ------
@@ -73,7 +76,7 @@ def coverage(
     # Ground that is thin itself would be noise as a whole, and nothing at all would cover it.
     if all(is_thin(part, noise.width_m * max(noise.scales())) for part in pieces(parcel)):
         noise = replace(noise, width_m=0.0)
-    whole = _as_cut(parcel)
+    whole = as_cut(parcel) if uncut is None else uncut
     on_parcel = [
         pieces(_safe(shapely.intersection, parcel, geometry) if share is None else whole if share else _NOTHING)
         for geometry, share in zip_longest(geometries, shares[: len(geometries)])
@@ -147,8 +150,14 @@ def shared_m2(one: BaseGeometry, other: BaseGeometry) -> float:
     return float(_safe(shapely.intersection, one, other).area)
 
 
-def _as_cut(parcel: BaseGeometry) -> BaseGeometry:
-    """Return a parcel as GEOS gives it when nothing is cut off: its rings turned and begun as in all that is cut."""
+def as_cut(parcel: BaseGeometry) -> BaseGeometry:
+    """Return a parcel as GEOS gives it when nothing is cut off: its rings turned and begun as in all that is cut.
+
+    Raises
+    ------
+    MeasureFailed
+        When GEOS cannot answer, even on a 0.1 mm grid.
+    """
     return _safe(shapely.difference, parcel, _NOTHING)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import fsum
+from math import fsum, pi
 
 import shapely
 from shapely.geometry import Polygon
@@ -68,15 +68,18 @@ def is_thin(piece: Polygon, width_m: float) -> bool:
 
     Notes
     -----
-    For a region without holes area ≤ inradius × perimeter (Bonnesen), so a piece of more than ``width × perimeter``
-    cannot be thin and needs no buffer.
+    Seen from its boundary, a region with h holes and inradius r has area ≤ r × perimeter + π (h - 1) r² (Sz.-Nagy's
+    bound on the length of parallel curves, for its outline and each hole), so a piece of more than
+    ``width × (perimeter + π h width)`` cannot be thin and needs no buffer.
 
     Examples
     --------
     >>> is_thin(shapely.box(0, 0, 10, 0.04), 0.1), is_thin(shapely.box(0, 0, 10, 1.2), 0.1)
     (True, False)
+    >>> is_thin(shapely.box(0, 0, 10, 10).difference(shapely.box(1, 0.1, 9, 9.9)), 0.5)
+    False
     """
-    if not piece.interiors and piece.area > width_m * piece.length:
+    if piece.area > width_m * (piece.length + pi * len(piece.interiors) * width_m):
         return False
     return bool(shapely.is_empty(shapely.buffer(piece, -width_m / 2)))
 

@@ -31,7 +31,7 @@ def test_what_was_packed_says_the_same(forgetful, service):
     for one, (verdict, record) in first.items():
         again, same = kept.conclusion(one, ASKED)
         assert same == record and list(same) == list(record)
-        assert record_bytes(same) == record_bytes(record) == service.snapshot().body(one, ASKED)[0]
+        assert record_bytes(same) == record_bytes(record) == service.snapshot().body(one, ASKED)
         assert again.geometry.equals_exact(verdict.geometry, 0.0)
         summary = kept.summary(one, ASKED)
         assert summary.properties == parcel_properties(record)
@@ -70,7 +70,7 @@ def test_memory_is_bounded_by_bytes(workspace, monkeypatch):
     kept = Service(workspace, lambda: AS_OF).snapshot()
     for days in range(15):
         asked = AsOf(AS_OF + timedelta(days=days), AS_OF)
-        assert kept.body("P", asked)[0]
+        assert kept.body("P", asked)
         assert kept.summary("P", asked).properties["as_of"] == asked.chosen.isoformat()
     assert 0 < kept._entries.size <= 200_000
     assert kept._summaries.size == 3

@@ -160,7 +160,7 @@ class _Asked:
         return feature_parts(found, report) if self.features else checked_parts(found, report)
 
 
-def _asked(
+async def _asked(
     request: Request,
     service: Services,
     as_of: AsOfDay = None,

@@ -75,7 +75,7 @@ async def _files(request: Request) -> AsyncIterator[Mapping[str, Upload]]:
         yield found
 
 
-def _desk(request: Request) -> Desk:
+async def _desk(request: Request) -> Desk:
     found: Desk = request.app.state.imports
     return found
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from geo_service.api.access import Guarded, needs
-from geo_service.api.answers import json_answer, tagged
+from geo_service.api.answers import holds, json_answer, tagged
 from geo_service.api.collections import Page, VerdictItems, feature, paged, within
 from geo_service.api.errors import bad_parameter
 from geo_service.api.links import GEOJSON, JSON, link, segment, url
@@ -148,7 +148,9 @@ def assessment(
 
     The assessment record of one parcel, as the canonical bytes of RFC 8785; its ETag is the digest.
     """
-    content, digest = service.snapshot().body(parcel_id, service.as_of(as_of), project_type)
+    snapshot, asked = service.snapshot(), service.as_of(as_of)
+    digest = snapshot.digest(parcel_id, asked, project_type)
+    content = b"" if holds(request, digest) else snapshot.body(parcel_id, asked, project_type)
     schema = url(request, "/schemas/assessment.json")
     return tagged(
         request,
