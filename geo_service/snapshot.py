@@ -13,7 +13,7 @@ from shapely.geometry.base import BaseGeometry
 
 from geo_service.engine import examine
 from geo_service.export.geojson import parcel_properties
-from geo_service.export.record import Record, record, record_bytes
+from geo_service.export.record import Record, written
 from geo_service.kept import Kept
 from geo_service.model.finding import Verdict
 from geo_service.model.layer import LayerSet, Value
@@ -204,13 +204,13 @@ class Snapshot:
                 known = self._entries.get(key)
                 if known is None:
                     verdict = next(self.examine([parcel], asked, project_type, None))
-                    known = self._packed(key, verdict, record(verdict))
+                    known = self._packed(key, verdict, *written(verdict))
         return key, known
 
-    def _packed(self, key: Key, verdict: Verdict, found: Record) -> _Entry:
+    def _packed(self, key: Key, verdict: Verdict, found: Record, content: bytes) -> _Entry:
         entry = _Entry(
             zlib.compress(pickle.dumps((verdict, found), protocol=5), 1),
-            zlib.compress(record_bytes(found), 1),
+            zlib.compress(content, 1),
             found["provenance"]["digest"],
         )
         self._entries.put(key, entry, len(entry.conclusion) + len(entry.body) + ENTRY_BYTES)

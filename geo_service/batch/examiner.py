@@ -15,7 +15,7 @@ from geo_service.batch.unit import Concluded, Held, Job, Place, pack
 from geo_service.engine import examine
 from geo_service.errors import WorkspaceError
 from geo_service.export import geojson
-from geo_service.export.record import digest_of, record, record_bytes
+from geo_service.export.record import digest_of, record_bytes, written
 from geo_service.model.finding import Verdict
 from geo_service.model.layer import Edition, Features, LayerSet, Origin
 from geo_service.model.rulebook import Rulebook
@@ -86,7 +86,7 @@ def unit(job: Job) -> bytes:
 
 def concluded(key: str, verdict: Verdict) -> Held:
     """Pack what was concluded on a parcel."""
-    body = record(verdict)
+    body, content = written(verdict)
     parcel = body["parcel"]
     west, south, east, north = verdict.geometry.bounds
     return Held(
@@ -98,7 +98,7 @@ def concluded(key: str, verdict: Verdict) -> Held:
             parcel["zone"],
             parcel["zone_version"],
             body["provenance"]["digest"],
-            record_bytes(body),
+            content,
             geojson.compact(geojson.feature(verdict, body)),
             shapely.to_wkb(lon_lat(verdict.geometry, verdict.crs), byte_order=1, flavor="iso"),
         ).packed(),

@@ -14,7 +14,7 @@ from geo_service.engine import examine, foreign_ground, prepare, require_zone
 from geo_service.errors import Fault, GeoServiceError, InputError, TooComplex, WorkspaceError, too_complex
 from geo_service.export import geojson
 from geo_service.export.profile import Profile
-from geo_service.export.record import record, record_bytes
+from geo_service.export.record import written
 from geo_service.model.catalogue import Catalogue
 from geo_service.model.finding import Verdict
 from geo_service.model.layer import LayerSet
@@ -148,8 +148,8 @@ class Examiner:
 def _record_of(verdicts: Iterator[Verdict]) -> tuple[Answer, str]:
     try:
         verdict = next(verdicts)
-        body = record(verdict)
-        return (record_bytes(body), geojson.collection(verdict, body, Profile.INTERNAL, forced=False)), ""
+        body, content = written(verdict)
+        return (content, geojson.collection(verdict, body, Profile.INTERNAL, forced=False)), ""
     except InputError as error:
         return error, ""
     except (MemoryError, RecursionError):

@@ -7,7 +7,7 @@ the same inputs give the same bytes within one lock of dependencies.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -33,9 +33,21 @@ Record = dict[str, Any]
 
 def record(verdict: Verdict) -> Record:
     """Return the record of a verdict, digest included."""
+    return written(verdict)[0]
+
+
+def written(verdict: Verdict) -> tuple[Record, bytes]:
+    """Return the record of a verdict, digest included, and its canonical bytes; see `record_bytes`."""
     body = _body(verdict)
-    body["provenance"]["digest"] = hashlib.sha256(canonical(_without_digest(body))).hexdigest()
-    return body
+    # Only one of its parts is another with the digest in it.
+    parts = {name: canonical(part) for name, part in body.items()}
+    body["provenance"]["digest"] = hashlib.sha256(_together(parts)).hexdigest()
+    parts["provenance"] = canonical(body["provenance"])
+    return body, _together(parts)
+
+
+def _together(parts: Mapping[str, bytes]) -> bytes:
+    return b"{" + b",".join(b'"%s":%s' % (name.encode(), parts[name]) for name in sorted(parts)) + b"}"
 
 
 def record_bytes(body: Record) -> bytes:

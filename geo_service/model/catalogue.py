@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
 import re
+from collections.abc import Callable
 from enum import StrEnum
+from functools import cached_property, lru_cache
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -145,12 +148,27 @@ class CodeSystem(Frozen):
     codes: dict[str, LandCode]
 
 
+@lru_cache(maxsize=8)
+def _unpacked(packed: bytes) -> Catalogue:
+    # Made by this program, see `Catalogue.packed`.
+    return Catalogue.model_construct(**pickle.loads(packed))  # noqa: S301
+
+
 class Catalogue(Frozen):
     """All layers and code systems of a workspace."""
 
     layers: dict[str, LayerSpec]
     code_systems: dict[str, CodeSystem] = Field(default_factory=dict)
     sha256: str = ""
+
+    @cached_property
+    def packed(self) -> bytes:
+        """The same as bytes; see `__reduce__`."""
+        return pickle.dumps({name: getattr(self, name) for name in type(self).model_fields}, protocol=5)
+
+    def __reduce__(self) -> tuple[Callable[[bytes], Catalogue], tuple[bytes]]:
+        """Travel with every job to another process as bytes that are made once here and read once there."""
+        return _unpacked, (self.packed,)
 
     def system(self, name: str) -> CodeSystem | None:
         """Return the code system of that id or alias, or ``None``."""

@@ -62,6 +62,8 @@ class Parcel:
         self, facts: ParcelFacts | None, claims: tuple[Claim, ...], indicators: tuple[IndicatorValue, ...]
     ) -> Parcel:
         """Return the parcel with what the register knows; the register's facts win over the layer's."""
+        if facts is None and not claims and not indicators:
+            return self
         parcel = replace(self, claims=claims, indicators=indicators)
         if facts is None:
             return parcel

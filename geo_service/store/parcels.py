@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
 from geo_service.errors import NotFound
-from geo_service.model.layer import Edition, Features, LayerSet
+from geo_service.model.layer import Edition, Features, LayerSet, Value
 from geo_service.model.parcel import Parcel, Repair
 from geo_service.store import editions
 from geo_service.store.workspace import Workspace
@@ -30,10 +30,8 @@ def parcels(workspace: Workspace, layers: LayerSet | None = None) -> tuple[Parce
     facts, claims, indicators = register.all_facts(), register.all_claims(), register.all_indicators()
     repairs = _repairs(workspace, edition.name)
     found = (
-        _parcel(features, row, repairs, edition.name).informed(
-            facts.get(id_), claims.get(id_, ()), indicators.get(id_, ())
-        )
-        for row, id_ in enumerate(features.ids)
+        parcel.informed(facts.get(parcel.id), claims.get(parcel.id, ()), indicators.get(parcel.id, ()))
+        for parcel in _stored(features, range(len(features)), repairs, edition.name)
     )
     return tuple(sorted(found, key=lambda parcel: parcel.id))
 
@@ -50,7 +48,7 @@ def parcel(workspace: Workspace, id_: str, layers: LayerSet | None = None) -> Pa
     if edition is None or features is None or id_ not in features.ids:
         raise unknown(id_)
     register = workspace.register
-    stored = _parcel(features, features.ids.index(id_), _repairs(workspace, edition.name), edition.name)
+    [stored] = _stored(features, [features.ids.index(id_)], _repairs(workspace, edition.name), edition.name)
     return stored.informed(register.facts_of(id_), register.claims_of(id_), register.indicators_of(id_))
 
 
@@ -76,10 +74,8 @@ def batches(workspace: Workspace, edition: str, rows: int = BATCH_ROWS) -> Itera
         facts, claims = register.all_facts(features.ids), register.all_claims(features.ids)
         indicators = register.all_indicators(features.ids)
         yield tuple(
-            _parcel(features, row, repairs, edition).informed(
-                facts.get(id_), claims.get(id_, ()), indicators.get(id_, ())
-            )
-            for row, id_ in enumerate(features.ids)
+            parcel.informed(facts.get(parcel.id), claims.get(parcel.id, ()), indicators.get(parcel.id, ()))
+            for parcel in _stored(features, range(len(features)), repairs, edition)
         )
 
 
@@ -98,32 +94,56 @@ def _repairs(workspace: Workspace, edition: str) -> Mapping[str, tuple[Repair, .
     return found
 
 
-def _parcel(features: Features, row: int, repairs: Mapping[str, tuple[Repair, ...]], edition: str) -> Parcel:
-    def text(name: str) -> str | None:
-        value = features.value(row, name)
-        return value if isinstance(value, str) and value else None
+def _stored(
+    features: Features, rows: Sequence[int], repairs: Mapping[str, tuple[Repair, ...]], edition: str
+) -> Iterator[Parcel]:
+    """Return what the layer says of some parcels, in the order of rows; column by column, as they may be very many."""
 
-    def day(name: str) -> date | None:
-        value = features.value(row, name)
-        return value if isinstance(value, date) else None
+    def values(name: str) -> list[Value]:
+        column = features.attributes.get(name)
+        return [None] * len(rows) if column is None else [column[row] for row in rows]
 
-    area = features.value(row, "registered_area_m2")
-    return Parcel(
-        id=features.ids[row],
-        geometry=features.geometries[row],
-        crs=features.crs,
-        name=text("name"),
-        zone=text("zone"),
-        land_use=text("land_use"),
-        land_use_system=text("land_use_system"),
-        project_type=text("project_type"),
-        registered_area_m2=float(area) if isinstance(area, (int, float)) else None,
-        planned_notice_on=day("planned_notice_on"),
-        handover_on=day("handover_on"),
-        stage=text("stage"),
-        batch=text("batch"),
-        unit_no=text("unit_no"),
-        location=text("location"),
-        repairs=repairs.get(features.ids[row], ()),
-        edition=edition,
+    def texts(name: str) -> list[str | None]:
+        return [value if isinstance(value, str) and value else None for value in values(name)]
+
+    def days(name: str) -> list[date | None]:
+        return [value if isinstance(value, date) else None for value in values(name)]
+
+    columns = (
+        rows,
+        texts("name"),
+        texts("zone"),
+        texts("land_use"),
+        texts("land_use_system"),
+        texts("project_type"),
+        [float(value) if isinstance(value, int | float) else None for value in values("registered_area_m2")],
+        days("planned_notice_on"),
+        days("handover_on"),
+        texts("stage"),
+        texts("batch"),
+        texts("unit_no"),
+        texts("location"),
     )
+    for row, name, zone, use, system, kind, area, notice, handover, stage, batch, unit, place in zip(
+        *columns, strict=True
+    ):
+        id_ = features.ids[row]
+        yield Parcel(
+            id=id_,
+            geometry=features.geometries[row],
+            crs=features.crs,
+            name=name,
+            zone=zone,
+            land_use=use,
+            land_use_system=system,
+            project_type=kind,
+            registered_area_m2=area,
+            planned_notice_on=notice,
+            handover_on=handover,
+            stage=stage,
+            batch=batch,
+            unit_no=unit,
+            location=place,
+            repairs=repairs.get(id_, ()),
+            edition=edition,
+        )

@@ -18,6 +18,7 @@ from geo_service.errors import InputError, TooComplex
 from geo_service.ingest.drivers import ENVIRONMENT
 from geo_service.ingest.job import Job, Purpose
 from geo_service.ingest.process import KNOWN, READERS, Readers, gdal_skip
+from geo_service.model.catalogue import Catalogue
 from tests.ingest.samples import EXAMPLE, LAT, LON, feature, square
 
 BODY = json.dumps(feature(square(LON, LAT, 0.001))).encode()
@@ -138,3 +139,10 @@ def test_no_secret_of_ours_reaches_the_reading_process(monkeypatch):
     found = worker.environment(ENVIRONMENT)
     assert "DATABASE_PASSWORD" not in found
     assert found["PROJ_NETWORK"] == "OFF"
+
+
+def test_the_catalogue_arrives_as_it_was_sent(catalogue: Catalogue):
+    sent = pickle.dumps(catalogue, protocol=5)
+    found = pickle.loads(sent)
+    assert found == catalogue
+    assert found.model_dump() == catalogue.model_dump()
