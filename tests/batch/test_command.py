@@ -132,7 +132,7 @@ def test_a_file_that_was_there_stays_where_no_new_one_is_whole(folder: Path, ran
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal, as the terminal does")
 @pytest.mark.slow
 def test_stopped_by_ctrl_c_and_gone_on_with(workspace: Workspace, tmp_path: Path) -> None:
-    publish(workspace, features("parcels", parcel_rows(count=64, step=250.0)))
+    publish(workspace, features("parcels", parcel_rows(count=240, step=250.0)))
     command = [sys.executable, "-c", "from geo_service.cli import main; main()"]
     command += ["assess", "--workspace", str(workspace.directory), "--out", "v.jsonl", "--jobs", "2"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
@@ -154,7 +154,7 @@ def test_stopped_by_ctrl_c_and_gone_on_with(workspace: Workspace, tmp_path: Path
     lines = (tmp_path / "v.jsonl").read_bytes().splitlines()
     service = Service(workspace, lambda: AS_OF)
     assert [json.loads(line)["parcel"]["id"] for line in lines] == list(service.parcels)
-    for number in range(0, len(lines), 16):
+    for number in range(0, len(lines), 60):
         assert lines[number] == record_bytes(service.record(list(service.parcels)[number]))
 
 
