@@ -30,6 +30,8 @@ SHARE_EXPORT, SHARE_IMPORT = 0.6, 0.55
 EXPORT = "/collections/parcels/export.geojson"
 IDLE_S = 8.0
 CHUNK_BYTES = 1 << 16
+#: Before an import, and after it.
+STATES = 2
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ def _imported(address: str, count: int, folder: Path, say: Callable[[str], None]
     upload = folder / f"upload-{count}.gpkg"
     if not upload.exists():
         ids, shapes = map_pages.parcels(count)
-        # The same parcels a little wider: another edition.
+        # The same parcels under other names: another edition.
         frame = geopandas.GeoDataFrame({"id": np.array(ids), "name": np.array(ids)}, geometry=shapes, crs=workload.CRS)
         frame.to_file(upload, layer="parcels")
     took: dict[str, float] = {}
@@ -148,7 +150,7 @@ def _imported(address: str, count: int, folder: Path, say: Callable[[str], None]
 
         share = reading.rate(0.0, bringing) / idle
     say(f"import of {count:,} parcels: {took['s']:.1f} s, answers {dict(reading.seen)}")
-    whole = not reading.wrong and len(reading.seen) <= len(("old", "new"))
+    whole = not reading.wrong and len(reading.seen) <= STATES
     wrong = f"{sum(reading.wrong.values())} answers other than 200, {len(reading.seen)} different records"
     return [
         Told(

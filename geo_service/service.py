@@ -61,6 +61,7 @@ from geo_service.model.rulebook import Rulebook
 from geo_service.model.text import Text
 from geo_service.projection import LON_LAT, central_meridian, crs_of, lon_lat, project, working_crs
 from geo_service.snapshot import Part, Snapshot
+from geo_service.store.copies import Copy
 from geo_service.store.register import EditionRow, VerdictRow
 from geo_service.store.workspace import Workspace
 from geo_service.workbook import workbook
@@ -326,7 +327,7 @@ class Service:
         """Whether everything there is may be seen, see `within`."""
         return self._own is None
 
-    def whole_layer(self, edition: Edition) -> Path | Iterator[bytes]:
+    def whole_layer(self, edition: Edition) -> Copy | Iterator[bytes]:
         """Return all features of an edition as GeoJSON: the file, or its bytes where there is none.
 
         There is no file of what is left of an edition for those who may see some zones only, nor on a full disk.
@@ -334,7 +335,7 @@ class Service:
         assert isinstance(edition.data, Features)
         if not edition.part:
             try:
-                return importing.written(self.workspace, edition).path
+                return importing.written(self.workspace, edition)
             except (OSError, WorkspaceError) as error:
                 _LOG.warning("%s is not written to be handed out: %s", edition.name, error)
         return whole(edition.data)

@@ -20,6 +20,7 @@ from geo_service.api.cql import Filter
 from geo_service.api.parameters import Box
 from geo_service.api.reference import Reference
 from geo_service.errors import NotFound
+from geo_service.export.geojson import plain
 from geo_service.model.catalogue import FieldType
 from geo_service.model.layer import Edition, Features, Value
 from geo_service.model.parcel import AsOf
@@ -249,7 +250,7 @@ def equals(queryable: Queryable, text: str) -> Test:
     except (ValueError, KeyError) as error:
         raise ValueError(" | ".join(queryable.codes) or queryable.type.value) from error
     shown = wanted.isoformat() if isinstance(wanted, date) else wanted
-    return lambda properties: _plain(properties.get(queryable.name)) == shown
+    return lambda properties: plain(properties.get(queryable.name)) == shown
 
 
 def during(start: date | None, end: date | None) -> Test:
@@ -271,12 +272,8 @@ def feature(items: Items, row: int, reference: Reference) -> dict[str, Any]:
         "type": "Feature",
         "id": items.ids[row],
         "geometry": None if geometry is None else reference.write(geometry),
-        "properties": {name: _plain(value) for name, value in items.properties(row).items()},
+        "properties": {name: plain(value) for name, value in items.properties(row).items()},
     }
-
-
-def _plain(value: Value) -> str | float | int | bool | None:
-    return value.isoformat() if isinstance(value, date) else value
 
 
 class Shelf:

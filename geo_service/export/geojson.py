@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from shapely.geometry.base import BaseGeometry
 from geo_service.export.profile import Profile
 from geo_service.export.record import Record
 from geo_service.model.finding import Piece, Verdict
+from geo_service.model.layer import Value
 from geo_service.projection import lon_lat
 
 LON_LAT_DECIMALS, METRE_DECIMALS = 7, 4
@@ -112,6 +114,27 @@ def _piece(piece: Piece, number: int, place: Callable[[BaseGeometry], BaseGeomet
             "severity": piece.severity.value,
         },
     }
+
+
+def plain(value: Value) -> str | float | int | bool | None:
+    """Return an attribute as JSON holds it.
+
+    Examples
+    --------
+    >>> plain(date(2026, 12, 1)), plain(2.5), plain(None)
+    ('2026-12-01', 2.5, None)
+    """
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def together(features: Iterable[bytes]) -> Iterator[bytes]:
+    """Write a FeatureCollection piece by piece; each piece is a feature, or several with commas between them."""
+    yield b'{"type":"FeatureCollection","features":['
+    between = b""
+    for one in features:
+        yield between + one
+        between = b","
+    yield b"]}"
 
 
 def compact(value: Any) -> bytes:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from datetime import date
 
 import numpy as np
 import shapely
 
-from geo_service.export.geojson import LON_LAT_DECIMALS, compact, rounded
+from geo_service.export.geojson import LON_LAT_DECIMALS, compact, plain, rounded, together
 from geo_service.model.layer import Features
 from geo_service.projection import lon_lat
 
@@ -22,16 +21,14 @@ FORMAT = 1
 def whole(data: Features) -> Iterator[bytes]:
     """Write all features of a layer in the order of their ids, in degrees, with the fields that may be shown.
 
-    Yields
-    ------
-    bytes
+    Returns
+    -------
+    iterator of bytes
         One after the other they are the collection.
     """
     rows = sorted(range(len(data)), key=lambda row: data.ids[row])
-    yield b'{"type":"FeatureCollection","features":['
-    for start in range(0, len(rows), TOGETHER):
-        yield (b"," if start else b"") + b",".join(_features(data, rows[start : start + TOGETHER]))
-    yield b"]}"
+    starts = range(0, len(rows), TOGETHER)
+    return together(b",".join(_features(data, rows[start : start + TOGETHER])) for start in starts)
 
 
 def _features(data: Features, rows: Sequence[int]) -> Iterator[bytes]:
@@ -41,8 +38,7 @@ def _features(data: Features, rows: Sequence[int]) -> Iterator[bytes]:
         places[place] = None if geometry is None else lon_lat(geometry, data.crs)
     texts = shapely.to_geojson(rounded(places, LON_LAT_DECIMALS))
     for row, text in zip(rows, texts, strict=True):
-        values = ((field.name, data.value(row, field.name)) for field in data.spec.shown_fields)
-        properties = {name: value.isoformat() if isinstance(value, date) else value for name, value in values}
+        properties = {field.name: plain(data.value(row, field.name)) for field in data.spec.shown_fields}
         # Read and written once more, so that numbers stand here as they do in every other answer.
         geometry = None if text is None else json.loads(text)
         yield compact({"type": "Feature", "id": data.ids[row], "geometry": geometry, "properties": properties})

@@ -3,7 +3,7 @@
 ::
 
     editions/parcels@3fb5c1….parquet                    what was imported
-    prepared/parcels@3fb5c1….1.0a1b2c….geojson          the same to be handed out; 0a1b2c… is its own SHA-256
+    prepared/parcels@3fb5c1….0a1b2c….1.geojson          the same to be handed out; 0a1b2c… is its own SHA-256
 
 They hold nothing that the edition does not say, so they may be deleted at any time.
 """
@@ -63,8 +63,7 @@ def copy(workspace_dir: Path, name: str, pieces: Callable[[], Iterable[bytes]], 
 
 
 def _found(folder: Path, name: str, ending: str) -> Copy | None:
-    version, _, suffix = ending.partition(".")
-    for path in sorted(folder.glob(f"{name}.{version}.*.{suffix}")):
+    for path in sorted(folder.glob(f"{name}.*.{ending}")):
         status = path.stat()
         sha256 = _sha256(path, status.st_mtime_ns, status.st_size)
         if path.name == _name(name, sha256, ending):
@@ -79,8 +78,7 @@ def _sha256(path: Path, _mtime_ns: int, _size: int) -> str:
 
 
 def _name(name: str, sha256: str, ending: str) -> str:
-    version, _, suffix = ending.partition(".")
-    return f"{name}.{version}.{sha256[:12]}.{suffix}"
+    return f"{name}.{sha256[:12]}.{ending}"
 
 
 def _made(folder: Path, name: str, pieces: Callable[[], Iterable[bytes]], ending: str) -> Copy:

@@ -8,14 +8,14 @@ from fastapi import APIRouter, Request
 from starlette.responses import FileResponse, Response, StreamingResponse
 
 from geo_service.api.access import Guarded, needs
-from geo_service.api.answers import holds
-from geo_service.api.collections import Items, feature
+from geo_service.api.answers import holds, tagged
+from geo_service.api.collections import feature
 from geo_service.api.links import GEOJSON
 from geo_service.api.openapi import answers
 from geo_service.api.parameters import AsOfDay, CollectionId, Services, refuse_unknown
 from geo_service.api.reference import LONGITUDE_FIRST
 from geo_service.api.routes.features import shelf
-from geo_service.export.geojson import compact
+from geo_service.export.geojson import compact, together
 from geo_service.model.access import Role
 
 router = APIRouter(
@@ -42,18 +42,12 @@ def export(request: Request, service: Services, collection_id: CollectionId, as_
     refuse_unknown(request, ["as_of"] if found.takes_as_of else [])
     saved = {"Content-Disposition": f'attachment; filename="{found.id}.geojson"'}
     if found.takes_as_of:
-        return StreamingResponse(_pieces(places.verdicts(snapshot, service.as_of(as_of))), 200, saved, GEOJSON)
+        items = places.verdicts(snapshot, service.as_of(as_of))
+        features = (compact(feature(items, row, LONGITUDE_FIRST)) for row in range(len(items.ids)))
+        return StreamingResponse(together(features), 200, saved, GEOJSON)
     content = service.whole_layer(snapshot.layers.editions[found.id])
     if isinstance(content, Iterator):
         return StreamingResponse(content, 200, saved, GEOJSON)
-    tag = content.name.rsplit(".", 2)[-2]
-    if holds(request, tag):
-        return Response(status_code=304, headers={"ETag": f'"{tag}"'})
-    return FileResponse(content, 200, {**saved, "ETag": f'"{tag}"'}, GEOJSON)
-
-
-def _pieces(items: Items) -> Iterator[bytes]:
-    yield b'{"type":"FeatureCollection","features":['
-    for row in range(len(items.ids)):
-        yield (b"," if row else b"") + compact(feature(items, row, LONGITUDE_FIRST))
-    yield b"]}"
+    if holds(request, content.sha256):
+        return tagged(request, b"", content.sha256, GEOJSON)
+    return FileResponse(content.path, 200, {**saved, "ETag": f'"{content.sha256}"'}, GEOJSON)
