@@ -25,6 +25,14 @@ from tests.api.serving import AS_OF, build, running
 EXAMPLES = 20 if os.environ.get("HYPOTHESIS_PROFILE") == "ci" else 3
 #: Ways from answer to answer.
 WALKS = 40 if os.environ.get("HYPOTHESIS_PROFILE") == "ci" else 20
+#: The same questions every time: what is found is found here, not where something else is being changed.
+SAME = settings(
+    deadline=None,
+    database=None,
+    derandomize=True,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
 #: A filter's grammar, or that a ring does not cross itself, is not said in JSON Schema. And where keys are made invalid
 #: too, ours stands in their place.
 EXCLUDED = {
@@ -53,15 +61,7 @@ def faults(operation, mode: GenerationMode, base: str, shown: dict[str, str]) ->
     asked = 0
 
     @given(case=operation.as_strategy(generation_mode=mode))
-    @settings(
-        max_examples=EXAMPLES,
-        deadline=None,
-        database=None,
-        # The same questions every time: what is found is found here, not where something else is being changed.
-        derandomize=True,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @settings(SAME, max_examples=EXAMPLES)
     def ask(case):
         nonlocal asked
         asked += 1
@@ -122,14 +122,5 @@ def test_what_an_answer_leads_to_is_there(served, keys):
                 transport_kwargs=options,
             )
 
-    walks = settings(
-        max_examples=WALKS,
-        stateful_step_count=6,
-        deadline=None,
-        database=None,
-        derandomize=True,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    run_state_machine_as_test(Walk, settings=walks)
+    run_state_machine_as_test(Walk, settings=settings(SAME, max_examples=WALKS, stateful_step_count=6))
     assert {"/jobs/{job_id}", "/parcels/{parcel_id}/assessment", "/collections/{collection_id}/items"} <= reached.keys()
