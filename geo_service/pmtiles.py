@@ -233,6 +233,8 @@ def varint(number: int) -> bytes:
     >>> varint(300).hex()
     'ac02'
     """
+    if 0 <= number < 0x80:
+        return bytes((number,))
     number &= (1 << 64) - 1
     found = bytearray()
     while number > 0x7F:

@@ -58,7 +58,8 @@ def crs_of(code: str) -> CRS:
 @lru_cache(maxsize=256)
 def transformer(source: str, target: str) -> Transformer:
     """Return a transformer, x east and y north on both sides."""
-    return Transformer.from_crs(crs_of(source), crs_of(target), always_xy=True)
+    # Those of other authorities are no others, and looking for them takes four times as long.
+    return Transformer.from_crs(crs_of(source), crs_of(target), always_xy=True, authority="EPSG")
 
 
 @lru_cache(maxsize=64)

@@ -9,7 +9,6 @@ import copy
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import date, datetime
@@ -128,7 +127,7 @@ class Service:
         return self.snapshot().layers
 
     @property
-    def parcels(self) -> dict[str, Parcel]:
+    def parcels(self) -> Mapping[str, Parcel]:
         """All parcels by id, in the order of ids."""
         return self.snapshot().parcels
 
@@ -193,8 +192,8 @@ class Service:
         known = self.workspace.register.statuses()
         return {
             id_: known[id_, day]
-            for id_, parcel in snapshot.parcels.items()
-            if ran.of(parcel) == (day := asked.of(parcel)) and (id_, day) in known
+            for id_, notice in snapshot.parcels.notices()
+            if ran.on(notice) == (day := asked.on(notice)) and (id_, day) in known
         }
 
     def records(self, snapshot: Snapshot, asked: AsOf, ids: Sequence[str]) -> dict[str, Record]:
@@ -297,23 +296,23 @@ class Service:
         if zone is not None and self._own is not None:
             require_zone(zone, self.layers, self.rulebook)
 
+    def begin(self) -> None:
+        """Start what the processes that read and measure come from, and wait for nothing."""
+        rules = self.rulebook
+        ingest.begin(self.catalogue, rules.jurisdiction, self.catalogue.layers[rules.parcels_layer])
+        checking.begin(self.workspace.directory, rules.sha256)
+
     def warm_up(self) -> None:
-        """Read what is published, and check one parcel, so that the first who asks does not wait for what starts."""
-        with ThreadPoolExecutor(2) as pool:
-            starting = (
-                pool.submit(ingest.warm_up),
-                pool.submit(checking.warm_up, self.workspace.directory, self.rulebook.sha256),
-            )
-            try:
-                first = next(iter(self.parcels.values()), None)
-                for one in starting:
-                    one.result()
-                if first is not None:
-                    body = shapely.to_geojson(lon_lat(first.geometry, first.crs)).encode()
-                    self.check(self.read_geojson(body, None), LAST_DAY)
-            except GeoServiceError:
-                # Whoever asks is told, in words that are meant for them.
-                _LOG.exception("the service could not be warmed up")
+        """Check one parcel, so that the first who asks does not wait for what starts."""
+        try:
+            checking.warm_up(self.workspace.directory, self.rulebook.sha256)
+            for first in islice(self.parcels, 1):
+                parcel = self.parcels[first]
+                body = shapely.to_geojson(lon_lat(parcel.geometry, parcel.crs)).encode()
+                self.check(self.read_geojson(body, None), LAST_DAY)
+        except GeoServiceError:
+            # Whoever asks is told, in words that are meant for them.
+            _LOG.exception("the service could not be warmed up")
 
     def prepare(self, name: str, progress: Callable[[int, int], None] | None = None) -> None:
         """Prepare an edition in the working CRS of every zone, so that no examination has to.
@@ -741,7 +740,7 @@ class Service:
         parcels = tuple(self._map_parcel(*snapshot.conclusion(one, asked), crs) for one in near)
         view = self._view(snapshot, parcels, self._map_layers(snapshot, ground, crs), chosen, links=False)
         # The date that a parcel is asked about anyway was not chosen by anybody.
-        usual = self.as_of(None).of(snapshot.parcels[focus]) if focus in snapshot.parcels else None
+        usual = self.as_of(None).of(snapshot.parcels[focus]) if focus and focus in snapshot.parcels else None
         return sheet.SheetView(
             replace(view, crs_text=_crs_text(crs)),
             next((parcel for parcel in parcels if parcel.id == focus), None),

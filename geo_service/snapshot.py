@@ -81,7 +81,7 @@ class Snapshot:
     def __init__(self, workspace: Workspace, revision: int) -> None:
         self.revision: Hashable = revision
         self.layers: LayerSet = workspace.layer_set()
-        self.parcels: dict[str, Parcel] = {parcel.id: parcel for parcel in stored.parcels(workspace, self.layers)}
+        self.parcels: stored.Parcels = stored.parcels(workspace, self.layers)
         self._workspace = workspace
         # Held while a verdict is computed: callers who ask for the same parcels at once then share the work.
         self._lock = Lock()
@@ -257,8 +257,7 @@ class Part(Snapshot):
         # Whatever is kept by revision is kept for these zones alone.
         self.revision = (whole.revision, own)
         self.layers = layers
-        there = frozenset(parcels)
-        self.parcels = {id_: parcel for id_, parcel in whole.parcels.items() if id_ in there}
+        self.parcels = whole.parcels.some(frozenset(parcels))
         self._whole = whole
 
     def conclusion(self, parcel_id: str, asked: AsOf, project_type: str | None = None) -> tuple[Verdict, Record]:

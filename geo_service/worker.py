@@ -1,29 +1,27 @@
 """Warm worker processes: kept, handed one job at a time, killed when a job overruns, replaced when they die.
 
-A call into a geometry or file library cannot be interrupted; its process can be killed. Messages on the pipes are a
-length, then bytes. What a worker answers may hold known kinds of values only, because a worker that was broken by what
-it read must not be able to hand back code.
+A call into a geometry or file library cannot be interrupted; its process can be killed. What a worker answers may hold
+known kinds of values only, because a worker that was broken by what it read must not be able to hand back code.
 """
 
 from __future__ import annotations
 
 import io
+import logging
 import os
 import pickle
-import struct
-import subprocess
-import sys
 import threading
 import time
-import warnings
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from geo_service.errors import GeoServiceError
+from geo_service.nursery import Nursery, hung_up, receive, send
 from geo_service.tally import TALLY, WORKER_DIED, WORKER_KILLED
 
 START_LIMIT_S = 60.0
+_LOG = logging.getLogger("geo_service.worker")
 #: Processes at work for one purpose.
 SLOTS = max(2, os.cpu_count() or 2)
 FILE_BYTES = 4 << 30
@@ -31,8 +29,6 @@ FILE_BYTES = 4 << 30
 WALL = 3.0
 #: How often it is looked at, at the most, what a process has used.
 LOOK_S = 0.02
-#: How soon a process notices that nobody is left to answer.
-ORPHAN_S = 1.0
 
 Name = tuple[str, str]
 #: Exceptions that any worker may answer.
@@ -49,40 +45,6 @@ ERRORS: frozenset[Name] = frozenset(
         "WorkspaceError",
     )
 )
-
-_READY = b"ready"
-_LENGTH = struct.Struct(">Q")
-_PASSED = (
-    "HOME",
-    "LANG",
-    "LC_ALL",
-    "LD_LIBRARY_PATH",
-    "PATH",
-    "PROJ_DATA",
-    "PROJ_LIB",
-    "SYSTEMROOT",
-    "TEMP",
-    "TMP",
-    "TMPDIR",
-    "VIRTUAL_ENV",
-)
-
-
-def send(sink: BinaryIO, payload: bytes) -> None:
-    """Write one message."""
-    sink.write(_LENGTH.pack(len(payload)))
-    sink.write(payload)
-    sink.flush()
-
-
-def receive(source: BinaryIO) -> bytes | None:
-    """Read one message; ``None`` when the other side is gone."""
-    head = source.read(_LENGTH.size)
-    if len(head) < _LENGTH.size:
-        return None
-    (length,) = _LENGTH.unpack(head)
-    payload = source.read(length)
-    return payload if len(payload) == length else None
 
 
 def opened(payload: bytes, known: Collection[Name]) -> Any:
@@ -108,20 +70,6 @@ def opened(payload: bytes, known: Collection[Name]) -> Any:
     return Answers(io.BytesIO(payload)).load()
 
 
-def environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """Hand on only what Python needs: no password of ours is in reach of a file that breaks its reader."""
-    own = {name: os.environ[name] for name in _PASSED if name in os.environ}
-    path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
-    # One thread a process: the pool is the parallelism, and each arena of a maths library takes address space.
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    return own | dict(extra) | threads | {"PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"}
-
-
-def command(module: str) -> list[str]:
-    """Return how a module of ours is run in a process of its own."""
-    return [sys.executable, "-P", "-m", module]
-
-
 class Reply(NamedTuple):
     """What came of a job.
 
@@ -145,36 +93,32 @@ class Worker:
 
     Parameters
     ----------
-    module : str
-        What it runs; that module calls `serve`.
-    extra : mapping of str to str
-        Its environment beside what Python needs.
+    nursery : Nursery
+        Where it comes from.
+
+    Raises
+    ------
+    GeoServiceError
+        When there is none to be had.
     """
 
-    def __init__(self, module: str, extra: Mapping[str, str]) -> None:
-        self._module = module.removeprefix("geo_service.")
-        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            command(module),
-            env=environment(extra),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        self._sink = cast(BinaryIO, self._process.stdin)
-        self._source = cast(BinaryIO, self._process.stdout)
+    def __init__(self, nursery: Nursery) -> None:
+        self._module = nursery.module.removeprefix("geo_service.")
+        try:
+            self._child = nursery.child(START_LIMIT_S)
+        except OSError as error:
+            raise GeoServiceError("工作进程无法启动 / a worker process does not start") from error
+        self._sink, self._source = self._child.line.makefile("wb"), self._child.line.makefile("rb")
         self._spent = False
-        if self.ask(None, START_LIMIT_S).answer != _READY:
-            self.close()
-            raise GeoServiceError("工作进程无法启动 / a worker process does not start")
 
     @property
     def pid(self) -> int:
         """Process id."""
-        return self._process.pid
+        return self._child.pid
 
     def fit(self) -> bool:
         """Tell whether the process is there and may take another job."""
-        return not self._spent and self._process.poll() is None
+        return not self._spent and not hung_up(self._child.line)
 
     def retire(self) -> None:
         """Take no further job after this one."""
@@ -202,7 +146,7 @@ class Worker:
                     return
             if not answered.is_set():
                 overran.set()
-                self._process.kill()
+                self._child.kill()
                 TALLY.add(WORKER_KILLED, self._module)
 
         watching = threading.Thread(target=watch, daemon=True)
@@ -234,11 +178,10 @@ class Worker:
 
     def close(self) -> None:
         """End the process."""
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._sink, self._source):
+        self._spent = True
+        for end in (self._child, self._sink, self._source):
             try:
-                pipe.close()
+                end.close()
             except OSError:
                 # What a dead process did not take cannot be flushed to it.
                 continue
@@ -250,12 +193,14 @@ class Workers:
     Parameters
     ----------
     module, extra
-        See `Worker`.
+        See `Nursery`.
     """
 
     def __init__(self, module: str, extra: Mapping[str, str]) -> None:
         self._module = module
         self._extra = extra
+        self._first: bytes | None = None
+        self._nursery: Nursery | None = None
         self._reset()
 
     def _reset(self) -> None:
@@ -267,10 +212,41 @@ class Workers:
 
     def _slot(self, purpose: Hashable) -> threading.BoundedSemaphore:
         if self._owner != os.getpid():
-            # After a fork the pipes belong to the parent: two askers on one pipe would get each other's answers.
+            # After a fork the lines belong to the parent: two askers on one line would get each other's answers.
             self._reset()
         with self._lock:
             return self._slots.setdefault(purpose, threading.BoundedSemaphore(SLOTS))
+
+    def prepare(self, first: bytes | None = None) -> Nursery:
+        """Start what the workers come from, unless it is there, and have it do a job first; see `Nursery.rehearse`."""
+        with self._lock:
+            self._first = first or self._first
+            if self._nursery is not None and not self._nursery.fit():
+                self._nursery.close()
+                self._nursery = None
+            if self._nursery is None:
+                self._nursery = Nursery(self._module, self._extra)
+            if self._first is not None:
+                try:
+                    self._nursery.rehearse(self._first)
+                except OSError:
+                    # It is gone again, which whoever wants a process of it is told.
+                    _LOG.warning("the process that %s comes from is gone", self._module)
+            return self._nursery
+
+    def another(self) -> Worker:
+        """Return a new worker, which the caller ends.
+
+        Raises
+        ------
+        GeoServiceError
+            When there is none to be had.
+        """
+        try:
+            return Worker(self.prepare())
+        except GeoServiceError:
+            # What they come from may have died in between.
+            return Worker(self.prepare())
 
     @contextmanager
     def borrowed(self, purpose: Hashable = None) -> Iterator[Worker]:
@@ -304,7 +280,7 @@ class Workers:
                 if worker.fit():
                     return worker
                 worker.close()
-        return Worker(self._module, self._extra)
+        return self.another()
 
     def _give_back(self, worker: Worker) -> None:
         if worker.fit():
@@ -325,12 +301,15 @@ class Workers:
             return tuple(worker.pid for worker in self._idle)
 
     def close(self) -> None:
-        """End all idle workers."""
+        """End all idle workers, and what they come from."""
         with self._lock:
             idle, self._idle = self._idle, []
+            nursery, self._nursery = self._nursery, None
         if self._owner == os.getpid():
             for worker in idle:
                 worker.close()
+        if nursery is not None:
+            nursery.close()
 
 
 def limit(memory_bytes: int | None) -> None:
@@ -356,40 +335,3 @@ def address_space() -> int | None:
             return int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return None
-
-
-def serve(answers: Callable[[Any], Iterable[object]]) -> None:
-    """Answer jobs from standard input on standard output until the other side goes away.
-
-    The pipes are kept to ourselves: whatever a library prints must not get between the answers.
-
-    Parameters
-    ----------
-    answers : callable
-        Gives the answers to a job, sent one by one.
-    """
-    _end_alone()
-    source = os.fdopen(os.dup(0), "rb")
-    sink = os.fdopen(os.dup(1), "wb")
-    quiet = os.open(os.devnull, os.O_RDWR)
-    os.dup2(quiet, 0)
-    os.dup2(2, 1)
-    sys.stdout = sys.stderr
-    warnings.simplefilter("ignore")
-    send(sink, _READY)
-    while (payload := receive(source)) is not None:
-        job = pickle.loads(payload)  # noqa: S301 - comes from the parent, which is ourselves
-        for answer in answers(job):
-            send(sink, pickle.dumps(answer, protocol=5))
-
-
-def _end_alone() -> None:
-    """End when whoever started this process is gone, also in the middle of a job of many minutes."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(ORPHAN_S)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

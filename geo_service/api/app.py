@@ -90,16 +90,22 @@ def _hear(stopping: Event) -> None:
             signal.signal(number, heard)
 
 
+def read_first(app: FastAPI) -> None:
+    """Read what the first who asks would wait for, while the processes that read and measure get ready for theirs."""
+    app.state.service.begin()
+    try:
+        app.state.tiles.warm_up()
+    except Exception:  # noqa: BLE001 - what fails here fails again, and is told, where it is asked for
+        _LOG.exception("the tiles could not be warmed up")
+
+
 @asynccontextmanager
 async def _life(app: FastAPI) -> AsyncIterator[None]:
     _hear(app.state.stopping)
     app.state.checks, app.state.waiting = asyncio.Semaphore(check.CHECKS), 0
     app.state.long_checks = asyncio.Semaphore(check.LONG_CHECKS)
+    await run_in_threadpool(read_first, app)
     await run_in_threadpool(app.state.service.warm_up)
-    try:
-        await run_in_threadpool(app.state.tiles.warm_up)
-    except Exception:  # noqa: BLE001 - what fails here fails again, and is told, where it is asked for
-        _LOG.exception("the tiles could not be warmed up")
     if app.state.draw_first:
         await run_in_threadpool(
             partial(maps.draw_zone_map, app.state.service, app.state.pages, claims=app.state.access.policy.local)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from functools import cache
+from itertools import repeat
 from pathlib import Path
 from threading import RLock
 from typing import Any, TypeVar
@@ -110,24 +111,30 @@ class Tiles:
         places = self._of_layer(snapshot, parcels.spec.id, PARCEL_FIELDS).layer
         boxes = in_degrees(places.bounds)
         areas = shapely.area(parcels.geometries) if crs_of(parcels.crs).is_projected else None
-        statuses = self._known(snapshot, asked)
-        found = []
-        for row, id_ in enumerate(parcels.ids):
-            known = snapshot.parcels[id_]
-            found.append(
-                Line(
-                    id_,
-                    known.name or "",
-                    known.zone or "",
-                    known.unit_no or "",
-                    known.location or "",
-                    None if areas is None else float(areas[row]),
-                    known.planned_notice_on.isoformat() if known.planned_notice_on else "",
-                    statuses.get(id_),
-                    boxes[row],
+        statuses, notices = self._known(snapshot, asked), dict(snapshot.parcels.notices())
+        return [
+            Line(
+                id_,
+                name,
+                zone,
+                unit_no,
+                location,
+                None if areas is None else float(areas[row]),
+                notice.isoformat() if (notice := notices[id_]) else "",
+                statuses.get(id_),
+                boxes[row],
+            )
+            for row, (id_, name, zone, unit_no, location) in enumerate(
+                zip(
+                    parcels.ids,
+                    _texts(parcels, "name"),
+                    _texts(parcels, "zone"),
+                    _texts(parcels, "unit_no"),
+                    _texts(parcels, "location"),
+                    strict=True,
                 )
             )
-        return found
+        ]
 
     def tile(self, tiled: Tiled, square: Square) -> bytes:
         """Return one tile, compressed; empty when nothing lies there."""
@@ -197,6 +204,11 @@ class Tiles:
             return Tiled(marked(places.layer, column), _tag((places.tag, said)))
 
         return self._once(self._verdicts, (snapshot.revision, asked), mark, lambda _: 1)
+
+
+def _texts(features: Features, name: str) -> Iterable[str]:
+    column = features.attributes.get(name)
+    return repeat("", len(features)) if column is None else map(str, (value or "" for value in column))
 
 
 def _tag(key: tuple[Any, ...]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from geo_service.batch.examiner import Examiner
 from geo_service.batch.unit import Job
 from geo_service.errors import GeoServiceError
-from geo_service.worker import serve
+from geo_service.nursery import serve
 
 Answer = bytes | GeoServiceError | str
 

@@ -13,7 +13,7 @@ from geo_service.batch.examiner import Examiner
 from geo_service.batch.unit import Job
 from geo_service.errors import GeoServiceError
 from geo_service.store.workspace import Workspace
-from geo_service.worker import ERRORS, Worker, opened
+from geo_service.worker import ERRORS, Worker, Workers, opened
 
 MODULE = "geo_service.batch.child"
 #: No way to the network for a projection, whatever this machine's settings say.
@@ -80,7 +80,7 @@ class Processes:
                     if ended.is_set():
                         break
                     if worker is None or not worker.fit():
-                        worker = Worker(MODULE, EXTRA)
+                        worker = workers.another()
                         alive.add(worker)
                         if ended.is_set():
                             break
@@ -93,7 +93,7 @@ class Processes:
             finally:
                 idle.put(worker)
 
-        pool = ThreadPoolExecutor(self._count)
+        workers, pool = Workers(MODULE, EXTRA), ThreadPoolExecutor(self._count)
         numbers: dict[Future[bytes], int] = {}
         try:
             for number, job in jobs:
@@ -109,6 +109,7 @@ class Processes:
             pool.shutdown(wait=True, cancel_futures=True)
             for worker in tuple(alive):
                 worker.close()
+            workers.close()
 
 
 def _finished(numbers: dict[Future[bytes], int]) -> Generator[tuple[int, bytes]]:

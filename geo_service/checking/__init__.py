@@ -4,6 +4,6 @@ A valid boundary can still keep GEOS busy for minutes, and a call into GEOS cann
 here is one row of somebody's file; the program goes on answering.
 """
 
-from geo_service.checking.process import Found, Measured, found, measure, standing, warm_up
+from geo_service.checking.process import Found, Measured, begin, found, measure, standing, warm_up
 
-__all__ = ["Found", "Measured", "found", "measure", "standing", "warm_up"]
+__all__ = ["Found", "Measured", "begin", "found", "measure", "standing", "warm_up"]

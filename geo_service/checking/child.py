@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 
 import shapely
@@ -20,9 +21,11 @@ from geo_service.model.finding import Verdict
 from geo_service.model.layer import LayerSet
 from geo_service.model.parcel import Parcel
 from geo_service.model.rulebook import Rulebook
+from geo_service.nursery import serve
+from geo_service.store import parcels as stored
 from geo_service.store.definitions import bundled, load_catalogue, load_rulebook
 from geo_service.store.workspace import Workspace
-from geo_service.worker import address_space, limit, serve
+from geo_service.worker import address_space, limit
 
 #: Address space beyond what the layers take. A refused allocation is an answer; a machine without memory is none.
 HEADROOM_BYTES = 2 << 30
@@ -56,6 +59,14 @@ class _Open:
         published = self._workspace.register.published()
         if published != self._published:
             self.layers, self._published = self._workspace.layer_set(), published
+
+    def rehearse(self, job: Job) -> None:
+        """Measure the first stored parcel, if there is one, for nobody."""
+        if self._workspace is None:
+            return
+        for parcel in islice(stored.parcels(self._workspace, self.layers).values(), 1):
+            prepare((parcel,), self.layers, self.rulebook, job.as_of)
+            _record_of(self.examine((parcel,), job))
 
     def examine(self, parcels: Iterable[Parcel], job: Job) -> Iterator[Verdict]:
         """Examine boundaries; ends with the first that cannot be."""
@@ -114,6 +125,8 @@ class Examiner:
             ground = self._opened(job.ground)
             if job.zone is not None:
                 require_zone(job.zone, ground.layers, ground.rulebook)
+            if job.rehearse:
+                ground.rehearse(job)
             prepare(job.parcels, ground.layers, ground.rulebook, job.as_of, zone=job.zone)
         except GeoServiceError as error:
             yield error, ""

@@ -32,6 +32,8 @@ class Job:
     ----------
     own : frozenset of str or None
         Zones whose ground may be looked at; ``None``: all.
+    rehearse : bool
+        Whether a stored parcel is measured too, and thrown away, so that all that a measurement needs is loaded.
     """
 
     ground: Ground
@@ -39,3 +41,4 @@ class Job:
     as_of: AsOf
     zone: str | None
     own: frozenset[str] | None = None
+    rehearse: bool = False

@@ -81,6 +81,10 @@ class Examiners(Workers):
         # One PROJ with no way to the network, whatever this machine's settings say.
         super().__init__("geo_service.checking.child", {"PROJ_NETWORK": "OFF"})
 
+    def open(self, ground: Ground) -> None:
+        """Start opening the ground, for all processes at once; nobody waits for it."""
+        self.prepare(pickle.dumps(Job(ground, (), AsOf(None, date.min), None, rehearse=True), protocol=5))
+
     def warm_up(self, ground: Ground) -> None:
         """Start a process that has the ground open, ahead of the first check.
 
@@ -89,6 +93,7 @@ class Examiners(Workers):
         GeoServiceError
             When the ground cannot be opened.
         """
+        self.open(ground)
         with self.borrowed() as examiner:
             error = _begun(examiner, Job(ground, (), AsOf(None, date.min), None))
         if error is not None:
@@ -284,6 +289,11 @@ def standing(directory: Path | None, rulebook_sha256: str) -> bool:
     if not EXAMINERS.standing():
         warm_up(directory, rulebook_sha256)
     return True
+
+
+def begin(directory: Path | None, rulebook_sha256: str) -> None:
+    """Start what measuring processes come from; see `measure`."""
+    EXAMINERS.open(_ground(directory, rulebook_sha256))
 
 
 def warm_up(directory: Path | None, rulebook_sha256: str) -> None:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
 import socket
 import tempfile
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
+from multiprocessing import get_context
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
+from typing import cast
 from zoneinfo import ZoneInfo
 
 import typer
 import uvicorn
 from fastapi import FastAPI
+from uvicorn._subprocess import subprocess_started
 from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from geo_service import basemaps
@@ -32,6 +38,8 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 FIGURES = "PROMETHEUS_MULTIPROC_DIR"
 #: A process that does not end by itself is ended so long after the requests had their time.
 END_S = 10.0
+#: How soon a process notices that the one which replaces those that die is gone.
+LOOK_S = 1.0
 
 
 def civil_today(rulebook: Rulebook) -> date:
@@ -104,13 +112,13 @@ def run(maker: Maker) -> None:
         _run_several(maker)
 
 
-def _config(maker: Maker) -> uvicorn.Config:
+def _config(maker: Maker, app: FastAPI | None = None) -> uvicorn.Config:
     from geo_service.api.connection import Connection
 
     settings = maker.settings
     return uvicorn.Config(
-        maker,
-        factory=True,
+        app or maker,
+        factory=app is None,
         host=settings.host,
         port=settings.port,
         http=Connection,
@@ -144,9 +152,9 @@ class _Server(uvicorn.Server):
 def _run_several(maker: Maker) -> None:
     figures = tempfile.mkdtemp(prefix="geo-service-figures-")
     os.environ[FIGURES] = figures
-    config = _config(maker)
-    listening = config.bind_socket()
+    listening = _config(maker).bind_socket()
     try:
+        config = _config(maker, _read_once(maker))
         crew = _Crew(config, [listening])
         crew.run()
     finally:
@@ -156,10 +164,47 @@ def _run_several(maker: Maker) -> None:
         raise typer.Exit(3)
 
 
+def _read_once(maker: Maker) -> FastAPI:
+    """Make the application before there are several processes of it: what one has read, all have."""
+    from geo_service.api.app import read_first
+
+    app = maker()
+    read_first(app)
+    # What is there now stays; that nobody counts on it any more keeps it in memory once.
+    gc.freeze()
+    return app
+
+
+class _Divided(Process):
+    """Divides from this process, with all that it has read."""
+
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
+        super().__init__(config, sockets)
+        divided = get_context("fork").Process(target=subprocess_started, args=(config, self.target, sockets, None))
+        self.process = cast(SpawnProcess, divided)
+
+    def target(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve, as long as the process that this one came from is there."""
+        threading.Thread(target=_end_alone, args=(os.getppid(),), daemon=True).start()
+        super().target(sockets)
+
+
+def _end_alone(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(LOOK_S)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 class _Crew(Multiprocess):
     """Several processes on one port; one that dies is replaced, and none outlives a stop by much."""
 
     ready = failed = False
+
+    def init_processes(self) -> None:
+        """Start them."""
+        for _ in range(self.processes_num):
+            self.processes.append(process := _Divided(self.config, self.sockets))
+            process.start()
 
     def keep_subprocess_alive(self) -> None:
         """Replace the processes that died; until all answer, one has a reason that would end the next one too."""
@@ -174,7 +219,7 @@ class _Crew(Multiprocess):
             return
         for one in dead:
             one.join()
-            self.processes[self.processes.index(one)] = another = Process(self.config, self.sockets)
+            self.processes[self.processes.index(one)] = another = _Divided(self.config, self.sockets)
             another.start()
 
     def terminate_all(self) -> None:

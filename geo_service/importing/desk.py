@@ -20,10 +20,10 @@ from typing import BinaryIO, cast
 
 from geo_service.errors import Fault, GeoServiceError, WorkspaceError
 from geo_service.importing.order import EXTENT, FILE, FULL, LOG, Order, Task
+from geo_service.nursery import command, environment, send
 from geo_service.store.jobs import JobRow, State
 from geo_service.store.lock import exclusive
 from geo_service.store.workspace import Workspace
-from geo_service.worker import command, environment, send
 
 #: ``jobs/<owner>.lock`` is held while a program lives; the files of its jobs lie in ``jobs/<owner>/<job>/``.
 FOLDER, LOCK = "jobs", ".lock"

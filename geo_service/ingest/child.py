@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from geo_service.errors import Fault, GeoServiceError, InputError, TooComplex, too_complex
 from geo_service.ingest.intake import run
 from geo_service.ingest.job import GridResult, Job, VectorResult
-from geo_service.worker import limit, serve
+from geo_service.nursery import serve
+from geo_service.worker import limit
 
 #: Address space of the reading process. A refused allocation is an answer; a machine without memory is none.
 MEMORY_BYTES = 4 << 30

@@ -11,8 +11,9 @@ from functools import cache
 
 from geo_service.errors import Fault, GeoServiceError, InputError, TooComplex, too_complex
 from geo_service.ingest.drivers import ENVIRONMENT
-from geo_service.ingest.job import GridResult, Job, Purpose, VectorResult
-from geo_service.worker import ERRORS, START_LIMIT_S, Workers, command, environment, opened
+from geo_service.ingest.job import GridResult, Job, VectorResult
+from geo_service.nursery import command, environment
+from geo_service.worker import ERRORS, START_LIMIT_S, Workers, opened
 
 #: A process that has read a large file keeps its memory; it is not kept.
 RETIRE_BYTES = 20_000_000
@@ -48,11 +49,6 @@ class Readers(Workers):
 
     def __init__(self) -> None:
         super().__init__("geo_service.ingest.child", ENVIRONMENT)
-
-    def warm_up(self) -> None:
-        """Start a process ahead of the first job."""
-        with self.borrowed(Purpose.CHECK):
-            pass
 
     def run(self, job: Job, limit_s: float, *, keep: bool = True) -> VectorResult | GridResult:
         """Have a job done; waits while all processes for its purpose are at work.

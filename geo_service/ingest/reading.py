@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ CHECK_LIMIT_MAX_S = 60.0
 IMPORT_LIMIT_S = 30.0
 IMPORT_LIMIT_S_PER_MB = 3.0
 IMPORT_LIMIT_MAX_S = 1800.0
+#: The side of a boundary that is read before any other.
+REHEARSED_DEGREES = 1e-3
 
 Skip = tuple[tuple[str, str], ...] | None
 ZonePlace = tuple[str, BaseGeometry | tuple[float, float, float, float]]
@@ -332,6 +335,12 @@ def _parcel(
     )
 
 
-def warm_up() -> None:
-    """Start a reading process ahead of the first check, so that the first caller does not wait for it."""
-    READERS.warm_up()
+def begin(catalogue: Catalogue, jurisdiction: Jurisdiction, parcels_spec: LayerSpec) -> None:
+    """Start what reading processes come from, and have it read a small body, so that the first caller's is not slow."""
+    west, south, east, north = jurisdiction.box_degrees
+    lon, lat = (west + east) / 2, (south + north) / 2
+    square = shapely.to_geojson(shapely.box(lon, lat, lon + REHEARSED_DEGREES, lat + REHEARSED_DEGREES)).encode()
+    # Nothing is unpacked: it needs no folder of its own.
+    folder = Path(tempfile.gettempdir())
+    job = Job(Purpose.CHECK, parcels_spec, catalogue, jurisdiction, "-", None, square, folder, only_geojson=True)
+    READERS.prepare(pickle.dumps(job, protocol=5))

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import folium
 import shapely
-from branca.element import Element
-from folium.map import CustomPane
-from folium.plugins import TreeLayerControl
 from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
@@ -22,6 +18,11 @@ from geo_service.maps.scene import MapLayer, MapParcel, MapView, Neighbour
 from geo_service.maps.signs import title_of
 from geo_service.model.catalogue import FieldSpec, FieldType, GeometryKind
 from geo_service.model.text import Text
+
+if TYPE_CHECKING:
+    # Takes a third of the time in which the service starts; it is there when the first map is drawn.
+    import folium
+    from branca.element import Element
 
 DEGREES = 7
 ZONES, CONTEXT = "zone", "context"
@@ -241,6 +242,10 @@ def draw(view: MapView, focus: MapParcel | None = None, suffix: str = "") -> fol
     those around behind the others)
     and the entries of the tree as ``geo_json_layer_<n>`` (property ``f`` = index in the entry).
     """
+    import folium
+    from folium.map import CustomPane
+    from folium.plugins import TreeLayerControl
+
     box = bounds(view, focus)
     centre = [(box[0][0] + box[1][0]) / 2, (box[0][1] + box[1][1]) / 2] if box else [0.0, 0.0]
     # maxZoom must be given because without a tile layer nothing else says it.
@@ -335,6 +340,8 @@ def _outside(drawing: folium.Map, layer: MapLayer, index: int, box: Sequence[Seq
 
 
 def _geojson(data: Mapping[str, Any], name: str, options: Json, *, show: bool) -> folium.GeoJson:
+    import folium
+
     circle = folium.CircleMarker(radius=4, **{key: value for key, value in options.items() if key != "dash_array"})
     element = folium.GeoJson(data, control=False, show=show, smooth_factor=0.5, marker=circle, **options)
     _named(element, name)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 from geo_service.maps.rows import Json, pair
 from geo_service.maps.signs import STATUS_SIGN, Sign
@@ -19,8 +20,7 @@ UNASSESSED = Text("未核查", "Not assessed yet")
 _WORST = list(Sign)
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One parcel of the list.
 
     Attributes
@@ -62,15 +62,16 @@ class Listing:
 
     def __init__(self, lines: Sequence[Line]) -> None:
         self._lines = sorted(lines, key=lambda line: (line.notice_on or "9999", _place(line.status), line.id))
-        self._keys = [
-            plain("\0".join((line.id, line.name, line.zone, line.location, line.unit_no))) for line in self._lines
-        ]
         self._by_id = {line.id: line for line in self._lines}
         self.counts: Mapping[str, int] = Counter(line.status or NOT_YET for line in lines)
 
     def __len__(self) -> int:
         """Count the parcels."""
         return len(self._lines)
+
+    @cached_property
+    def _keys(self) -> list[str]:
+        return [plain("\0".join((line.id, line.name, line.zone, line.location, line.unit_no))) for line in self._lines]
 
     def matching(self, words: str, status: str | None, least_mu: float | None) -> list[Line]:
         """Return the parcels that pass a filter.
@@ -85,10 +86,11 @@ class Listing:
             Smallest area.
         """
         sought = plain(words)
+        keys = self._keys if sought else ()
         return [
             line
             for row, line in enumerate(self._lines)
-            if (not sought or sought in self._keys[row])
+            if (not sought or sought in keys[row])
             and (status is None or (line.status or NOT_YET) == status)
             and (least_mu is None or (line.area_m2 is not None and mu(line.area_m2) >= least_mu))
         ]

@@ -7,12 +7,13 @@ import mimetypes
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import folium
-from branca.element import CssLink, Figure, JavascriptLink
-
 from geo_service.errors import GeoServiceError
+
+if TYPE_CHECKING:
+    import folium
 
 STATIC = Path(__file__).parent / "static"
 
@@ -76,6 +77,8 @@ def render_offline(drawing: folium.Map) -> Drawn:
     UnvendoredAsset
         When the map needs a file that is not vendored.
     """
+    from branca.element import CssLink, Figure, JavascriptLink
+
     figure = drawing.get_root()
     assert isinstance(figure, Figure)
     # Children add their links to the header while they render, so they come first.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-import folium
 from markupsafe import Markup
 
 from geo_service.maps import labels
@@ -18,6 +18,9 @@ from geo_service.maps.scene import MapView
 from geo_service.maps.sheet.paper import MOST_LAYERS
 from geo_service.maps.signs import STATUS_SIGN
 from geo_service.model.catalogue import LayerSpec
+
+if TYPE_CHECKING:
+    import folium
 
 #: A page holds so many parcels itself; so many more are drawn from tiles by the usual library, and beyond by WebGL.
 INLINE_MOST, CANVAS_MOST = 5_000, 20_000
@@ -98,6 +101,8 @@ _PLACE = Markup('<div class="folium-map" id="map_main"></div>')
 
 
 def _map(box: Box | None) -> folium.Map:
+    import folium
+
     centre = [(box[1] + box[3]) / 2, (box[0] + box[2]) / 2] if box else [0.0, 0.0]
     drawing = folium.Map(
         location=centre, zoom_start=12 if box else 2, tiles=None, zoom_control=False, attribution_control=False,

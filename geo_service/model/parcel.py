@@ -93,4 +93,8 @@ class AsOf:
 
     def of(self, parcel: Parcel) -> date:
         """Return the date for one parcel."""
-        return self.chosen or parcel.planned_notice_on or self.fallback
+        return self.on(parcel.planned_notice_on)
+
+    def on(self, notice: date | None) -> date:
+        """Return the date for a parcel whose notice is planned for a day."""
+        return self.chosen or notice or self.fallback

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date
 
 from geo_service.errors import NotFound
@@ -15,8 +15,52 @@ from geo_service.store.workspace import Workspace
 BATCH_ROWS = 4_096
 
 
-def parcels(workspace: Workspace, layers: LayerSet | None = None) -> tuple[Parcel, ...]:
-    """Every parcel, sorted by id; none where no parcels layer is imported.
+class Parcels(Mapping[str, Parcel]):
+    """Parcels by id, in the order of ids; each is put together when it is asked for.
+
+    Parameters
+    ----------
+    make : callable
+        Puts the parcel of a row together.
+    rows : mapping of str to int
+        Of each id, in the order of ids.
+    notices : sequence of date or None
+        When the notice of each row is planned for.
+    """
+
+    def __init__(self, make: Callable[[int], Parcel], rows: Mapping[str, int], notices: Sequence[date | None]) -> None:
+        self._make = make
+        self._rows = rows
+        self._notices = notices
+
+    def __getitem__(self, id_: str) -> Parcel:
+        """Return one parcel."""
+        return self._make(self._rows[id_])
+
+    def __iter__(self) -> Iterator[str]:
+        """Go through the ids."""
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        """Count them."""
+        return len(self._rows)
+
+    def __contains__(self, id_: object) -> bool:
+        """Tell whether there is one of that id."""
+        return id_ in self._rows
+
+    def some(self, ids: Collection[str]) -> Parcels:
+        """Return those whose ids are named."""
+        return Parcels(self._make, {id_: row for id_, row in self._rows.items() if id_ in ids}, self._notices)
+
+    def notices(self) -> Iterator[tuple[str, date | None]]:
+        """Go through the ids with the day for which the notice of each is planned."""
+        for id_, row in self._rows.items():
+            yield id_, self._notices[row]
+
+
+def parcels(workspace: Workspace, layers: LayerSet | None = None) -> Parcels:
+    """Every parcel, in the order of ids; none where no parcels layer is imported.
 
     Parameters
     ----------
@@ -25,15 +69,21 @@ def parcels(workspace: Workspace, layers: LayerSet | None = None) -> tuple[Parce
     """
     edition, features = _layer(workspace, layers)
     if edition is None or features is None:
-        return ()
-    register = workspace.register
+        none: dict[int, Parcel] = {}
+        return Parcels(none.__getitem__, {}, ())
+    register, name = workspace.register, edition.name
     facts, claims, indicators = register.all_facts(), register.all_claims(), register.all_indicators()
-    repairs = _repairs(workspace, edition.name)
-    found = (
-        parcel.informed(facts.get(parcel.id), claims.get(parcel.id, ()), indicators.get(parcel.id, ()))
-        for parcel in _stored(features, range(len(features)), repairs, edition.name)
-    )
-    return tuple(sorted(found, key=lambda parcel: parcel.id))
+    repairs, planned = _repairs(workspace, name), _days(features, "planned_notice_on")
+
+    def made(row: int) -> Parcel:
+        [parcel] = _stored(features, (row,), repairs, name)
+        return parcel.informed(facts.get(parcel.id), claims.get(parcel.id, ()), indicators.get(parcel.id, ()))
+
+    rows = {id_: row for row, id_ in enumerate(features.ids)}
+    for id_, known in facts.items():
+        if id_ in rows and known.planned_notice_on is not None:
+            planned[rows[id_]] = known.planned_notice_on
+    return Parcels(made, dict(sorted(rows.items())), planned)
 
 
 def parcel(workspace: Workspace, id_: str, layers: LayerSet | None = None) -> Parcel:
@@ -92,6 +142,13 @@ def _repairs(workspace: Workspace, edition: str) -> Mapping[str, tuple[Repair, .
         if repair.id is not None:
             found[repair.id] = (*found.get(repair.id, ()), repair)
     return found
+
+
+def _days(features: Features, name: str) -> list[date | None]:
+    column = features.attributes.get(name)
+    if column is None:
+        return [None] * len(features)
+    return [value if isinstance(value, date) else None for value in column]
 
 
 def _stored(

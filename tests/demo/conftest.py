@@ -66,7 +66,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     sheets = xlsx.read((DEMO / manifest["register"]).read_bytes(), rulebook)
     workspace.register.put(sheets.claims, sheets.facts, sheets.indicators)
     layers = workspace.layer_set()
-    found = list(examine(parcels(workspace, layers), layers, catalogue, rulebook, AsOf(as_of, as_of)))
+    found = list(examine(parcels(workspace, layers).values(), layers, catalogue, rulebook, AsOf(as_of, as_of)))
     verdicts = {verdict.parcel.id: verdict for verdict in found}
     records = {name: record(verdict) for name, verdict in verdicts.items()}
     yield Demo(manifest, reports, verdicts, records, len(sheets.claims))

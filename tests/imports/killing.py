@@ -51,7 +51,9 @@ class Served:
                     time.sleep(0.05)
                     continue
                 self.process.kill()
-                said = self.process.communicate()[1]
+                self.process.wait()
+                self.log.seek(0)
+                said = self.log.read()
                 # Somebody else may have got the port that was free a moment ago.
                 assert b"port_taken" in said, f"the service does not start: {said!r}"
                 self._start()
@@ -61,18 +63,21 @@ class Served:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         command = [sys.executable, "-c", "from geo_service.cli import main; main()", "serve", "--port", str(port)]
+        # A file: a pipe that nobody reads fills up, and then the service waits.
+        self.log = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             [*command, "--local-planner", "--workspace", str(self.directory)],
             cwd=ROOT,
-            stderr=subprocess.PIPE,
+            stderr=self.log,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=300)
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
-        self.process.communicate()
+        self.process.wait()
         self.client.close()
+        self.log.close()
 
 
 def workspace(folder: Path) -> Workspace:

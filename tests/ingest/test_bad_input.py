@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 import shapely
 
-from geo_service import ingest
 from geo_service.errors import TooComplex
 from geo_service.ingest.gate import crossings
 from tests.ingest.samples import EXAMPLE, LAT, LON, X, Y, collection, feature, square
@@ -400,4 +399,3 @@ def test_crossings_are_counted_exactly_when_there_are_few():
 
 def test_after_all_this_a_good_file_is_still_read(check):
     assert len(check(EXAMPLE).parcels) == 2
-    assert ingest.warm_up() is None

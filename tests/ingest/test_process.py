@@ -13,7 +13,7 @@ import time
 import pytest
 import shapely
 
-from geo_service import ingest, worker
+from geo_service import ingest, nursery, worker
 from geo_service.errors import InputError, TooComplex
 from geo_service.ingest.drivers import ENVIRONMENT
 from geo_service.ingest.job import Job, Purpose
@@ -53,7 +53,8 @@ def test_one_process_serves_one_caller_after_another(readers, job):
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
 def test_a_process_that_died_while_idle_is_replaced(readers, job, how):
-    readers.warm_up()
+    with readers.borrowed():
+        pass
     (pid,) = readers.idle()
     os.kill(pid, how)
     time.sleep(0.1)
@@ -62,7 +63,8 @@ def test_a_process_that_died_while_idle_is_replaced(readers, job, how):
 
 
 def test_a_process_that_dies_at_work_is_an_answer_and_the_next_call_works(readers, job):
-    readers.warm_up()
+    with readers.borrowed():
+        pass
     (pid,) = readers.idle()
     # A stopped process stands for one in the middle of a long call.
     os.kill(pid, signal.SIGSTOP)
@@ -76,7 +78,8 @@ def test_a_process_that_dies_at_work_is_an_answer_and_the_next_call_works(reader
 
 
 def test_a_job_that_overruns_is_killed(readers, job):
-    readers.warm_up()
+    with readers.borrowed():
+        pass
     (pid,) = readers.idle()
     os.kill(pid, signal.SIGSTOP)
     began = time.monotonic()
@@ -136,7 +139,7 @@ def test_the_drivers_that_follow_other_files_are_off():
 
 def test_no_secret_of_ours_reaches_the_reading_process(monkeypatch):
     monkeypatch.setenv("DATABASE_PASSWORD", "x")
-    found = worker.environment(ENVIRONMENT)
+    found = nursery.environment(ENVIRONMENT)
     assert "DATABASE_PASSWORD" not in found
     assert found["PROJ_NETWORK"] == "OFF"
 

@@ -26,7 +26,7 @@ def children(pid: int) -> set[int]:
     found = set()
     for task in Path(f"/proc/{pid}/task").iterdir():
         found |= {int(one) for one in (task / "children").read_text().split()}
-    return {one for one in found if b"spawn_main" in Path(f"/proc/{one}/cmdline").read_bytes()}
+    return {one for one in found if b"geo_service.cli" in Path(f"/proc/{one}/cmdline").read_bytes()}
 
 
 def figure(text: str, name: str, **labels: str) -> float:

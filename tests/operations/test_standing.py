@@ -137,11 +137,11 @@ def test_processes_that_are_killed_and_that_die_are_told_apart():
         return found.get((WORKER_KILLED, "checking.child"), 0.0), found.get((WORKER_DIED, "checking.child"), 0.0)
 
     killed, died = counts()
-    worker = Worker("geo_service.checking.child", {"PROJ_NETWORK": "OFF"})
+    worker = Worker(EXAMINERS.prepare())
     assert worker.ask(None, 0.05).overran
     worker.close()
     assert counts() == (killed + 1, died)
-    worker = Worker("geo_service.checking.child", {"PROJ_NETWORK": "OFF"})
+    worker = Worker(EXAMINERS.prepare())
     threading.Timer(0.2, os.kill, (worker.pid, signal.SIGKILL)).start()
     assert worker.ask(None, 60.0).answer is None
     time.sleep(0.05)

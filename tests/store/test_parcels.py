@@ -36,7 +36,7 @@ def filled(workspace, make_features, make_report):
 
 
 def test_parcels_come_by_id_with_all_that_is_known(filled):
-    first, second = parcels(Workspace.open(filled.directory))
+    first, second = parcels(Workspace.open(filled.directory)).values()
     assert (first.id, second.id) == ("P1", "P2")
     assert (first.name, first.zone, first.crs) == ("示例地块一", "Z1", "EPSG:4547")
     assert first.claims == (CLAIM,)
@@ -53,7 +53,7 @@ def test_a_mended_outline_is_remembered(filled):
     again = Workspace.open(filled.directory)
     assert parcel(again, "P1").repairs == (BOW_TIE, SWAPPED)
     assert parcel(again, "P2").repairs == ()
-    assert parcels(again)[0].repairs == (BOW_TIE, SWAPPED)
+    assert next(iter(parcels(again).values())).repairs == (BOW_TIE, SWAPPED)
 
 
 def test_a_mended_outline_makes_another_edition_and_other_remarks_do_not(workspace, make_features, make_report):
@@ -72,7 +72,7 @@ def test_a_mended_outline_of_nobody_is_not_stored_in_silence(workspace, make_fea
 
 
 def test_one_parcel_equals_the_same_among_all(filled):
-    for each in parcels(filled):
+    for each in parcels(filled).values():
         alone = parcel(filled, each.id)
         assert alone.geometry.equals_exact(each.geometry, 0)
         for name in ("name", "claims", "indicators", "demands", "repairs", "planned_notice_on", "zone"):
@@ -82,9 +82,9 @@ def test_one_parcel_equals_the_same_among_all(filled):
 def test_replay_reads_the_parcel_as_it_was(filled, make_features, make_report):
     old = filled.layer_set()
     filled.publish(make_features(ids=("P1", "P3")), make_report())
-    assert [each.id for each in parcels(filled)] == ["P1", "P3"]
+    assert list(parcels(filled)) == ["P1", "P3"]
     assert parcel(filled, "P1").repairs == ()
-    assert [each.id for each in parcels(filled, old)] == ["P1", "P2"]
+    assert list(parcels(filled, old)) == ["P1", "P2"]
     assert parcel(filled, "P1", old).repairs == (BOW_TIE, SWAPPED)
 
 
@@ -96,6 +96,6 @@ def test_an_unknown_parcel_is_not_found(filled, id_):
 
 def test_without_a_parcels_layer_there_are_none(workspace):
     workspace.register.put(facts=[ParcelFacts("P1")])
-    assert parcels(workspace) == ()
+    assert not parcels(workspace)
     with pytest.raises(NotFound):
         parcel(workspace, "P1")

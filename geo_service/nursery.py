@@ -1,0 +1,249 @@
+"""Where worker processes come from: one process that has imported what they need, and divides.
+
+A new process that imports what geometry takes needs seconds of a core, one that is divided from another hundredths of
+one; and what both have read is in memory once. Each is handed one end of a line (a pair of sockets), on which it tells
+its id and then answers jobs. Messages on a line are a length, then bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, BinaryIO, NoReturn
+
+_LENGTH = struct.Struct(">Q")
+#: What a nursery is told: to do a job itself, which follows; to divide, and whose line comes along.
+_FIRST, _CHILD = b"!", b"+"
+#: The longest word that tells a process id.
+_WORD = 32
+_PASSED = (
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "LD_LIBRARY_PATH",
+    "PATH",
+    "PROJ_DATA",
+    "PROJ_LIB",
+    "SYSTEMROOT",
+    "TEMP",
+    "TMP",
+    "TMPDIR",
+    "VIRTUAL_ENV",
+)
+
+
+def send(sink: BinaryIO, payload: bytes) -> None:
+    """Write one message."""
+    sink.write(_LENGTH.pack(len(payload)))
+    sink.write(payload)
+    sink.flush()
+
+
+def receive(source: BinaryIO) -> bytes | None:
+    """Read one message; ``None`` when the other side is gone."""
+    head = source.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        return None
+    (length,) = _LENGTH.unpack(head)
+    payload = source.read(length)
+    return payload if len(payload) == length else None
+
+
+def environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """Hand on only what Python needs: no password of ours is in reach of a file that breaks its reader."""
+    own = {name: os.environ[name] for name in _PASSED if name in os.environ}
+    path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
+    # One thread a process: the pool is the parallelism, and each arena of a maths library takes address space.
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    return own | dict(extra) | threads | {"PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"}
+
+
+def command(module: str) -> list[str]:
+    """Return how a module of ours is run in a process of its own."""
+    return [sys.executable, "-P", "-m", module]
+
+
+def hung_up(line: socket.socket) -> bool:
+    """Tell whether the other side of a line is gone."""
+    asked = select.poll()
+    asked.register(line, 0)
+    return bool(asked.poll(0))
+
+
+class Child:
+    """A process of a nursery, at the other end of a line.
+
+    Attributes
+    ----------
+    pid : int
+        Its id.
+    line : socket
+        To it.
+
+    Raises
+    ------
+    OSError
+        When there is none, or it does not tell its id in time.
+    """
+
+    def __init__(self, line: socket.socket, limit_s: float) -> None:
+        self.line = line
+        line.settimeout(limit_s)
+        word, handles, _, _ = socket.recv_fds(line, _WORD, 1)
+        if not word:
+            raise ConnectionResetError("no process at the other end")
+        line.settimeout(None)
+        self.pid = int(word)
+        # The id may belong to another by the time it is used; the handle cannot.
+        self._handle = handles[0] if handles else None
+
+    def kill(self) -> None:
+        """End it."""
+        try:
+            if self._handle is None:
+                os.kill(self.pid, signal.SIGKILL)
+            else:
+                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+        except ProcessLookupError:
+            # It ended by itself.
+            return
+
+    def close(self) -> None:
+        """End it and let go of it."""
+        self.kill()
+        self.line.close()
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+
+class Nursery:
+    """The process that divides; may be asked by several processes that were forked from the one that started it.
+
+    Parameters
+    ----------
+    module : str
+        What it runs; that module calls `serve`.
+    extra : mapping of str to str
+        Its environment beside what Python needs.
+    """
+
+    def __init__(self, module: str, extra: Mapping[str, str]) -> None:
+        self.module = module
+        self.first = b""
+        self._owner = os.getpid()
+        self._door, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                command(module),
+                env=environment(extra),
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+
+    def rehearse(self, first: bytes) -> None:
+        """Have it do a job of ours, pickled, before it divides again, so that none of its children has to.
+
+        Raises
+        ------
+        OSError
+            When it is gone.
+        """
+        if first != self.first:
+            self._door.sendall(_FIRST + _LENGTH.pack(len(first)) + first)
+            self.first = first
+
+    def fit(self) -> bool:
+        """Tell whether it is there."""
+        return not hung_up(self._door)
+
+    def child(self, limit_s: float) -> Child:
+        """Return a new process of it.
+
+        Raises
+        ------
+        OSError
+            When it is gone, or has none in time.
+        """
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                socket.send_fds(self._door, [_CHILD], [theirs.fileno()])
+            return Child(ours, limit_s)
+        except BaseException:
+            ours.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of it: it ends when nobody is left who could ask it. Its children go on while somebody asks them."""
+        self._door.close()
+        if self._owner == os.getpid():
+            self._process.kill()
+            self._process.wait()
+
+
+def serve(answers: Callable[[Any], Iterable[object]]) -> None:
+    """Be a nursery on standard input, each of whose processes answers jobs until the other side goes away.
+
+    Parameters
+    ----------
+    answers : callable
+        Gives the answers to a job, sent one by one.
+    """
+    door = socket.socket(fileno=os.dup(0))
+    # Whatever a library prints or reads must not get onto a line.
+    quiet = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1):
+        os.dup2(quiet, standard)
+    sys.stdout = sys.stderr
+    warnings.simplefilter("ignore")
+    # Nobody asks what became of a process; it is gone when it is.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        # Nothing is read ahead: lines come along with what follows.
+        asked, lines, _, _ = socket.recv_fds(door, 1, 1)
+        if asked == _FIRST:
+            (length,) = _LENGTH.unpack(door.recv(_LENGTH.size, socket.MSG_WAITALL))
+            first = pickle.loads(door.recv(length, socket.MSG_WAITALL))  # noqa: S301 - from whoever started this
+            for _ in answers(first):
+                continue
+            continue
+        if asked != _CHILD:
+            return
+        if os.fork() == 0:
+            door.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            _attend(socket.socket(fileno=lines[0]), answers)
+        for line in lines:
+            os.close(line)
+
+
+def _attend(line: socket.socket, answers: Callable[[Any], Iterable[object]]) -> NoReturn:
+    """Answer jobs on a line; end with it."""
+    threading.Thread(target=_end_alone, args=(line,), daemon=True).start()
+    handles = [os.pidfd_open(os.getpid())] if hasattr(os, "pidfd_open") else []
+    socket.send_fds(line, [str(os.getpid()).encode()], handles)
+    with line.makefile("rb") as source, line.makefile("wb") as sink:
+        while (payload := receive(source)) is not None:
+            job = pickle.loads(payload)  # noqa: S301 - comes from the parent, which is ourselves
+            for answer in answers(job):
+                send(sink, pickle.dumps(answer, protocol=5))
+    os._exit(0)
+
+
+def _end_alone(line: socket.socket) -> None:
+    """End when whoever asked is gone, also in the middle of a job of many minutes."""
+    asked = select.poll()
+    asked.register(line, 0)
+    asked.poll()
+    os._exit(1)

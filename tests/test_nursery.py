@@ -1,0 +1,106 @@
+"""Processes that divide from one: each by itself, gone with whoever asked, replaced with what they come from."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from geo_service.checking.process import EXAMINERS, Examiners
+from geo_service.nursery import Nursery
+from geo_service.worker import Worker
+
+LIMIT_S = 60.0
+
+
+@pytest.fixture
+def nursery() -> Iterator[Nursery]:
+    found = Nursery("geo_service.checking.child", {"PROJ_NETWORK": "OFF"})
+    yield found
+    found.close()
+
+
+def gone(pid: int) -> bool:
+    """Wait until a process is gone, for a while."""
+    end = time.monotonic() + 10
+    while Path(f"/proc/{pid}").exists():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def test_children_are_processes_of_their_own(nursery):
+    first, second = nursery.child(LIMIT_S), nursery.child(LIMIT_S)
+    assert len({first.pid, second.pid, os.getpid()}) == 3
+    first.kill()
+    assert gone(first.pid)
+    assert Path(f"/proc/{second.pid}").exists()
+    first.close()
+    second.close()
+    assert gone(second.pid)
+
+
+def test_a_child_ends_with_the_line_to_it(nursery):
+    child = nursery.child(LIMIT_S)
+    child.line.close()
+    assert gone(child.pid)
+
+
+def test_a_child_is_ended_by_its_own_handle_and_never_another_of_its_id(nursery):
+    child = nursery.child(LIMIT_S)
+    os.kill(child.pid, signal.SIGKILL)
+    assert gone(child.pid)
+    child.pid = os.getpid()
+    child.kill()
+    child.close()
+
+
+def test_children_outlive_what_they_come_from(nursery):
+    child = nursery.child(LIMIT_S)
+    nursery.close()
+    assert Path(f"/proc/{child.pid}").exists()
+    with pytest.raises(OSError):
+        nursery.child(LIMIT_S)
+    child.close()
+    assert gone(child.pid)
+
+
+def test_a_module_that_does_not_run_is_told_at_once():
+    nursery = Nursery("geo_service.no_such_module", {})
+    with pytest.raises(OSError):
+        nursery.child(LIMIT_S)
+    nursery.close()
+
+
+def test_workers_come_from_another_where_the_first_is_gone():
+    workers = Examiners()
+    before = workers.prepare()
+    before._process.kill()
+    before._process.wait()
+    worker = workers.another()
+    assert isinstance(worker, Worker)
+    assert worker.fit()
+    assert workers.prepare() is not before
+    worker.close()
+    assert not worker.fit()
+    workers.close()
+
+
+def test_after_a_fork_nobody_takes_the_workers_of_the_other():
+    with EXAMINERS.borrowed() as worker:
+        theirs = worker.pid
+    read, write = os.pipe()
+    if os.fork() == 0:
+        with EXAMINERS.borrowed() as own:
+            os.write(write, str(own.pid).encode())
+        os._exit(0)
+    os.close(write)
+    assert int(os.read(read, 32)) != theirs
+    os.close(read)
+    os.wait()
+    assert theirs in EXAMINERS.idle()
