@@ -7,6 +7,8 @@ its id and then answers jobs. Messages on a line are a length, then bytes.
 
 from __future__ import annotations
 
+import ctypes
+import importlib
 import os
 import pickle
 import select
@@ -23,6 +25,8 @@ from typing import Any, BinaryIO, NoReturn
 _LENGTH = struct.Struct(">Q")
 #: What a nursery is told: to do a job itself, which follows; to divide, and whose line comes along.
 _FIRST, _CHILD = b"!", b"+"
+#: From Linux's sched.h.
+_NEW_USERS, _NEW_NETWORK = 0x10000000, 0x40000000
 #: The longest word that tells a process id.
 _WORD = 32
 _PASSED = (
@@ -132,7 +136,7 @@ class Nursery:
     Parameters
     ----------
     module : str
-        What it runs; that module calls `serve`.
+        What it runs: a module with a function ``main`` that calls `serve`.
     extra : mapping of str to str
         Its environment beside what Python needs.
     """
@@ -144,7 +148,7 @@ class Nursery:
         self._door, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                command(module),
+                [*command(__name__), module],
                 env=environment(extra),
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
@@ -228,6 +232,19 @@ def serve(answers: Callable[[Any], Iterable[object]]) -> None:
             os.close(line)
 
 
+def leave_network() -> bool:
+    """Leave the machine's network for an empty one, where the system allows it.
+
+    A process that was broken by what it read then reaches nobody; lines that are open stay open.
+    """
+    try:
+        unshare = ctypes.CDLL(None, use_errno=True).unshare
+    except (AttributeError, OSError):
+        return False
+    # Whoever may not do it for himself may as the only user of a space of users of his own.
+    return bool(unshare(_NEW_NETWORK) == 0 or unshare(_NEW_USERS | _NEW_NETWORK) == 0)
+
+
 def _attend(line: socket.socket, answers: Callable[[Any], Iterable[object]]) -> NoReturn:
     """Answer jobs on a line; end with it."""
     threading.Thread(target=_end_alone, args=(line,), daemon=True).start()
@@ -247,3 +264,9 @@ def _end_alone(line: socket.socket) -> None:
     asked.register(line, 0)
     asked.poll()
     os._exit(1)
+
+
+if __name__ == "__main__":
+    # Before anything is imported: a library may start threads, and a process of several may not leave.
+    leave_network()
+    importlib.import_module(sys.argv[1]).main()

@@ -299,7 +299,7 @@ class Service:
     def begin(self) -> None:
         """Start what the processes that read and measure come from, and wait for nothing."""
         rules = self.rulebook
-        ingest.begin(self.catalogue, rules.jurisdiction, self.catalogue.layers[rules.parcels_layer])
+        ingest.begin(self.catalogue, rules.jurisdiction, self.catalogue.layers[rules.parcels_layer], self.zone_shapes())
         checking.begin(self.workspace.directory, rules.sha256)
 
     def warm_up(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,3 +105,12 @@ def test_after_a_fork_nobody_takes_the_workers_of_the_other():
     os.close(read)
     os.wait()
     assert theirs in EXAMINERS.idle()
+
+
+def test_a_child_has_no_network(nursery):
+    ways = (["unshare", "--net", "true"], ["unshare", "--user", "--net", "true"])
+    allowed = any(subprocess.run(way, check=False, capture_output=True).returncode == 0 for way in ways)
+    child = nursery.child(LIMIT_S)
+    ours, theirs = (os.readlink(f"/proc/{pid}/ns/net") for pid in ("self", child.pid))
+    assert (ours != theirs) is allowed
+    child.close()

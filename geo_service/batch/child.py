@@ -29,5 +29,6 @@ class Answers:
             yield traceback.format_exc()
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Work off units."""
     serve(Answers())

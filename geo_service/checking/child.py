@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from geo_service.model.layer import LayerSet
 from geo_service.model.parcel import Parcel
 from geo_service.model.rulebook import Rulebook
 from geo_service.nursery import serve
+from geo_service.projection import LON_LAT, lon_lat
 from geo_service.store import parcels as stored
 from geo_service.store.definitions import bundled, load_catalogue, load_rulebook
 from geo_service.store.workspace import Workspace
@@ -65,8 +67,9 @@ class _Open:
         if self._workspace is None:
             return
         for parcel in islice(stored.parcels(self._workspace, self.layers).values(), 1):
-            prepare((parcel,), self.layers, self.rulebook, job.as_of)
-            _record_of(self.examine((parcel,), job))
+            brought = replace(parcel, geometry=lon_lat(parcel.geometry, parcel.crs), crs=LON_LAT)
+            prepare((brought,), self.layers, self.rulebook, job.as_of)
+            _record_of(self.examine((brought,), job))
 
     def examine(self, parcels: Iterable[Parcel], job: Job) -> Iterator[Verdict]:
         """Examine boundaries; ends with the first that cannot be."""
@@ -171,5 +174,6 @@ def _record_of(verdicts: Iterator[Verdict]) -> tuple[Answer, str]:
         return GeoServiceError(type(error).__name__), traceback.format_exc()
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Answer jobs."""
     serve(Examiner().answers)

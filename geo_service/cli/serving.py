@@ -208,6 +208,9 @@ class _Crew(Multiprocess):
 
     def keep_subprocess_alive(self) -> None:
         """Replace the processes that died; until all answer, one has a reason that would end the next one too."""
+        if self.should_exit.is_set():
+            # A terminal tells all of them at once: those that are gone already were told to go.
+            return
         dead = [one for one in self.processes if not one.process.is_alive()]
         if not self.ready:
             if dead:

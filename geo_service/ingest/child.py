@@ -42,6 +42,7 @@ def _answers(job: Job) -> Iterator[tuple[Answer, str]]:
     yield answer(job)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Answer jobs."""
     limit(MEMORY_BYTES)
     serve(_answers)

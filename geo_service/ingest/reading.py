@@ -23,6 +23,7 @@ from geo_service.model.layer import Features, Grid, Origin, Value
 from geo_service.model.parcel import Parcel, Repair
 from geo_service.model.report import ImportReport
 from geo_service.model.rulebook import Jurisdiction
+from geo_service.projection import lon_lat
 
 CHECK_LIMIT_S = 5.0
 CHECK_LIMIT_S_PER_MB = 2.0
@@ -30,7 +31,7 @@ CHECK_LIMIT_MAX_S = 60.0
 IMPORT_LIMIT_S = 30.0
 IMPORT_LIMIT_S_PER_MB = 3.0
 IMPORT_LIMIT_MAX_S = 1800.0
-#: The side of a boundary that is read before any other.
+#: Half the side of a boundary that is read before any other.
 REHEARSED_DEGREES = 1e-3
 
 Skip = tuple[tuple[str, str], ...] | None
@@ -335,12 +336,27 @@ def _parcel(
     )
 
 
-def begin(catalogue: Catalogue, jurisdiction: Jurisdiction, parcels_spec: LayerSpec) -> None:
+def begin(
+    catalogue: Catalogue, jurisdiction: Jurisdiction, parcels_spec: LayerSpec, zone_boxes: Sequence[ZonePlace]
+) -> None:
     """Start what reading processes come from, and have it read a small body, so that the first caller's is not slow."""
-    west, south, east, north = jurisdiction.box_degrees
-    lon, lat = (west + east) / 2, (south + north) / 2
-    square = shapely.to_geojson(shapely.box(lon, lat, lon + REHEARSED_DEGREES, lat + REHEARSED_DEGREES)).encode()
+    zones = _zones(zone_boxes)
+    middle = shapely.box(*jurisdiction.box_degrees).centroid
+    for crs, zone in zones[:1]:
+        middle = lon_lat(zone.representative_point(), crs)
+    square = shapely.to_geojson(middle.buffer(REHEARSED_DEGREES, cap_style="square")).encode()
     # Nothing is unpacked: it needs no folder of its own.
     folder = Path(tempfile.gettempdir())
-    job = Job(Purpose.CHECK, parcels_spec, catalogue, jurisdiction, "-", None, square, folder, only_geojson=True)
+    job = Job(
+        Purpose.CHECK,
+        parcels_spec,
+        catalogue,
+        jurisdiction,
+        "-",
+        None,
+        square,
+        folder,
+        zones=zones,
+        only_geojson=True,
+    )
     READERS.prepare(pickle.dumps(job, protocol=5))

@@ -182,14 +182,15 @@ def _column(features: Features, name: str) -> Iterable[Value]:
 
 
 def _written(value: Value) -> bytes:
+    if isinstance(value, str):
+        return b"\x0a" + sized(value.encode())
     if isinstance(value, bool):
         return bytes((0x38, value))
     if isinstance(value, int):
         return b"\x30" + varint((value << 1) ^ (value >> 63))
     if isinstance(value, float):
         return b"\x19" + struct.pack("<d", value)
-    text = value.isoformat() if isinstance(value, date) else str(value)
-    return b"\x0a" + sized(text.encode())
+    return b"\x0a" + sized((value.isoformat() if isinstance(value, date) else str(value)).encode())
 
 
 def sized(content: bytes) -> bytes:
