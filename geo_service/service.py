@@ -299,7 +299,12 @@ class Service:
     def begin(self) -> None:
         """Start what the processes that read and measure come from, and wait for nothing."""
         rules = self.rulebook
-        ingest.begin(self.catalogue, rules.jurisdiction, self.catalogue.layers[rules.parcels_layer], self.zone_shapes())
+        ingest.begin(
+            self.catalogue,
+            rules.jurisdiction,
+            self.catalogue.layers[rules.parcels_layer],
+            importing.zone_shapes(self.workspace),
+        )
         checking.begin(self.workspace.directory, rules.sha256)
 
     def warm_up(self) -> None:
@@ -352,8 +357,11 @@ class Service:
         return self.workspace.register.edition(name)
 
     def zone_shapes(self) -> list[tuple[str, BaseGeometry]]:
-        """Return the zones' boundaries with their CRS, for the distance check of imports."""
-        return importing.zone_shapes(self.workspace)
+        """Return the zones' boundaries with their CRS, for the distance check of what is brought."""
+        features = self._latest.snapshot(None).layers.features(self.rulebook.zones_layer)
+        if features is None:
+            return []
+        return [(features.crs, geometry) for geometry in features.geometries if geometry is not None]
 
     def read_boundaries(
         self, data: Path | bytes, name: str, crs: str | None, encoding: str | None = None

@@ -6,7 +6,10 @@ checkpoint a WAL at the same moment. Readers never wait.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import sqlite3
+import threading
+from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -43,6 +46,58 @@ class Database(Protocol):
     def writable(self) -> bool:
         """Tell whether somebody could write now, or does."""
 
+    def version(self) -> Hashable:
+        """Something that is another after whatever was written by whomever; ``None`` where that cannot be told."""
+
+
+class Glance:
+    """Tells at little cost whether anything was written to a file: a connection that stays open and reads no table.
+
+    Parameters
+    ----------
+    path : Path
+        The file; where another takes its place, that is looked at.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._place: tuple[int, int, int] | None = None
+        self._opened = 0
+        # SQLite forbids to use, or to close, what was opened before a fork.
+        self._inherited: list[sqlite3.Connection] = []
+
+    def version(self) -> tuple[int, int] | None:
+        """Return something that is another after every change; ``None`` where the file cannot be looked at."""
+        try:
+            with self._lock:
+                status = os.stat(self._path)
+                place = (os.getpid(), status.st_dev, status.st_ino)
+                if self._connection is None or place != self._place:
+                    self._open(place)
+                assert self._connection is not None
+                (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+                return self._opened, int(version)
+        except (OSError, sqlite3.Error):
+            return None
+
+    def _open(self, place: tuple[int, int, int]) -> None:
+        if self._connection is not None and self._place is not None:
+            if self._place[0] == place[0]:
+                self._connection.close()
+            else:
+                self._inherited.append(self._connection)
+            self._connection = None
+        connection = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
+        connection.execute("PRAGMA query_only=ON")
+        self._connection, self._place, self._opened = connection, place, self._opened + 1
+
+    def __del__(self) -> None:
+        """Close the file, unless another process opened it."""
+        if self._connection is not None and self._place is not None and self._place[0] == os.getpid():
+            self._connection.close()
+
 
 class Sqlite:
     """A register in one SQLite file.
@@ -56,6 +111,7 @@ class Sqlite:
         self._lock = path.with_name(path.name + ".lock")
         self._reader = _engine(path, writes=False)
         self._writer = _engine(path, writes=True)
+        self._glance = Glance(path)
 
     @classmethod
     def create(cls, path: Path) -> Sqlite:
@@ -125,6 +181,10 @@ class Sqlite:
             return True
         except DatabaseError:
             return False
+
+    def version(self) -> Hashable:
+        """Something that is another after whatever was written by whomever; ``None`` where that cannot be told."""
+        return self._glance.version()
 
     @contextmanager
     def _told(self) -> Iterator[None]:

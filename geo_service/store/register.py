@@ -10,7 +10,7 @@ An import adds rows and replaces those with an equal key, in one transaction:
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any, TypeVar
@@ -86,6 +86,9 @@ class Register:
         self._database = database
         #: Imports that were asked for, and what became of them.
         self.jobs = Jobs(database)
+        # What every request asks for, with the version of the database that it was read from, or an older one.
+        self._revision: tuple[Hashable, int] = (None, 0)
+        self._published: tuple[Hashable, Mapping[str, str]] = (None, {})
 
     # Claims, facts, indicators
 
@@ -265,9 +268,13 @@ class Register:
 
     def published(self) -> Mapping[str, str]:
         """Name of the edition that is read, by layer."""
-        query = select(EDITIONS.c.layer, EDITIONS.c.name).where(EDITIONS.c.published).order_by(EDITIONS.c.layer)
-        with self._database.reading() as connection:
-            return {row.layer: row.name for row in connection.execute(query)}
+        version, (known, found) = self._database.version(), self._published
+        if version is None or version != known:
+            query = select(EDITIONS.c.layer, EDITIONS.c.name).where(EDITIONS.c.published).order_by(EDITIONS.c.layer)
+            with self._database.reading() as connection:
+                found = {row.layer: row.name for row in connection.execute(query)}
+            self._published = version, found
+        return found
 
     # History
 
@@ -335,10 +342,14 @@ class Register:
 
     def revision(self) -> int:
         """A number that grows with every change of the register, so that what was read can be kept until then."""
-        changing = AUDIT.c.action.not_in(CHANGING_NOTHING)
-        newest = select(AUDIT.c.seq).where(changing).order_by(AUDIT.c.seq.desc()).limit(1)
-        with self._database.reading() as connection:
-            return int(connection.execute(newest).scalar() or 0)
+        version, (known, found) = self._database.version(), self._revision
+        if version is None or version != known:
+            changing = AUDIT.c.action.not_in(CHANGING_NOTHING)
+            newest = select(AUDIT.c.seq).where(changing).order_by(AUDIT.c.seq.desc()).limit(1)
+            with self._database.reading() as connection:
+                found = int(connection.execute(newest).scalar() or 0)
+            self._revision = version, found
+        return found
 
     def audit(self) -> tuple[AuditRow, ...]:
         """Every line of audit, oldest first."""
