@@ -27,7 +27,9 @@ Bad input
     ingest/test_boundary_txt::test_a_file_that_contradicts_itself_is_refused
 12  ingest/test_bad_input::test_a_geopackage_that_lies_about_its_rows, ingest/test_bad_input::test_a_damaged_geopackage,
     ingest/test_bad_input::test_a_view_is_no_layer_and_a_plain_database_is_no_geopackage
-13  containment/test_outside::test_a_damaged_file_geodatabase_is_refused_or_read_whole
+13  containment/test_outside::test_a_damaged_file_geodatabase_is_refused_or_read_whole,
+    imports/test_geodatabase::test_rows_that_were_lost_never_clear_a_parcel,
+    imports/test_geodatabase::test_a_table_whose_rows_index_and_headers_disagree_is_refused
 
 Geometry
 15  ingest/test_bad_input::test_a_geometry_bomb_is_refused_in_time,
