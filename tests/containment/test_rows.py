@@ -2,6 +2,8 @@
 
 Bad input
  1  ingest/test_bad_input::test_names_are_right_whatever_the_cpg_says,
+    ingest/test_bad_input::test_a_wrong_code_page_gives_the_right_names_or_none,
+    ingest/test_bad_input::test_the_language_byte_of_a_table_counts_after_its_cpg,
     ingest/test_bad_input::test_text_that_is_in_no_encoding
  2  ingest/test_bad_input::test_a_truncated_part_of_a_shapefile,
     ingest/test_bad_input::test_a_shapefile_cut_anywhere_never_yields_fewer_rows,

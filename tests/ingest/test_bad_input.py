@@ -16,8 +16,9 @@ import pytest
 import shapely
 
 from geo_service import ingest
-from geo_service.errors import TooComplex
+from geo_service.errors import InputError, TooComplex
 from geo_service.ingest.gate import crossings
+from geo_service.ingest.text import codec_of, detect
 from tests.ingest.samples import EXAMPLE, LAT, LON, X, Y, collection, feature, square
 from tests.ingest.writing import write_grid, write_vector, zipped, zipped_folder
 
@@ -119,6 +120,124 @@ def test_names_are_right_whatever_the_cpg_says(load, tmp_path, cpg, encoding):
     assert report.encoding.upper() == encoding
     wrong = cpg not in (None, "nonsense") and report.encoding_how != "cpg"
     assert any("cpg" in text for text in report.warnings) == wrong
+
+
+PAGES = (
+    "ISO-8859-1",
+    "1252",
+    "1250",
+    "1251",
+    "437",
+    "850",
+    "Big5",
+    "950",
+    "932",
+    "949",
+    "KOI8-R",
+    "ISO-8859-5",
+    "GBK",
+    "UTF-8",
+)
+
+
+#: The first level of GB 2312, everyday characters, and its second, rarer ones.
+LEVELS = [
+    [
+        bytes([lead, trail]).decode("gb2312")
+        for lead in leads
+        for trail in range(0xA1, 0xFF)
+        if (lead, trail) < (0xD7, 0xFA) or lead > 0xD7
+    ]
+    for leads in (range(0xB0, 0xD8), range(0xD8, 0xF8))
+]
+
+
+def drawn_names(*levels):
+    """Two hundred names of one to four characters, some with a number or a sign behind them."""
+    rng = np.random.default_rng(5)
+    letters = [letter for level in levels for letter in LEVELS[level]]
+    tails = ["", "", "1", "号", "（北）", "A·B"]
+    return ["".join(rng.choice(letters, rng.integers(1, 5))) + rng.choice(tails) for _ in range(200)]
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("encoding", ["gbk", "utf-8"])
+def test_a_wrong_code_page_gives_the_right_names_or_none(page, encoding):
+    honest = codec_of(page) == codec_of(encoding)
+    for levels in ((0,), (0, 1)):
+        names = drawn_names(*levels)
+        for some in (names, *([name] for name in names)):
+            pieces = [f"{name} ".encode(encoding) for name in some]
+            try:
+                codec, how, warning = detect(pieces, "a.dbf", declared=[(page, "cpg")])
+            except InputError as error:
+                assert [fault.code for fault in error.faults] == ["encoding"]
+                assert not honest
+                continue
+            assert [piece.decode(codec)[:-1] for piece in pieces] == some
+            assert (how, warning) == ("cpg", None) if honest else "cpg" in warning
+
+
+@pytest.mark.parametrize("encoding", ["gbk", "utf-8"])
+def test_names_that_are_told_to_be_in_nothing_are_right_or_refused(encoding):
+    names = drawn_names(0, 1)
+    for some in (names, *([name] for name in names)):
+        pieces = [f"{name} ".encode(encoding) for name in some]
+        try:
+            codec = detect(pieces, "a.dbf")[0]
+        except InputError as error:
+            assert [fault.code for fault in error.faults] == ["encoding"]
+            assert len(some) == 1
+        else:
+            assert [piece.decode(codec)[:-1] for piece in pieces] == some
+
+
+def one_name(folder, name, *, cpg=None, language=0, encoding="GBK"):
+    """A shapefile with one row, which says of its text what it likes."""
+    file = write_vector(folder / "a.shp", SHAPES[:1], "ESRI Shapefile", columns={"DKMC": [name]}, encoding=encoding)
+    file.with_suffix(".cpg").unlink(missing_ok=True)
+    if cpg is not None:
+        file.with_suffix(".cpg").write_text(cpg)
+    data = bytearray(file.with_suffix(".dbf").read_bytes())
+    data[29] = language
+    file.with_suffix(".dbf").write_bytes(data)
+    return file
+
+
+@pytest.mark.parametrize("cpg", ["ISO-8859-1", "1252", "1251", "950", "932", "949", "KOI8-R", "ISO-8859-5"])
+def test_a_single_name_under_a_wrong_code_page_asks_for_the_encoding(load, refused, tmp_path, cpg):
+    file = one_name(tmp_path, "一号", cpg=cpg)
+    (fault,) = refused(load, "parcels", file)
+    assert (fault.code, fault.where) == ("encoding", "a.shp")
+    assert "cpg" in fault.zh and "--encoding" in fault.next_en and ".cpg" in fault.next_zh
+    for right in (load("parcels", file, encoding="GBK"), load("parcels", one_name(tmp_path, "一号"))):
+        assert right[0].attributes["name"] == ("一号",)
+
+
+@pytest.mark.parametrize(
+    ("language", "cpg", "encoding", "how", "warns"),
+    [
+        (0x4D, None, "GBK", "ldid", ""),
+        (0x7A, None, "GBK", "ldid", ""),
+        (0x4D, None, "UTF-8", "sniffed", "ldid"),
+        (0x4D, "1251", "GBK", "ldid", "cpg"),
+        (0x4F, "GBK", "GBK", "cpg", ""),
+        (0x57, None, "GBK", "sniffed", ""),
+    ],
+)
+def test_the_language_byte_of_a_table_counts_after_its_cpg(load, tmp_path, language, cpg, encoding, how, warns):
+    file = one_name(tmp_path, "一号长治东区", cpg=cpg, language=language, encoding=encoding)
+    features, report = load("parcels", file)
+    assert features.attributes["name"] == ("一号长治东区",)
+    assert (report.encoding.upper(), report.encoding_how) == (encoding, how)
+    assert bool(report.warnings) == bool(warns) and warns in "".join(report.warnings)
+
+
+@pytest.mark.parametrize("language", [0x4E, 0x4F])
+def test_a_language_byte_that_is_wrong_asks_for_the_encoding(load, refused, tmp_path, language):
+    (fault,) = refused(load, "parcels", one_name(tmp_path, "一号", language=language))
+    assert fault.code == "encoding"
+    assert "ldid" in fault.zh
 
 
 def test_text_that_is_in_no_encoding(load, refused, shapefile):
