@@ -131,6 +131,40 @@ def test_a_body_that_is_no_boundary_is_refused_clearly(served, content, status, 
     assert answer.json()["detail"] and answer.json()["detail_en"]
 
 
+#: JSON can spell half of a character, which no answer, no file and no register can hold.
+HALF = "\ud800"
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        *(
+            ({"properties": {field: f"地块{HALF}"}}, "half_character")
+            for field in ("name", "project_type", "zone", "id")
+        ),
+        ({"id": HALF}, "half_character"),
+        ({"properties": {HALF: "x"}}, "bad_json"),
+        ({"geometry": {"type": HALF, "coordinates": []}}, "bad_geometry"),
+        ({"type": HALF}, "bad_geojson"),
+        ({"crs": {"type": "name", "properties": {"name": HALF}}}, "crs_not_admitted"),
+        ({"crs": {"type": HALF}}, "bad_geojson"),
+    ],
+)
+def test_half_a_character_is_a_fault_of_whoever_sends_it_and_the_next_row_is_answered(served, changes, code):
+    row = {**feature(polygon(*world.PARCEL)), **changes}
+    alone = served.client.post("/check", content=json.dumps(row), headers={"Content-Type": "application/json"})
+    assert (alone.status_code, alone.json()["code"]) == (400 if code == "bad_json" else 422, code)
+    rows = collection(row, feature(polygon(400, 100, 500, 200), id="good"))
+    both = served.client.post("/check", content=json.dumps(rows), headers={"Content-Type": "application/json"})
+    if code == "bad_json":
+        assert (both.status_code, both.json()["code"]) == (400, code)
+        return
+    assert both.status_code == 200
+    assert both.json()["records"][-1]["parcel"]["id"] == "good"
+    if "crs" not in changes:
+        assert [entry["row"] for entry in both.json()["rejected"]] == [1]
+
+
 def test_when_no_record_could_be_made_every_row_is_told(served):
     answer = served.client.post("/check", json=collection(feature(None), feature(None)))
     assert answer.status_code == 422

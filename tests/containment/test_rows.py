@@ -18,7 +18,8 @@ Bad input
     imports/test_offset::test_five_hundred_parcels_of_an_offset_datum_are_refused_and_the_offset_is_told
  6  api/test_check::test_a_body_that_is_no_boundary_is_refused_clearly,
     ingest/test_geojson::test_heights_are_left_out_and_counted
- 7  ingest/test_geojson::test_what_is_not_strict_json_is_refused
+ 7  ingest/test_geojson::test_what_is_not_strict_json_is_refused,
+    api/test_check::test_half_a_character_is_a_fault_of_whoever_sends_it_and_the_next_row_is_answered
  8  ingest/test_geojson::test_ids_are_text_end_to_end,
     ingest/test_layers::test_long_numbers_next_to_a_null_are_not_rounded
  9  ingest/test_geojson::test_duplicate_ids_are_refused_naming_both_rows

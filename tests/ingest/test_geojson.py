@@ -116,6 +116,19 @@ def test_what_is_not_strict_json_is_refused(post, refused, body, code):
     assert [fault.code for fault in refused(post, body)] == [code]
 
 
+def test_half_a_character_in_any_text_is_a_rejected_row(post, load, refused, catalogue, tmp_path):
+    for field in catalogue.layers["parcels"].fields:
+        rows = (feature(square(LON, LAT, 0.001), properties={field.name: text}) for text in ("\udfff一号", None))
+        body = json.dumps(collection(*rows)).encode()
+        found = post(body)
+        (fault,) = found.rejected
+        assert (fault.row, fault.code) == (1, "half_character" if field.type != "number" else "bad_number")
+        assert fault.value == "\\udfff一号"
+        assert [row for row, _ in found.parcels] == [2]
+        (file := tmp_path / "a.geojson").write_bytes(body)
+        assert (refused(load, "parcels", file)[0].row, found.report.stored) == (1, 1)
+
+
 @pytest.mark.parametrize(
     ("geometry", "code"),
     [
