@@ -180,6 +180,23 @@ def test_a_disguised_file_is_not_followed(served):
     assert "root:" not in answer.text
 
 
+@pytest.mark.parametrize(
+    ("shape", "area_m2"),
+    [
+        (shapely.Polygon([(100, 100), (300, 300), (300, 100), (100, 300)]), 20_000),  # half of what it spans
+        (shapely.MultiPolygon([shapely.box(100, 100, 200, 200), shapely.box(150, 100, 250, 200)]), 15_000),
+    ],
+    ids=["bow-tie", "two squares over each other"],
+)
+def test_a_boundary_that_had_to_be_mended_is_measured_once_and_is_for_the_surveyor_to_settle(served, shape, area_m2):
+    posted = json.loads(shapely.to_geojson(world.at(shape)))
+    body = served.client.post("/check", json=posted, params={"crs": world.CRS}).json()
+    assert body["parcel"]["area_m2"] == pytest.approx(area_m2, abs=0.01)
+    assert world.found(body, "GEOM")["outcome"] == "review"
+    assert "GEOM" in [reason["code"] for reason in body["verdict"]["reasons"]]
+    assert body["verdict"]["status"] != "ready"
+
+
 def test_other_kinds_of_content_are_refused(served):
     body = json.dumps(polygon(*world.PARCEL)).encode()
     for kind in ("text/plain", "application/xml", None):

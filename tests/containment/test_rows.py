@@ -41,8 +41,11 @@ Geometry
 16  ingest/test_bad_input::test_an_honest_polygon_of_a_hundred_thousand_vertices_passes_quickly,
     containment/test_stored::test_a_stored_comb_on_a_stored_comb_is_left_unmeasured_and_all_else_is_answered
 17  ingest/test_geojson::test_a_bow_tie_is_repaired_measured_and_marked,
+    ingest/test_geojson::test_two_squares_over_each_other_are_a_square_and_a_half,
+    api/test_check::test_a_boundary_that_had_to_be_mended_is_measured_once_and_is_for_the_surveyor_to_settle,
     ingest/test_layers::test_a_repair_that_moves_land_is_a_rejected_row_of_a_layer
-18  ingest/test_geojson::test_a_geometry_that_is_none_is_a_rejected_row_and_the_next_is_answered
+18  ingest/test_geojson::test_a_geometry_that_is_none_is_a_rejected_row_and_the_next_is_answered,
+    ingest/test_geojson::test_ground_of_a_hairs_breadth_is_none_in_metres_and_in_degrees
 19  engine/test_contradictions::test_whatever_raises_while_measuring_is_failed,
     engine/test_absence::test_an_internal_failure_is_said_and_decides_nothing
 20  checking/test_checking::test_a_process_that_breaks_in_the_middle_is_a_clear_answer_and_the_next_check_works,
