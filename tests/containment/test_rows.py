@@ -33,6 +33,7 @@ Bad input
 13  containment/test_outside::test_a_damaged_file_geodatabase_is_refused_or_read_whole,
     imports/test_geodatabase::test_rows_that_were_lost_never_clear_a_parcel,
     imports/test_geodatabase::test_a_table_whose_rows_index_and_headers_disagree_is_refused
+14  ingest/test_formats::test_what_the_reader_warns_of_stands_in_the_report
 
 Geometry
 15  ingest/test_bad_input::test_a_geometry_bomb_is_refused_in_time,
@@ -79,7 +80,8 @@ Load and resources
     containment/test_floods::test_a_body_that_comes_too_slowly_is_given_up
 42  ingest/test_bad_input::test_zips_that_are_refused, ingest/test_bad_input::test_a_zip_bomb_is_refused_at_once,
     ingest/test_bad_input::test_damaged_and_encrypted_zips
-43  ingest/test_formats::test_grids_that_are_refused
+43  ingest/test_formats::test_grids_that_are_refused,
+    ingest/test_formats::test_a_grid_that_unpacks_to_too_much_is_refused
 44  containment/test_floods::test_of_many_checks_at_once_some_are_done_and_the_others_are_told_to_come_back,
     containment/test_floods::test_who_asks_too_fast_is_told_when_to_ask_again_and_may_still_read,
     containment/test_rows::test_who_has_many_imports_waiting_is_told_to_wait_and_others_are_taken
