@@ -79,7 +79,12 @@ Load and resources
     containment/test_floods::test_a_connection_that_was_answered_must_not_begin_another_request_slowly_either,
     containment/test_floods::test_a_body_that_comes_too_slowly_is_given_up
 42  ingest/test_bad_input::test_zips_that_are_refused, ingest/test_bad_input::test_a_zip_bomb_is_refused_at_once,
-    ingest/test_bad_input::test_damaged_and_encrypted_zips
+    ingest/test_bad_input::test_damaged_and_encrypted_zips,
+    ingest/test_bad_input::test_a_member_whose_header_contradicts_the_list_is_refused,
+    ingest/test_bad_input::test_a_size_that_is_a_lie_in_both_places_is_refused,
+    ingest/test_bad_input::test_members_over_each_other_are_refused,
+    ingest/test_bad_input::test_a_zip_in_a_zip_is_not_opened,
+    ingest/test_bad_input::test_members_that_together_unpack_to_too_much_are_refused_by_what_they_say
 43  ingest/test_formats::test_grids_that_are_refused,
     ingest/test_formats::test_a_grid_that_unpacks_to_too_much_is_refused
 44  containment/test_floods::test_of_many_checks_at_once_some_are_done_and_the_others_are_told_to_come_back,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import shutil
@@ -421,6 +422,81 @@ def test_damaged_and_encrypted_zips(check, refused, tmp_path):
     for at in (6, central + 8):
         data[at] |= 1
     assert [fault.code for fault in refused(check, bytes(data), "a.zip")] == ["zip_encrypted"]
+
+
+TABLE = "宗地编号,WKT\n" + "".join(f'T-{n},"{shape.wkt}"\n' for n, shape in enumerate(SHAPES))
+LOCAL, CENTRAL = b"PK\x03\x04", b"PK\x01\x02"
+
+
+def deflated(**members):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(f"{name}.csv", content)
+    return bytearray(out.getvalue())
+
+
+#: Where the header before a member, and the list at the end, say: flags, method, CRC, packed size, whole size.
+BEFORE = {"flags": 6, "method": 8, "crc": 14, "packed": 18, "whole": 22}
+LISTED = {"flags": 8, "method": 10, "crc": 16, "packed": 20, "whole": 24}
+
+
+@pytest.mark.parametrize("field", BEFORE)
+def test_a_member_whose_header_contradicts_the_list_is_refused(check, refused, field):
+    assert len(check(bytes(deflated(a=TABLE)), "a.zip", crs="EPSG:4547").parcels) == 6
+    data = deflated(a=TABLE)
+    data[BEFORE[field]] ^= 1
+    assert [fault.code for fault in refused(check, bytes(data), "a.zip", crs="EPSG:4547")] == ["zip_damaged"]
+
+
+@pytest.mark.parametrize(("field", "change"), [("packed", -100), ("packed", 100), ("whole", -1), ("whole", 1)])
+def test_a_size_that_is_a_lie_in_both_places_is_refused(check, refused, field, change):
+    data = deflated(a=TABLE)
+    for at in (BEFORE[field], data.index(CENTRAL) + LISTED[field]):
+        data[at : at + 4] = struct.pack("<I", struct.unpack("<I", data[at : at + 4])[0] + change)
+    assert [fault.code for fault in refused(check, bytes(data), "a.zip", crs="EPSG:4547")] == ["zip_damaged"]
+
+
+def test_what_was_packed_while_it_was_sent_has_its_sizes_behind_it(check):
+    class Pipe(io.BytesIO):
+        def seekable(self):
+            return False
+
+        def tell(self):
+            raise OSError
+
+    out = Pipe()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("a.csv", "w") as member:
+        member.write(TABLE.encode())
+    assert out.getvalue()[BEFORE["flags"]] & 8
+    assert len(check(out.getvalue(), "a.zip", crs="EPSG:4547").parcels) == 6
+
+
+def test_members_over_each_other_are_refused(check, refused):
+    # Two of the list are one of the file: the second begins where the first does, or within it.
+    for inside in (0, 40):
+        data = deflated(a=TABLE, b=TABLE)
+        second = data.index(CENTRAL, data.index(CENTRAL) + 1)
+        data[second + 42 : second + 46] = struct.pack("<I", inside)
+        (fault,) = refused(check, bytes(data), "a.zip", crs="EPSG:4547")
+        assert fault.code == "zip_overlap"
+
+
+def test_a_zip_in_a_zip_is_not_opened(check, refused, tmp_path):
+    inner = bytes(deflated(a=TABLE))
+    for name, code in (("b.zip", "no_layers"), ("b.csv", "unsupported_format")):
+        file = zipped(tmp_path / "a.zip", {name: inner})
+        assert [fault.code for fault in refused(check, file.read_bytes(), "a.zip", crs="EPSG:4547")] == [code]
+
+
+def test_members_that_together_unpack_to_too_much_are_refused_by_what_they_say(check, refused):
+    data = deflated(**{f"m{n}": b"" for n in range(9)})
+    at = -1
+    for _ in range(9):
+        at = data.index(CENTRAL, at + 1)
+        # Each by itself is within bounds: 250 MB out of 2 MB.
+        data[at + LISTED["packed"] : at + LISTED["packed"] + 8] = struct.pack("<II", 2_000_000, 250_000_000)
+    assert [fault.code for fault in refused(check, bytes(data), "a.zip")] == ["zip_bomb"]
 
 
 def test_two_shapefiles_in_a_zip_ask_which(check, load, refused, shapefile, tmp_path):
