@@ -55,7 +55,8 @@ Geometry
     imports/test_imports::test_an_import_whose_process_breaks_is_said_to_have_failed_and_the_next_works
 21  test_projection::test_an_edge_that_is_straight_in_degrees_stays_where_it_was,
     test_projection::test_what_has_no_place_is_refused
-22  engine/test_noise::test_a_parcel_that_is_thin_itself_is_not_covered_by_nothing,
+22  engine/test_noise::test_a_parcel_on_its_own_outline_rounded_to_seven_decimals_is_covered_and_the_rest_is_told,
+    engine/test_noise::test_a_parcel_that_is_thin_itself_is_not_covered_by_nothing,
     overlay/test_laws::test_touching_edges_and_corners_cover_nothing
 
 Numbers
