@@ -9,9 +9,11 @@ Bad input
     ingest/test_bad_input::test_a_shapefile_cut_anywhere_never_yields_fewer_rows,
     ingest/test_bad_input::test_a_table_that_says_fewer_rows_than_it_has
  3  ingest/test_bad_input::test_rows_flagged_as_deleted_are_counted,
+    ingest/test_bad_input::test_a_row_without_a_shape_that_can_be_read_is_listed_and_none_is_lost,
     imports/test_imports::test_with_quarantine_the_rows_that_are_right_are_stored,
     imports/test_imports::test_a_refused_file_stores_nothing_and_lists_every_row
  4  ingest/test_bad_input::test_no_prj_means_no_guess,
+    ingest/test_bad_input::test_a_geopackage_or_a_table_without_a_crs_means_no_guess,
     ingest/test_geojson::test_coordinates_that_cannot_be_name_their_cause,
     ingest/test_geojson::test_a_crs_that_is_not_admitted_is_refused
  5  ingest/test_geojson::test_offset_datums_are_refused_by_name,
@@ -105,7 +107,8 @@ Files and hosts
     ingest/test_bad_input::test_a_virtual_raster_is_not_followed
 58  containment/test_outside::test_a_file_that_names_another_file_or_host_is_refused_and_nobody_is_asked
 59  containment/test_outside::test_a_zip_writes_nothing_outside_the_folder_of_its_job
-60  ingest/test_bad_input::test_a_kml_with_entities_is_refused
+60  ingest/test_bad_input::test_a_kml_with_entities_is_refused,
+    ingest/test_bad_input::test_entities_in_another_encoding_are_refused_as_well
 61  containment/test_outside::test_no_address_leads_out_of_what_is_served
 """
 

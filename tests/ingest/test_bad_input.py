@@ -315,6 +315,20 @@ def test_a_kml_with_entities_is_refused(check, refused):
     assert fault.code == "unsupported_format"
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig"])
+def test_entities_in_another_encoding_are_refused_as_well(check, refused, tmp_path, encoding):
+    (secret := tmp_path / "secret.txt").write_text("A-SECRET")
+    place = (
+        "<Placemark><name>&a;</name><Polygon><outerBoundaryIs><LinearRing><coordinates>"
+        "113.05,36.25 113.06,36.25 113.06,36.26 113.05,36.25"
+        "</coordinates></LinearRing></outerBoundaryIs></Polygon></Placemark>"
+    )
+    body = f'<?xml version="1.0"?><!DOCTYPE kml [<!ENTITY a SYSTEM "{secret.as_uri()}">]><kml>{place}</kml>'
+    (fault,) = refused(check, body.encode(encoding), "a.kml")
+    assert fault.code == "unsupported_format"
+    assert "A-SECRET" not in str(fault)
+
+
 def test_a_folder_and_a_missing_file(load, refused, tmp_path):
     assert [fault.code for fault in refused(load, "parcels", tmp_path)] == ["folder_given"]
     assert [fault.code for fault in refused(load, "parcels", tmp_path / "no.gpkg")] == ["file_missing"]
@@ -364,6 +378,90 @@ def test_a_damaged_geopackage(load, refused, tmp_path):
     data = file.read_bytes()
     file.write_bytes(data[: len(data) // 2])
     assert [fault.code for fault in refused(load, "parcels", file)] == ["file_unreadable"]
+
+
+def changed_geopackage(file, sql, *values):
+    """A GeoPackage of six rows, changed behind the back of its triggers."""
+    write_vector(file, SHAPES, "GPKG", columns=NAMES)
+    with sqlite3.connect(file) as database:
+        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            database.execute(f'DROP TRIGGER "{name}"')
+        database.execute(sql, values)
+    database.close()
+    return file
+
+
+def geopackage_row(change):
+    def write(folder):
+        blob = b"GP\x00\x01" + struct.pack("<i", 4547) + shapely.to_wkb(SHAPES[1], byte_order=1)
+        return changed_geopackage(folder / "a.gpkg", "UPDATE a SET geom = ? WHERE fid = 2", change(blob))
+
+    return write
+
+
+def table_row(text):
+    def write(folder):
+        rows = "".join(f'A-{n},"{text if n == 1 else shape.wkt}"\n' for n, shape in enumerate(SHAPES))
+        (file := folder / "a.csv").write_text(f"DKBH,WKT\n{rows}")
+        return file
+
+    return write
+
+
+def shapefile_row(change):
+    def write(folder):
+        file = write_vector(folder / "a.shp", SHAPES, "ESRI Shapefile", columns=NAMES, encoding="GBK")
+        data = bytearray(file.read_bytes())
+        start = 108 + 2 * struct.unpack(">i", data[104:108])[0]
+        end = start + 8 + 2 * struct.unpack(">i", data[start + 4 : start + 8])[0]
+        data[start + 8 : end] = change(data[start + 8 : end])
+        file.write_bytes(data)
+        return file
+
+    return write
+
+
+NAN = struct.pack("<d", math.nan)
+
+
+@pytest.mark.parametrize(
+    ("write", "codes"),
+    [
+        (geopackage_row(lambda blob: None), {"geometry_missing"}),
+        (geopackage_row(lambda blob: blob[:60]), {"bad_geometry"}),
+        (geopackage_row(lambda blob: b"nothing of the kind"), {"bad_geometry"}),
+        (geopackage_row(lambda blob: blob[:-48] + NAN + blob[-40:]), {"not_a_number"}),
+        (table_row("POLYGON ((1 2"), {"bad_geometry"}),
+        (table_row(""), {"geometry_missing"}),
+        (table_row("POLYGON ((414300 nan, 414400 4013200, 414400 4013300, 414300 nan))"), {"bad_geometry"}),
+        (table_row("POLYGON ((414300 inf, 414400 4013200, 414400 4013300, 414300 inf))"), {"not_a_number"}),
+        (shapefile_row(lambda shape: bytes(len(shape))), {"geometry_missing"}),
+        (shapefile_row(lambda shape: shape[:-32] + NAN + shape[-24:]), {"not_a_number"}),
+    ],
+    ids=[
+        *(f"GeoPackage {what}" for what in ("null", "cut", "junk", "NaN")),
+        *(f"CSV {what}" for what in ("cut", "empty", "NaN", "infinite")),
+        *(f"shapefile {what}" for what in ("null", "NaN")),
+    ],
+)
+def test_a_row_without_a_shape_that_can_be_read_is_listed_and_none_is_lost(load, refused, tmp_path, write, codes):
+    file = write(tmp_path)
+    crs = "EPSG:4547" if file.suffix == ".csv" else None
+    assert [(fault.row, fault.code) for fault in refused(load, "parcels", file, crs=crs)] == [(2, *codes)]
+    features, report = load("parcels", file, crs=crs, quarantine=True)
+    assert [(fault.row, fault.code) for fault in report.rejected] == [(2, *codes)]
+    assert (report.read, report.stored, report.deleted) == (6, 5, 0)
+    assert features.ids == ("A-0", "A-2", "A-3", "A-4", "A-5")
+    assert np.isfinite(shapely.get_coordinates(features.geometries)).all()
+
+
+@pytest.mark.parametrize("srs", [0, -1, 4_242])
+def test_a_geopackage_or_a_table_without_a_crs_means_no_guess(load, refused, tmp_path, srs):
+    file = changed_geopackage(tmp_path / "a.gpkg", "UPDATE gpkg_geometry_columns SET srs_id = ?", srs)
+    table = table_row(SHAPES[1].wkt)(tmp_path)
+    for given in (file, table):
+        assert [fault.code for fault in refused(load, "parcels", given)] == ["crs_missing"]
+        assert load("parcels", given, crs="EPSG:4547")[1].crs_how == "option"
 
 
 # Zip files
