@@ -96,5 +96,7 @@ def test_a_parcel_on_its_own_outline_rounded_to_seven_decimals_is_covered_and_th
 def test_a_parcel_beyond_what_rounding_leaves_is_not_covered() -> None:
     parcel = at(shapely.box(100, 100, 300, 300))
     world = ready_world().with_parcel(geometry=parcel)
-    world = world.changed_rows("assessment_scopes", {"code": "EIA"}, geometry=box(100, 100, 299, 300), zone_version=None)
+    world = world.changed_rows(
+        "assessment_scopes", {"code": "EIA"}, geometry=box(100, 100, 299, 300), zone_version=None
+    )
     assert found(world.record(), "EIA")["outcome"] == "partly_covered"
