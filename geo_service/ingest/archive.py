@@ -5,6 +5,7 @@ from __future__ import annotations
 import lzma
 import re
 import stat
+import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -16,6 +17,10 @@ MAX_MEMBERS = 1_000
 MAX_RATIO = 200
 MAX_TOTAL_BYTES = 2_000_000_000
 _CHUNK = 1 << 20
+#: Signature, version, flags, method, time, date, CRC, packed and whole size, lengths of name and extra field.
+_HEADER = struct.Struct("<4sHHHHHIIIHH")
+_ENCRYPTED, _SIZES_FOLLOW = 0x1, 0x8
+_ELSEWHERE = 0xFFFFFFFF
 _WANTED = frozenset(
     {
         ".shp",
@@ -72,7 +77,7 @@ def _shown(info: zipfile.ZipInfo) -> str:
         return info.filename
 
 
-def _check(infos: list[zipfile.ZipInfo], name: str, size: int) -> None:
+def _check(infos: list[zipfile.ZipInfo], name: str) -> None:
     if len(infos) > MAX_MEMBERS:
         raise _refuse(
             name,
@@ -90,7 +95,7 @@ def _check(infos: list[zipfile.ZipInfo], name: str, size: int) -> None:
             raise _refuse(name, "zip_unsafe_name", "压缩包内含不安全的路径", "a member has an unsafe path", shown)
         if stat.S_ISLNK(info.external_attr >> 16):
             raise _refuse(name, "zip_symlink", "压缩包内含符号链接", "a member is a symbolic link", shown)
-        if info.flag_bits & 0x1:
+        if info.flag_bits & _ENCRYPTED:
             raise _refuse(name, "zip_encrypted", "压缩包已加密", "the zip is encrypted", shown)
         key = shown.casefold()
         if key in seen:
@@ -99,13 +104,50 @@ def _check(infos: list[zipfile.ZipInfo], name: str, size: int) -> None:
         total += info.file_size
         if total > MAX_TOTAL_BYTES or info.file_size > MAX_RATIO * max(info.compress_size, 1):
             raise _refuse(name, "zip_bomb", "压缩包解压后过大", "the zip unpacks to too much", shown)
+
+
+def _check_headers(infos: list[zipfile.ZipInfo], name: str, archive: Path) -> None:
+    """Check the header before each member against the list at the end: readers differ in which of them they believe."""
     ends = 0
-    for info in sorted(infos, key=lambda info: info.header_offset):
-        if info.header_offset < ends:
-            raise _refuse(name, "zip_overlap", "压缩包内文件重叠", "members of the zip overlap", info.filename)
-        ends = info.header_offset + 30 + info.compress_size
-        if ends > size:
-            raise _refuse(name, "zip_damaged", "压缩包已损坏", "the zip is damaged", info.filename)
+    size = archive.stat().st_size
+    with archive.open("rb") as file:
+        for info in sorted(infos, key=lambda info: info.header_offset):
+            if info.header_offset < ends:
+                raise _refuse(name, "zip_overlap", "压缩包内文件重叠", "members of the zip overlap", info.filename)
+            file.seek(info.header_offset)
+            head = file.read(_HEADER.size)
+            if len(head) < _HEADER.size:
+                raise _refuse(name, "zip_damaged", "压缩包已损坏", "the zip is damaged", info.filename)
+            _, _, flags, method, _, _, *own, name_bytes, extra_bytes = _HEADER.unpack(head)
+            extra = file.read(name_bytes + extra_bytes)[name_bytes:]
+            ends = info.header_offset + _HEADER.size + name_bytes + extra_bytes + info.compress_size
+            if ends > size:
+                raise _refuse(name, "zip_damaged", "压缩包已损坏", "the zip is damaged", info.filename)
+            listed = [info.CRC, info.compress_size, info.file_size]
+            said = [own[0], *_sizes(own[1:], extra)]
+            # What is packed while it is sent has its sizes behind it, and before it the same or nothing.
+            same = said == listed or (flags & _SIZES_FOLLOW and not any(said))
+            if not same or method != info.compress_type or (flags ^ info.flag_bits) & _ENCRYPTED:
+                raise _refuse(
+                    name,
+                    "zip_damaged",
+                    "压缩包内文件头与目录不符",
+                    "the header of a member contradicts the list of members",
+                    info.filename,
+                )
+
+
+def _sizes(own: list[int], extra: bytes) -> list[int]:
+    """Return the two sizes of a header, of which large ones stand in the extra field."""
+    if _ELSEWHERE not in own:
+        return own
+    while len(extra) >= 4:
+        kind, length = struct.unpack_from("<HH", extra)
+        if kind == 1 and length >= 16:
+            whole, packed = struct.unpack_from("<QQ", extra, 4)
+            return [packed, whole]
+        extra = extra[4 + length :]
+    return own
 
 
 def unpack(archive: Path, folder: Path, name: str) -> list[Member]:
@@ -126,7 +168,8 @@ def unpack(archive: Path, folder: Path, name: str) -> list[Member]:
     try:
         with zipfile.ZipFile(archive) as opened:
             infos = opened.infolist()
-            _check(infos, name, archive.stat().st_size)
+            _check(infos, name)
+            _check_headers(infos, name, archive)
             return _extract(opened, [info for info in infos if not info.is_dir()], folder)
     except (
         zipfile.BadZipFile,

@@ -20,6 +20,7 @@ _FALSE = frozenset({"false", "f", "no", "n", "0", "否", "无"})
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 # A double holds every whole number of 15 digits and not every one of 16.
 _EXACT = 10**15
+_LONE_HALF = re.compile("[\ud800-\udfff]")
 ID_LENGTH = 64
 
 
@@ -33,7 +34,8 @@ class BadValue(Exception):
     def __init__(self, code: str, zh: str, en: str, value: object) -> None:
         super().__init__(zh)
         self.code, self.zh, self.en = code, zh, en
-        self.value = str(value)[:200]
+        # JSON can spell half of a character, which no answer can hold.
+        self.value = str(value).encode("utf-8", "backslashreplace").decode()[:200]
 
 
 def _key(name: str) -> str:
@@ -110,6 +112,13 @@ def text_of(value: object) -> str:
         found = value.isoformat()
     else:
         raise BadValue("bad_value", "值应为文字", "expected text", value)
+    if _LONE_HALF.search(found):
+        raise BadValue(
+            "half_character",
+            "文字含不成对的代理码（半个字符）",
+            "the text holds a lone surrogate, which is half a character",
+            found,
+        )
     if any(unicodedata.category(letter) == "Cc" and letter not in "\t\r\n" for letter in found):
         raise BadValue("control_character", "文字含控制字符", "the text holds a control character", repr(found))
     return found
@@ -235,7 +244,7 @@ def id_of(raw: object) -> str | None:
     if (
         len(text) > ID_LENGTH
         or text != text.strip()
-        or any(letter in "/\\" or unicodedata.category(letter) in {"Cc", "Cs"} for letter in text)
+        or any(letter in "/\\" or unicodedata.category(letter) == "Cc" for letter in text)
     ):
         raise BadValue(
             "id_invalid",

@@ -94,21 +94,26 @@ def _chains(geometry: BaseGeometry) -> tuple[Points, NDArray[np.intp]]:
 
 def areas_m2(geometries: Sequence[BaseGeometry], crs: str, jurisdiction: Jurisdiction) -> NDArray[np.float64]:
     """Plane areas in m²; geographic coordinates are measured in the working CRS of their longitude."""
+    return _sizes(geometries, crs, jurisdiction)[0]
+
+
+def _sizes(geometries: Sequence[BaseGeometry], crs: str, jurisdiction: Jurisdiction) -> tuple[Points, Points]:
+    """Return plane areas in m² and lengths of outlines in m."""
     shapes = np.asarray(geometries, dtype=object)
     if not len(shapes) or crs_of(crs).is_projected:
-        return np.asarray(shapely.area(shapes), dtype=float)
+        return np.asarray(shapely.area(shapes), dtype=float), np.asarray(shapely.length(shapes), dtype=float)
     west, _, east, _ = shapely.bounds(shapes).T
     # To a tenth of a degree: many features share a working CRS, and near the border of two zones either will do here.
     lons = np.round((west + east) / 2, 1)
-    out = np.zeros(len(shapes))
+    areas, lengths = np.zeros(len(shapes)), np.zeros(len(shapes))
     for lon in np.unique(lons):
         change = transformer(LON_LAT, working_crs(jurisdiction, float(lon)))
         flat = shapely.transform(
             shapes[lons == lon],
             lambda points, change=change: np.column_stack(change.transform(points[:, 0], points[:, 1], errcheck=False)),
         )
-        out[lons == lon] = shapely.area(flat)
-    return out
+        areas[lons == lon], lengths[lons == lon] = shapely.area(flat), shapely.length(flat)
+    return areas, lengths
 
 
 def _fault(code: str, zh: str, en: str, row: int, value: str | None = None) -> Fault:
@@ -213,16 +218,15 @@ def _where(first: tuple[int, int] | None, names: Sequence[str] | None) -> str:
 
 
 def _large_enough(geometry: BaseGeometry, row: int, crs: str, jurisdiction: Jurisdiction) -> Fault | None:
-    area = float(areas_m2([geometry], crs, jurisdiction)[0])
-    if _wide(area, geometry.length, crs):
+    (area,), (length,) = _sizes([geometry], crs, jurisdiction)
+    if _wide(area, length):
         return None
     return _fault("geometry_collapsed", "图形面积过小", "the geometry has next to no area", row, f"{area:.4f} m²")
 
 
-def _wide(area_m2: Any, length: Any, crs: str) -> Any:
+def _wide(area_m2: Any, length_m: Any) -> Any:
     """Tell whether areas are more than nothing and more than a hair's breadth of their outline."""
-    least = MIN_WIDTH_M * length if crs_of(crs).is_projected else 0.0
-    return (area_m2 >= MIN_AREA_M2) & (area_m2 >= least)
+    return (area_m2 >= MIN_AREA_M2) & (area_m2 >= MIN_WIDTH_M * length_m)
 
 
 def sound(geometries: Sequence[BaseGeometry], crs: str, jurisdiction: Jurisdiction) -> NDArray[np.bool_]:
@@ -232,8 +236,8 @@ def sound(geometries: Sequence[BaseGeometry], crs: str, jurisdiction: Jurisdicti
     """
     shapes = np.asarray(geometries, dtype=object)
     kinds = np.isin(shapely.get_type_id(shapes), (3, 6))
-    areas = areas_m2(geometries, crs, jurisdiction)
-    return np.asarray(kinds & shapely.is_valid(shapes) & _wide(areas, shapely.length(shapes), crs))
+    areas, lengths = _sizes(geometries, crs, jurisdiction)
+    return np.asarray(kinds & shapely.is_valid(shapes) & _wide(areas, lengths))
 
 
 def changed_too_much(repair: Repair, area_m2: float) -> bool:

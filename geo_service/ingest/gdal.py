@@ -22,12 +22,15 @@ from numpy.typing import NDArray
 from geo_service.errors import Fault, InputError
 from geo_service.ingest.drivers import ALLOWED
 from geo_service.ingest.faults import choose_layer, unreadable
+from geo_service.ingest.formats import geodatabase
 from geo_service.ingest.table import RawGrid, RawTable, flattened
 
 MAX_GRID_BYTES = 2_000_000_000
 MAX_GRID_RATIO = 200
 MAX_BLOCK_BYTES = 64_000_000
-
+GEODATABASE = "OpenFileGDB"
+#: The table of a FileGDB in which row n names the table whose files are numbered n.
+_CATALOGUE = "GDB_SystemCatalog"
 
 _skips: dict[str, str] = {}
 
@@ -128,6 +131,7 @@ def read_layer(file: Path, name: str, driver: str, layer_name: str | None) -> Ra
     """
     pyogrio = _pyogrio()
     notes: list[str] = []
+    counted = geodatabase.counted(file, name) if driver == GEODATABASE else {}
     with _collected(name, file.parent) as said:
         try:
             layers = [
@@ -136,12 +140,18 @@ def read_layer(file: Path, name: str, driver: str, layer_name: str | None) -> Ra
                 if kind is not None and (driver != "KML" or pyogrio.read_info(file, layer=layer)["features"] != 0)
             ]
             layer = choose_layer(name, layers, layer_name)
-            expected = pyogrio.read_info(file, layer=layer, force_feature_count=True)["features"]
+            if driver == GEODATABASE:
+                # GDAL's own count is not asked: it stops reading where the header says, and so agrees with itself.
+                _, numbers, _, tables = pyogrio.raw.read(file, layer=_CATALOGUE, columns=["Name"], return_fids=True)
+                expected = counted[dict(zip(tables[0].tolist(), numbers.tolist(), strict=True))[layer]]
+            else:
+                expected = pyogrio.read_info(file, layer=layer, force_feature_count=True)["features"]
             meta, fids, wkb, values = pyogrio.raw.read(file, layer=layer, return_fids=True, datetime_as_string=True)
         except (
             pyogrio.errors.DataSourceError,
             pyogrio.errors.DataLayerError,
             pyogrio.errors.FeatureError,
+            LookupError,
             ValueError,
         ) as error:
             raise unreadable(name, f"{driver} 无法读取", f"the {driver} cannot be read") from error
@@ -149,7 +159,7 @@ def read_layer(file: Path, name: str, driver: str, layer_name: str | None) -> Ra
     if len(fids) != expected:
         raise unreadable(
             name,
-            f"应有{expected}行，只读到{len(fids)}行",
+            f"应有{expected}行，读到{len(fids)}行",
             f"{expected} rows expected, {len(fids)} read",
             code="truncated",
         )

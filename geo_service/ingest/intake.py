@@ -121,7 +121,7 @@ def _from_zip(job: Job, source: Source) -> RawTable:
     )
     group = found[label]
     if any(member.suffix == ".gdb" for member in group):
-        return gdal.read_layer(group[0].file.parent, job.name, "OpenFileGDB", inner if inner != label else None)
+        return gdal.read_layer(group[0].file.parent, job.name, gdal.GEODATABASE, inner if inner != label else None)
     files = {member.suffix: member.file for member in group}
     main = (
         files.get(".shp")

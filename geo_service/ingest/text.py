@@ -5,14 +5,14 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterable
+from functools import cache
 
 from geo_service.errors import Fault, InputError
 
-# Two accented Latin letters in a row: what GBK bytes look like when they are read as Latin-1.
-_LATIN_PAIRS = re.compile("[À-ÿ]{2}")
+# Two accented Latin letters in a row, or a control character: what GBK bytes look like when they are read as Latin-1.
+_LATIN_PAIRS = re.compile("[À-ÿ]{2}|[\x80-\x9f]")
 _CHINESE = re.compile("[\u4e00-\u9fff]")
-# Letters that UTF-8 writes in two bytes: GBK text that happens to be valid UTF-8 turns into these.
-_TWO_BYTE = re.compile("[\u0080-\u07ff]")
+_LATIN_SIGNS = range(0xA0, 0x100)
 
 Known = tuple[str, str]
 
@@ -63,12 +63,52 @@ def cut(piece: bytes, codec: str) -> str:
     return codecs.getincrementaldecoder(codec)().decode(piece)
 
 
+def _doubtful(name: str, zh: str, en: str) -> InputError:
+    """The text of a file can be read in more than one way, and what it says of itself does not settle it."""
+    return InputError(
+        Fault(
+            "encoding",
+            f"{zh}，请指定编码（GBK/UTF-8）",
+            en,
+            "请更正或删除 .cpg，或用 --encoding 指定",
+            "correct or delete the .cpg, or name the encoding with --encoding",
+            where=name,
+        )
+    )
+
+
 def _decodes(pieces: list[bytes], codec: str) -> str | None:
     try:
         text = "\n".join(cut(piece, codec) for piece in pieces)
     except (UnicodeDecodeError, LookupError):
         return None
     return None if _LATIN_PAIRS.search(text) or "\ufffd" in text else text
+
+
+def _common(text: str) -> float:
+    """Return the share of everyday Chinese characters and of signs among all that are not ASCII."""
+    letters = [letter for letter in text if not letter.isascii()]
+    return sum(map(_everyday, letters)) / len(letters) if letters else 0.0
+
+
+@cache
+def _everyday(letter: str) -> bool:
+    # The first level of GB 2312, before which its signs stand, is what names are made of; Latin-1 has more signs.
+    try:
+        return letter.encode("gb2312") < b"\xd8"
+    except UnicodeEncodeError:
+        return ord(letter) in _LATIN_SIGNS
+
+
+def _likelier(utf8: str | None, gbk: str | None) -> str | None:
+    """Return the encoding in which text that may be UTF-8 and may be GBK makes more sense; ``None`` when in doubt."""
+    if utf8 is None or gbk is None:
+        return "utf-8" if gbk is None else "gb18030"
+    one, other = _common(utf8), _common(gbk)
+    if _CHINESE.search(utf8):
+        # GBK is hardly ever valid in UTF-8's three bytes, while of names in UTF-8 GBK makes rare characters.
+        return None if other == 1.0 > one else "utf-8"
+    return "gb18030" if other > one else None
 
 
 def detect(
@@ -79,7 +119,7 @@ def detect(
     Parameters
     ----------
     pieces : iterable of bytes
-        The texts of the file; each may be cut at its end.
+        The texts of the file; each may be cut at its end, one that ends in a blank was not.
     asked : str, optional
         The encoding given by the user; nothing else is tried then.
     declared : iterable of (encoding, where it is declared)
@@ -93,7 +133,7 @@ def detect(
     Raises
     ------
     InputError
-        ``encoding``, when nothing fits.
+        ``encoding``, when nothing fits, or when a declaration fits and the text is Chinese in another encoding.
 
     Examples
     --------
@@ -113,19 +153,29 @@ def detect(
     known = [(codec, how) for entry, how in declared if (codec := codec_of(entry)) is not None]
     if not texts:
         return (known[0][0], known[0][1], None) if known else ("utf-8", "ascii", None)
-    utf8 = _decodes(texts, "utf-8")
-    surely_utf8 = utf8 is not None and _CHINESE.search(utf8) is not None and _TWO_BYTE.search(utf8) is None
+    utf8, gbk = _decodes(texts, "utf-8"), _decodes(texts, "gb18030")
+    chinese = {codec for codec, text in (("utf-8", utf8), ("gb18030", gbk)) if text and _CHINESE.search(text)}
+    likelier = _likelier(utf8, gbk)
     wrong: str | None = None
+    doubtful: str | None = None
     for codec, how in known:
-        if _decodes(texts, codec) is not None and (codec == "utf-8" or not surely_utf8):
+        fits = _decodes(texts, codec) is not None
+        if fits and (codec in chinese or not chinese) and (codec, likelier) != ("gb18030", "utf-8"):
             return codec, how, wrong
+        if fits and codec != "gb18030":
+            doubtful = doubtful or f"{how}: {codec}"
         wrong = f"{how} 声明编码为 {codec}，与内容不符 / {how} declares {codec}, which does not fit the content"
-    if surely_utf8:
-        return "utf-8", "sniffed", wrong
-    for codec in ("gb18030", "utf-8"):
-        if _decodes(texts, codec) is not None:
-            return codec, "sniffed", wrong
-    raise undecodable(name)
+    if utf8 is None and gbk is None:
+        raise undecodable(name)
+    if doubtful is not None and "utf-8" not in chinese:
+        raise _doubtful(
+            name,
+            f"声明的编码（{doubtful}）与内容矛盾：内容也可读作中文",
+            f"the declared encoding ({doubtful}) contradicts the text, which can be read as Chinese",
+        )
+    if likelier is None:
+        raise _doubtful(name, "内容既可读作GBK也可读作UTF-8", "the text makes as much sense in GBK as it does in UTF-8")
+    return likelier, "sniffed", wrong
 
 
 def _fails(piece: bytes, codec: str) -> bool:

@@ -131,6 +131,40 @@ def test_a_body_that_is_no_boundary_is_refused_clearly(served, content, status, 
     assert answer.json()["detail"] and answer.json()["detail_en"]
 
 
+#: JSON can spell half of a character, which no answer, no file and no register can hold.
+HALF = "\ud800"
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        *(
+            ({"properties": {field: f"地块{HALF}"}}, "half_character")
+            for field in ("name", "project_type", "zone", "id")
+        ),
+        ({"id": HALF}, "half_character"),
+        ({"properties": {HALF: "x"}}, "bad_json"),
+        ({"geometry": {"type": HALF, "coordinates": []}}, "bad_geometry"),
+        ({"type": HALF}, "bad_geojson"),
+        ({"crs": {"type": "name", "properties": {"name": HALF}}}, "crs_not_admitted"),
+        ({"crs": {"type": HALF}}, "bad_geojson"),
+    ],
+)
+def test_half_a_character_is_a_fault_of_whoever_sends_it_and_the_next_row_is_answered(served, changes, code):
+    row = {**feature(polygon(*world.PARCEL)), **changes}
+    alone = served.client.post("/check", content=json.dumps(row), headers={"Content-Type": "application/json"})
+    assert (alone.status_code, alone.json()["code"]) == (400 if code == "bad_json" else 422, code)
+    rows = collection(row, feature(polygon(400, 100, 500, 200), id="good"))
+    both = served.client.post("/check", content=json.dumps(rows), headers={"Content-Type": "application/json"})
+    if code == "bad_json":
+        assert (both.status_code, both.json()["code"]) == (400, code)
+        return
+    assert both.status_code == 200
+    assert both.json()["records"][-1]["parcel"]["id"] == "good"
+    if "crs" not in changes:
+        assert [entry["row"] for entry in both.json()["rejected"]] == [1]
+
+
 def test_when_no_record_could_be_made_every_row_is_told(served):
     answer = served.client.post("/check", json=collection(feature(None), feature(None)))
     assert answer.status_code == 422
@@ -144,6 +178,23 @@ def test_a_disguised_file_is_not_followed(served):
     answer = served.client.post("/check", files={"file": ("parcels.geojson", vrt)})
     assert answer.status_code in {415, 422}
     assert "root:" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("shape", "area_m2"),
+    [
+        (shapely.Polygon([(100, 100), (300, 300), (300, 100), (100, 300)]), 20_000),  # half of what it spans
+        (shapely.MultiPolygon([shapely.box(100, 100, 200, 200), shapely.box(150, 100, 250, 200)]), 15_000),
+    ],
+    ids=["bow-tie", "two squares over each other"],
+)
+def test_a_boundary_that_had_to_be_mended_is_measured_once_and_is_for_the_surveyor_to_settle(served, shape, area_m2):
+    posted = json.loads(shapely.to_geojson(world.at(shape)))
+    body = served.client.post("/check", json=posted, params={"crs": world.CRS}).json()
+    assert body["parcel"]["area_m2"] == pytest.approx(area_m2, abs=0.01)
+    assert world.found(body, "GEOM")["outcome"] == "review"
+    assert "GEOM" in [reason["code"] for reason in body["verdict"]["reasons"]]
+    assert body["verdict"]["status"] != "ready"
 
 
 def test_other_kinds_of_content_are_refused(served):

@@ -2,21 +2,26 @@
 
 Bad input
  1  ingest/test_bad_input::test_names_are_right_whatever_the_cpg_says,
+    ingest/test_bad_input::test_a_wrong_code_page_gives_the_right_names_or_none,
+    ingest/test_bad_input::test_the_language_byte_of_a_table_counts_after_its_cpg,
     ingest/test_bad_input::test_text_that_is_in_no_encoding
  2  ingest/test_bad_input::test_a_truncated_part_of_a_shapefile,
     ingest/test_bad_input::test_a_shapefile_cut_anywhere_never_yields_fewer_rows,
     ingest/test_bad_input::test_a_table_that_says_fewer_rows_than_it_has
  3  ingest/test_bad_input::test_rows_flagged_as_deleted_are_counted,
+    ingest/test_bad_input::test_a_row_without_a_shape_that_can_be_read_is_listed_and_none_is_lost,
     imports/test_imports::test_with_quarantine_the_rows_that_are_right_are_stored,
     imports/test_imports::test_a_refused_file_stores_nothing_and_lists_every_row
  4  ingest/test_bad_input::test_no_prj_means_no_guess,
+    ingest/test_bad_input::test_a_geopackage_or_a_table_without_a_crs_means_no_guess,
     ingest/test_geojson::test_coordinates_that_cannot_be_name_their_cause,
     ingest/test_geojson::test_a_crs_that_is_not_admitted_is_refused
  5  ingest/test_geojson::test_offset_datums_are_refused_by_name,
     imports/test_offset::test_five_hundred_parcels_of_an_offset_datum_are_refused_and_the_offset_is_told
  6  api/test_check::test_a_body_that_is_no_boundary_is_refused_clearly,
     ingest/test_geojson::test_heights_are_left_out_and_counted
- 7  ingest/test_geojson::test_what_is_not_strict_json_is_refused
+ 7  ingest/test_geojson::test_what_is_not_strict_json_is_refused,
+    api/test_check::test_half_a_character_is_a_fault_of_whoever_sends_it_and_the_next_row_is_answered
  8  ingest/test_geojson::test_ids_are_text_end_to_end,
     ingest/test_layers::test_long_numbers_next_to_a_null_are_not_rounded
  9  ingest/test_geojson::test_duplicate_ids_are_refused_naming_both_rows
@@ -27,7 +32,10 @@ Bad input
     ingest/test_boundary_txt::test_a_file_that_contradicts_itself_is_refused
 12  ingest/test_bad_input::test_a_geopackage_that_lies_about_its_rows, ingest/test_bad_input::test_a_damaged_geopackage,
     ingest/test_bad_input::test_a_view_is_no_layer_and_a_plain_database_is_no_geopackage
-13  containment/test_outside::test_a_damaged_file_geodatabase_is_refused_or_read_whole
+13  containment/test_outside::test_a_damaged_file_geodatabase_is_refused_or_read_whole,
+    imports/test_geodatabase::test_rows_that_were_lost_never_clear_a_parcel,
+    imports/test_geodatabase::test_a_table_whose_rows_index_and_headers_disagree_is_refused
+14  ingest/test_formats::test_what_the_reader_warns_of_stands_in_the_report
 
 Geometry
 15  ingest/test_bad_input::test_a_geometry_bomb_is_refused_in_time,
@@ -36,8 +44,11 @@ Geometry
 16  ingest/test_bad_input::test_an_honest_polygon_of_a_hundred_thousand_vertices_passes_quickly,
     containment/test_stored::test_a_stored_comb_on_a_stored_comb_is_left_unmeasured_and_all_else_is_answered
 17  ingest/test_geojson::test_a_bow_tie_is_repaired_measured_and_marked,
+    ingest/test_geojson::test_two_squares_over_each_other_are_a_square_and_a_half,
+    api/test_check::test_a_boundary_that_had_to_be_mended_is_measured_once_and_is_for_the_surveyor_to_settle,
     ingest/test_layers::test_a_repair_that_moves_land_is_a_rejected_row_of_a_layer
-18  ingest/test_geojson::test_a_geometry_that_is_none_is_a_rejected_row_and_the_next_is_answered
+18  ingest/test_geojson::test_a_geometry_that_is_none_is_a_rejected_row_and_the_next_is_answered,
+    ingest/test_geojson::test_ground_of_a_hairs_breadth_is_none_in_metres_and_in_degrees
 19  engine/test_contradictions::test_whatever_raises_while_measuring_is_failed,
     engine/test_absence::test_an_internal_failure_is_said_and_decides_nothing
 20  checking/test_checking::test_a_process_that_breaks_in_the_middle_is_a_clear_answer_and_the_next_check_works,
@@ -46,7 +57,8 @@ Geometry
     imports/test_imports::test_an_import_whose_process_breaks_is_said_to_have_failed_and_the_next_works
 21  test_projection::test_an_edge_that_is_straight_in_degrees_stays_where_it_was,
     test_projection::test_what_has_no_place_is_refused
-22  engine/test_noise::test_a_parcel_that_is_thin_itself_is_not_covered_by_nothing,
+22  engine/test_noise::test_a_parcel_on_its_own_outline_rounded_to_seven_decimals_is_covered_and_the_rest_is_told,
+    engine/test_noise::test_a_parcel_that_is_thin_itself_is_not_covered_by_nothing,
     overlay/test_laws::test_touching_edges_and_corners_cover_nothing
 
 Numbers
@@ -70,8 +82,14 @@ Load and resources
     containment/test_floods::test_a_connection_that_was_answered_must_not_begin_another_request_slowly_either,
     containment/test_floods::test_a_body_that_comes_too_slowly_is_given_up
 42  ingest/test_bad_input::test_zips_that_are_refused, ingest/test_bad_input::test_a_zip_bomb_is_refused_at_once,
-    ingest/test_bad_input::test_damaged_and_encrypted_zips
-43  ingest/test_formats::test_grids_that_are_refused
+    ingest/test_bad_input::test_damaged_and_encrypted_zips,
+    ingest/test_bad_input::test_a_member_whose_header_contradicts_the_list_is_refused,
+    ingest/test_bad_input::test_a_size_that_is_a_lie_in_both_places_is_refused,
+    ingest/test_bad_input::test_members_over_each_other_are_refused,
+    ingest/test_bad_input::test_a_zip_in_a_zip_is_not_opened,
+    ingest/test_bad_input::test_members_that_together_unpack_to_too_much_are_refused_by_what_they_say
+43  ingest/test_formats::test_grids_that_are_refused,
+    ingest/test_formats::test_a_grid_that_unpacks_to_too_much_is_refused
 44  containment/test_floods::test_of_many_checks_at_once_some_are_done_and_the_others_are_told_to_come_back,
     containment/test_floods::test_who_asks_too_fast_is_told_when_to_ask_again_and_may_still_read,
     containment/test_rows::test_who_has_many_imports_waiting_is_told_to_wait_and_others_are_taken
@@ -89,7 +107,8 @@ Files and hosts
     ingest/test_bad_input::test_a_virtual_raster_is_not_followed
 58  containment/test_outside::test_a_file_that_names_another_file_or_host_is_refused_and_nobody_is_asked
 59  containment/test_outside::test_a_zip_writes_nothing_outside_the_folder_of_its_job
-60  ingest/test_bad_input::test_a_kml_with_entities_is_refused
+60  ingest/test_bad_input::test_a_kml_with_entities_is_refused,
+    ingest/test_bad_input::test_entities_in_another_encoding_are_refused_as_well
 61  containment/test_outside::test_no_address_leads_out_of_what_is_served
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import shutil
@@ -15,8 +16,9 @@ import numpy as np
 import pytest
 import shapely
 
-from geo_service.errors import TooComplex
+from geo_service.errors import InputError, TooComplex
 from geo_service.ingest.gate import crossings
+from geo_service.ingest.text import codec_of, detect
 from tests.ingest.samples import EXAMPLE, LAT, LON, X, Y, collection, feature, square
 from tests.ingest.writing import write_grid, write_vector, zipped, zipped_folder
 
@@ -120,6 +122,124 @@ def test_names_are_right_whatever_the_cpg_says(load, tmp_path, cpg, encoding):
     assert any("cpg" in text for text in report.warnings) == wrong
 
 
+PAGES = (
+    "ISO-8859-1",
+    "1252",
+    "1250",
+    "1251",
+    "437",
+    "850",
+    "Big5",
+    "950",
+    "932",
+    "949",
+    "KOI8-R",
+    "ISO-8859-5",
+    "GBK",
+    "UTF-8",
+)
+
+
+#: The first level of GB 2312, everyday characters, and its second, rarer ones.
+LEVELS = [
+    [
+        bytes([lead, trail]).decode("gb2312")
+        for lead in leads
+        for trail in range(0xA1, 0xFF)
+        if (lead, trail) < (0xD7, 0xFA) or lead > 0xD7
+    ]
+    for leads in (range(0xB0, 0xD8), range(0xD8, 0xF8))
+]
+
+
+def drawn_names(*levels):
+    """Two hundred names of one to four characters, some with a number or a sign behind them."""
+    rng = np.random.default_rng(5)
+    letters = [letter for level in levels for letter in LEVELS[level]]
+    tails = ["", "", "1", "号", "（北）", "A·B"]
+    return ["".join(rng.choice(letters, rng.integers(1, 5))) + rng.choice(tails) for _ in range(200)]
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("encoding", ["gbk", "utf-8"])
+def test_a_wrong_code_page_gives_the_right_names_or_none(page, encoding):
+    honest = codec_of(page) == codec_of(encoding)
+    for levels in ((0,), (0, 1)):
+        names = drawn_names(*levels)
+        for some in (names, *([name] for name in names)):
+            pieces = [f"{name} ".encode(encoding) for name in some]
+            try:
+                codec, how, warning = detect(pieces, "a.dbf", declared=[(page, "cpg")])
+            except InputError as error:
+                assert [fault.code for fault in error.faults] == ["encoding"]
+                assert not honest
+                continue
+            assert [piece.decode(codec)[:-1] for piece in pieces] == some
+            assert (how, warning) == ("cpg", None) if honest else "cpg" in warning
+
+
+@pytest.mark.parametrize("encoding", ["gbk", "utf-8"])
+def test_names_that_are_told_to_be_in_nothing_are_right_or_refused(encoding):
+    names = drawn_names(0, 1)
+    for some in (names, *([name] for name in names)):
+        pieces = [f"{name} ".encode(encoding) for name in some]
+        try:
+            codec = detect(pieces, "a.dbf")[0]
+        except InputError as error:
+            assert [fault.code for fault in error.faults] == ["encoding"]
+            assert len(some) == 1
+        else:
+            assert [piece.decode(codec)[:-1] for piece in pieces] == some
+
+
+def one_name(folder, name, *, cpg=None, language=0, encoding="GBK"):
+    """A shapefile with one row, which says of its text what it likes."""
+    file = write_vector(folder / "a.shp", SHAPES[:1], "ESRI Shapefile", columns={"DKMC": [name]}, encoding=encoding)
+    file.with_suffix(".cpg").unlink(missing_ok=True)
+    if cpg is not None:
+        file.with_suffix(".cpg").write_text(cpg)
+    data = bytearray(file.with_suffix(".dbf").read_bytes())
+    data[29] = language
+    file.with_suffix(".dbf").write_bytes(data)
+    return file
+
+
+@pytest.mark.parametrize("cpg", ["ISO-8859-1", "1252", "1251", "950", "932", "949", "KOI8-R", "ISO-8859-5"])
+def test_a_single_name_under_a_wrong_code_page_asks_for_the_encoding(load, refused, tmp_path, cpg):
+    file = one_name(tmp_path, "一号", cpg=cpg)
+    (fault,) = refused(load, "parcels", file)
+    assert (fault.code, fault.where) == ("encoding", "a.shp")
+    assert "cpg" in fault.zh and "--encoding" in fault.next_en and ".cpg" in fault.next_zh
+    for right in (load("parcels", file, encoding="GBK"), load("parcels", one_name(tmp_path, "一号"))):
+        assert right[0].attributes["name"] == ("一号",)
+
+
+@pytest.mark.parametrize(
+    ("language", "cpg", "encoding", "how", "warns"),
+    [
+        (0x4D, None, "GBK", "ldid", ""),
+        (0x7A, None, "GBK", "ldid", ""),
+        (0x4D, None, "UTF-8", "sniffed", "ldid"),
+        (0x4D, "1251", "GBK", "ldid", "cpg"),
+        (0x4F, "GBK", "GBK", "cpg", ""),
+        (0x57, None, "GBK", "sniffed", ""),
+    ],
+)
+def test_the_language_byte_of_a_table_counts_after_its_cpg(load, tmp_path, language, cpg, encoding, how, warns):
+    file = one_name(tmp_path, "一号长治东区", cpg=cpg, language=language, encoding=encoding)
+    features, report = load("parcels", file)
+    assert features.attributes["name"] == ("一号长治东区",)
+    assert (report.encoding.upper(), report.encoding_how) == (encoding, how)
+    assert bool(report.warnings) == bool(warns) and warns in "".join(report.warnings)
+
+
+@pytest.mark.parametrize("language", [0x4E, 0x4F])
+def test_a_language_byte_that_is_wrong_asks_for_the_encoding(load, refused, tmp_path, language):
+    (fault,) = refused(load, "parcels", one_name(tmp_path, "一号", language=language))
+    assert fault.code == "encoding"
+    assert "ldid" in fault.zh
+
+
 def test_text_that_is_in_no_encoding(load, refused, shapefile):
     part = shapefile.with_suffix(".dbf")
     data = bytearray(part.read_bytes())
@@ -194,6 +314,20 @@ def test_a_kml_with_entities_is_refused(check, refused):
     assert fault.code == "unsupported_format"
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig"])
+def test_entities_in_another_encoding_are_refused_as_well(check, refused, tmp_path, encoding):
+    (secret := tmp_path / "secret.txt").write_text("A-SECRET")
+    place = (
+        "<Placemark><name>&a;</name><Polygon><outerBoundaryIs><LinearRing><coordinates>"
+        "113.05,36.25 113.06,36.25 113.06,36.26 113.05,36.25"
+        "</coordinates></LinearRing></outerBoundaryIs></Polygon></Placemark>"
+    )
+    body = f'<?xml version="1.0"?><!DOCTYPE kml [<!ENTITY a SYSTEM "{secret.as_uri()}">]><kml>{place}</kml>'
+    (fault,) = refused(check, body.encode(encoding), "a.kml")
+    assert fault.code == "unsupported_format"
+    assert "A-SECRET" not in str(fault)
+
+
 def test_a_folder_and_a_missing_file(load, refused, tmp_path):
     assert [fault.code for fault in refused(load, "parcels", tmp_path)] == ["folder_given"]
     assert [fault.code for fault in refused(load, "parcels", tmp_path / "no.gpkg")] == ["file_missing"]
@@ -243,6 +377,90 @@ def test_a_damaged_geopackage(load, refused, tmp_path):
     data = file.read_bytes()
     file.write_bytes(data[: len(data) // 2])
     assert [fault.code for fault in refused(load, "parcels", file)] == ["file_unreadable"]
+
+
+def changed_geopackage(file, sql, *values):
+    """A GeoPackage of six rows, changed behind the back of its triggers."""
+    write_vector(file, SHAPES, "GPKG", columns=NAMES)
+    with sqlite3.connect(file) as database:
+        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            database.execute(f'DROP TRIGGER "{name}"')
+        database.execute(sql, values)
+    database.close()
+    return file
+
+
+def geopackage_row(change):
+    def write(folder):
+        blob = b"GP\x00\x01" + struct.pack("<i", 4547) + shapely.to_wkb(SHAPES[1], byte_order=1)
+        return changed_geopackage(folder / "a.gpkg", "UPDATE a SET geom = ? WHERE fid = 2", change(blob))
+
+    return write
+
+
+def table_row(text):
+    def write(folder):
+        rows = "".join(f'A-{n},"{text if n == 1 else shape.wkt}"\n' for n, shape in enumerate(SHAPES))
+        (file := folder / "a.csv").write_text(f"DKBH,WKT\n{rows}")
+        return file
+
+    return write
+
+
+def shapefile_row(change):
+    def write(folder):
+        file = write_vector(folder / "a.shp", SHAPES, "ESRI Shapefile", columns=NAMES, encoding="GBK")
+        data = bytearray(file.read_bytes())
+        start = 108 + 2 * struct.unpack(">i", data[104:108])[0]
+        end = start + 8 + 2 * struct.unpack(">i", data[start + 4 : start + 8])[0]
+        data[start + 8 : end] = change(data[start + 8 : end])
+        file.write_bytes(data)
+        return file
+
+    return write
+
+
+NAN = struct.pack("<d", math.nan)
+
+
+@pytest.mark.parametrize(
+    ("write", "codes"),
+    [
+        (geopackage_row(lambda blob: None), {"geometry_missing"}),
+        (geopackage_row(lambda blob: blob[:60]), {"bad_geometry"}),
+        (geopackage_row(lambda blob: b"nothing of the kind"), {"bad_geometry"}),
+        (geopackage_row(lambda blob: blob[:-48] + NAN + blob[-40:]), {"not_a_number"}),
+        (table_row("POLYGON ((1 2"), {"bad_geometry"}),
+        (table_row(""), {"geometry_missing"}),
+        (table_row("POLYGON ((414300 nan, 414400 4013200, 414400 4013300, 414300 nan))"), {"bad_geometry"}),
+        (table_row("POLYGON ((414300 inf, 414400 4013200, 414400 4013300, 414300 inf))"), {"not_a_number"}),
+        (shapefile_row(lambda shape: bytes(len(shape))), {"geometry_missing"}),
+        (shapefile_row(lambda shape: shape[:-32] + NAN + shape[-24:]), {"not_a_number"}),
+    ],
+    ids=[
+        *(f"GeoPackage {what}" for what in ("null", "cut", "junk", "NaN")),
+        *(f"CSV {what}" for what in ("cut", "empty", "NaN", "infinite")),
+        *(f"shapefile {what}" for what in ("null", "NaN")),
+    ],
+)
+def test_a_row_without_a_shape_that_can_be_read_is_listed_and_none_is_lost(load, refused, tmp_path, write, codes):
+    file = write(tmp_path)
+    crs = "EPSG:4547" if file.suffix == ".csv" else None
+    assert [(fault.row, fault.code) for fault in refused(load, "parcels", file, crs=crs)] == [(2, *codes)]
+    features, report = load("parcels", file, crs=crs, quarantine=True)
+    assert [(fault.row, fault.code) for fault in report.rejected] == [(2, *codes)]
+    assert (report.read, report.stored, report.deleted) == (6, 5, 0)
+    assert features.ids == ("A-0", "A-2", "A-3", "A-4", "A-5")
+    assert np.isfinite(shapely.get_coordinates(features.geometries)).all()
+
+
+@pytest.mark.parametrize("srs", [0, -1, 4_242])
+def test_a_geopackage_or_a_table_without_a_crs_means_no_guess(load, refused, tmp_path, srs):
+    file = changed_geopackage(tmp_path / "a.gpkg", "UPDATE gpkg_geometry_columns SET srs_id = ?", srs)
+    table = table_row(SHAPES[1].wkt)(tmp_path)
+    for given in (file, table):
+        assert [fault.code for fault in refused(load, "parcels", given)] == ["crs_missing"]
+        assert load("parcels", given, crs="EPSG:4547")[1].crs_how == "option"
 
 
 # Zip files
@@ -301,6 +519,81 @@ def test_damaged_and_encrypted_zips(check, refused, tmp_path):
     for at in (6, central + 8):
         data[at] |= 1
     assert [fault.code for fault in refused(check, bytes(data), "a.zip")] == ["zip_encrypted"]
+
+
+TABLE = "宗地编号,WKT\n" + "".join(f'T-{n},"{shape.wkt}"\n' for n, shape in enumerate(SHAPES))
+LOCAL, CENTRAL = b"PK\x03\x04", b"PK\x01\x02"
+
+
+def deflated(**members):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(f"{name}.csv", content)
+    return bytearray(out.getvalue())
+
+
+#: Where the header before a member, and the list at the end, say: flags, method, CRC, packed size, whole size.
+BEFORE = {"flags": 6, "method": 8, "crc": 14, "packed": 18, "whole": 22}
+LISTED = {"flags": 8, "method": 10, "crc": 16, "packed": 20, "whole": 24}
+
+
+@pytest.mark.parametrize("field", BEFORE)
+def test_a_member_whose_header_contradicts_the_list_is_refused(check, refused, field):
+    assert len(check(bytes(deflated(a=TABLE)), "a.zip", crs="EPSG:4547").parcels) == 6
+    data = deflated(a=TABLE)
+    data[BEFORE[field]] ^= 1
+    assert [fault.code for fault in refused(check, bytes(data), "a.zip", crs="EPSG:4547")] == ["zip_damaged"]
+
+
+@pytest.mark.parametrize(("field", "change"), [("packed", -100), ("packed", 100), ("whole", -1), ("whole", 1)])
+def test_a_size_that_is_a_lie_in_both_places_is_refused(check, refused, field, change):
+    data = deflated(a=TABLE)
+    for at in (BEFORE[field], data.index(CENTRAL) + LISTED[field]):
+        data[at : at + 4] = struct.pack("<I", struct.unpack("<I", data[at : at + 4])[0] + change)
+    assert [fault.code for fault in refused(check, bytes(data), "a.zip", crs="EPSG:4547")] == ["zip_damaged"]
+
+
+def test_what_was_packed_while_it_was_sent_has_its_sizes_behind_it(check):
+    class Pipe(io.BytesIO):
+        def seekable(self):
+            return False
+
+        def tell(self):
+            raise OSError
+
+    out = Pipe()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("a.csv", "w") as member:
+        member.write(TABLE.encode())
+    assert out.getvalue()[BEFORE["flags"]] & 8
+    assert len(check(out.getvalue(), "a.zip", crs="EPSG:4547").parcels) == 6
+
+
+def test_members_over_each_other_are_refused(check, refused):
+    # Two of the list are one of the file: the second begins where the first does, or within it.
+    for inside in (0, 40):
+        data = deflated(a=TABLE, b=TABLE)
+        second = data.index(CENTRAL, data.index(CENTRAL) + 1)
+        data[second + 42 : second + 46] = struct.pack("<I", inside)
+        (fault,) = refused(check, bytes(data), "a.zip", crs="EPSG:4547")
+        assert fault.code == "zip_overlap"
+
+
+def test_a_zip_in_a_zip_is_not_opened(check, refused, tmp_path):
+    inner = bytes(deflated(a=TABLE))
+    for name, code in (("b.zip", "no_layers"), ("b.csv", "unsupported_format")):
+        file = zipped(tmp_path / "a.zip", {name: inner})
+        assert [fault.code for fault in refused(check, file.read_bytes(), "a.zip", crs="EPSG:4547")] == [code]
+
+
+def test_members_that_together_unpack_to_too_much_are_refused_by_what_they_say(check, refused):
+    data = deflated(**{f"m{n}": b"" for n in range(9)})
+    at = -1
+    for _ in range(9):
+        at = data.index(CENTRAL, at + 1)
+        # Each by itself is within bounds: 250 MB out of 2 MB.
+        data[at + LISTED["packed"] : at + LISTED["packed"] + 8] = struct.pack("<II", 2_000_000, 250_000_000)
+    assert [fault.code for fault in refused(check, bytes(data), "a.zip")] == ["zip_bomb"]
 
 
 def test_two_shapefiles_in_a_zip_ask_which(check, load, refused, shapefile, tmp_path):

@@ -5,16 +5,20 @@ from __future__ import annotations
 import csv
 import json
 import math
+import struct
 import subprocess
 import sys
 from datetime import date
 
 import numpy as np
 import pytest
+import rasterio
 import shapely
 from rasterio import Affine
+from rasterio.windows import Window
 
 from geo_service import ingest
+from geo_service.ingest import gdal
 from tests.ingest.samples import LAT, LON, X, Y, collection, feature, shared
 from tests.ingest.writing import COLUMNS, write_dxf, write_grid, write_vector, zipped_folder
 
@@ -222,6 +226,63 @@ def test_grids_that_are_refused(load, refused, tmp_path, options, code):
         tmp_path / "a.tif", np.zeros((4, 4), np.float32), **({"x": X, "y": Y, "cell": 5, "crs": "EPSG:4547"} | options)
     )
     assert [fault.code for fault in refused(load, "ground_elevation", file)] == [code]
+
+
+def write_large_grid(file, size, dtype, block, noisy):
+    """Write a GeoTIFF of which only the first blocks are there, all of it noise that cannot be compressed."""
+    options = {"tiled": True, "blockxsize": block, "blockysize": block, "sparse_ok": True, "compress": "deflate"}
+    with rasterio.open(
+        file,
+        "w",
+        driver="GTiff",
+        height=size,
+        width=size,
+        count=1,
+        dtype=dtype,
+        crs="EPSG:4547",
+        transform=Affine(5, 0, X, 0, -5, Y),
+        **options,
+    ) as out:
+        for number in range(noisy):
+            values = np.random.default_rng(number).integers(0, 255, (block, block)).astype(dtype)
+            # Beyond so many bytes of noise it is only as large as it says.
+            values[:, 1024:] = 0
+            out.write(values, 1, window=Window(block * number, 0, block, block))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("size", "dtype", "block", "noisy"),
+    [
+        (10_000, "float32", 256, 1),
+        (100_000, "float32", 256, 1),
+        (16_000, "uint8", 256, 24),  # a file large enough for its cells, of which there are too many
+        (4_112, "float32", 4_112, 1),  # and one for its cells, which come in a block that is too large
+    ],
+    ids=["10k²", "100k²", "too many cells", "too large a block"],
+)
+def test_a_grid_that_unpacks_to_too_much_is_refused(load, refused, tmp_path, size, dtype, block, noisy):
+    file = write_large_grid(tmp_path / "a.tif", size, dtype, block, noisy)
+    (fault,) = refused(load, "ground_elevation", file)
+    assert fault.code == "raster_too_large"
+    assert f"{size} × {size}" in fault.value
+    if size < 10_000 or noisy > 1:
+        cell = np.dtype(dtype).itemsize
+        assert size * size * cell <= gdal.MAX_GRID_RATIO * file.stat().st_size, "refused for what it is meant to be"
+
+
+def test_what_the_reader_warns_of_stands_in_the_report(load, tmp_path):
+    values = np.arange(16, dtype=np.float32).reshape(4, 4) + 900
+    file = write_grid(tmp_path / "高程.tif", values, x=X, y=Y, cell=5, crs="EPSG:4547")
+    assert load("ground_elevation", file)[1].warnings == ()
+    data = bytearray(file.read_bytes())
+    start = struct.unpack("<I", data[4:8])[0] + 2
+    data[start : start + 24] = data[start + 12 : start + 24] + data[start : start + 12]
+    file.write_bytes(data)
+    grid, report = load("ground_elevation", file)
+    assert (grid.values == values).all()
+    assert "not sorted" in "".join(report.warnings)
+    assert str(tmp_path) not in "".join(report.warnings) and "/tmp" not in "".join(report.warnings)
 
 
 def test_a_vector_file_is_no_raster_layer_and_the_other_way_round(load, refused, tmp_path):

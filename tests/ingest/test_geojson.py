@@ -9,6 +9,7 @@ import shapely
 
 from geo_service import ingest
 from geo_service.errors import InputError
+from geo_service.projection import lon_lat
 from tests.ingest.samples import LAT, LON, X, Y, collection, feature, shared, square
 
 
@@ -116,6 +117,19 @@ def test_what_is_not_strict_json_is_refused(post, refused, body, code):
     assert [fault.code for fault in refused(post, body)] == [code]
 
 
+def test_half_a_character_in_any_text_is_a_rejected_row(post, load, refused, catalogue, tmp_path):
+    for field in catalogue.layers["parcels"].fields:
+        rows = (feature(square(LON, LAT, 0.001), properties={field.name: text}) for text in ("\udfff一号", None))
+        body = json.dumps(collection(*rows)).encode()
+        found = post(body)
+        (fault,) = found.rejected
+        assert (fault.row, fault.code) == (1, "half_character" if field.type != "number" else "bad_number")
+        assert fault.value == "\\udfff一号"
+        assert [row for row, _ in found.parcels] == [2]
+        (file := tmp_path / "a.geojson").write_bytes(body)
+        assert (refused(load, "parcels", file)[0].row, found.report.stored) == (1, 1)
+
+
 @pytest.mark.parametrize(
     ("geometry", "code"),
     [
@@ -144,6 +158,37 @@ def test_a_geometry_that_is_none_is_a_rejected_row_and_the_next_is_answered(post
     assert [(fault.row, fault.code) for fault in found.rejected] == [(1, code)]
     assert [row for row, _ in found.parcels] == [2]
     assert found.report.read == found.report.stored + len(found.rejected) == 2
+
+
+@pytest.mark.parametrize("degrees", [False, True])
+@pytest.mark.parametrize(
+    ("width_m", "height_m", "kept"),
+    [
+        (900, 0.0005, False),
+        (900, 0.0019, False),
+        (900, 0.0021, True),
+        (0.0005, 900, False),
+        (0.2236, 0.2236, False),  # 0.05 m²
+        (0.31, 0.31, False),
+        (0.32, 0.32, True),
+    ],
+)
+def test_ground_of_a_hairs_breadth_is_none_in_metres_and_in_degrees(post, width_m, height_m, kept, degrees):
+    shape, crs = shapely.Polygon(square(X, Y, width_m, height_m)[0]), "EPSG:4547"
+    if degrees:
+        shape, crs = lon_lat(shape, crs), None
+    found = post(feature(json.loads(shapely.to_geojson(shape))["coordinates"]), crs=crs)
+    assert bool(found.parcels) == kept
+    assert [fault.code for fault in found.rejected] == [] if kept else ["geometry_collapsed"]
+
+
+def test_two_squares_over_each_other_are_a_square_and_a_half(post):
+    both = [square(X, Y, 100), square(X + 50, Y, 100)]
+    ((_, parcel),) = post(feature(both, "MultiPolygon"), crs="EPSG:4547").parcels
+    assert parcel.geometry.area == pytest.approx(15_000, abs=1e-6)
+    (repair,) = parcel.repairs
+    assert repair.geometry_changed
+    assert repair.area_change_m2 == pytest.approx(-5_000, abs=1e-6)
 
 
 def test_heights_are_left_out_and_counted(post):

@@ -22,6 +22,8 @@ from geo_service.ingest.text import Known, codec_of, cut, detect
 _HEADER_BYTES = 100
 _MAGIC = 9994
 _MULTIPATCH = 31
+#: The longest name of a column; a longer one is cut there.
+_NAME_BYTES = 10
 #: Language driver ids of dBASE that name an encoding met here.
 _LANGUAGE_DRIVERS = {0x4D: "936", 0x4E: "949", 0x4F: "950", 0x7A: "936"}
 
@@ -120,6 +122,11 @@ def _value(raw: bytes, column: _Column, codec: str) -> object:
     return text
 
 
+def _ended(piece: bytes, width: int) -> bytes:
+    """Give a text its padding back where it has any, so that half a letter at its end is seen to be none."""
+    return piece if len(piece) >= width else piece + b" "
+
+
 def _binary(dbf: _Dbf, column: _Column) -> list[object]:
     """Return the values of a field that is stored as bytes rather than as text."""
     kinds = {("I", 4): "<i4", ("O", 8): "<f8", ("B", 8): "<f8"}
@@ -157,7 +164,8 @@ def read(files: Mapping[str, Path], name: str, encoding: str | None) -> RawTable
         )
     texts = [column for column in dbf.columns if column.type == "C"]
     cells = {column: dbf.raw(column) for column in dbf.columns if column.type not in "IOBMGP@"}
-    pieces = [column.name for column in dbf.columns] + [cell for column in texts for cell in cells[column]]
+    pieces = [_ended(column.name, _NAME_BYTES) for column in dbf.columns]
+    pieces += [_ended(cell, column.length) for column in texts for cell in cells[column]]
     codec, how, warning = detect(pieces, name, asked=encoding, declared=_declared(files, dbf.language))
     deleted = dbf.records[:, 0] == ord("*")
     keep = np.flatnonzero(~deleted)
