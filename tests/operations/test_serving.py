@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -81,6 +82,17 @@ def stopped(command, upload: Upload) -> None:
     assert command.process.wait(60) == 0
 
 
+def ends_unanswered(connection: socket.socket) -> bool:
+    """Wait for the other side to end a connection."""
+    said = b""
+    try:
+        while part := connection.recv(65536):
+            said += part
+    except ConnectionResetError:
+        pass
+    return b" 200 " not in said
+
+
 def test_several_processes_are_one_service(start, keys, workspace):
     command = start("--workers", "2")
     first = children(command.process.pid)
@@ -131,6 +143,15 @@ def test_one_process_by_a_file_of_settings(start, keys, workspace):
     assert asking(command.base, "/parcels", headers=keys["viewer"]).status_code == 200
     found = [asking(command.base, "/parcels", headers={"X-API-Key": "no"}).status_code for _ in range(3)]
     assert found == [401, 401, 429]
+    # Who opens a connection and says nothing, or begins and does not go on, loses it; nobody else notices.
+    address = command.base.removeprefix("http://").split(":")
+    with ExitStack() as opened:
+        idle = [opened.enter_context(socket.create_connection(address, timeout=60)) for _ in range(200)]
+        for one in idle[::2]:
+            one.sendall(b"GET /parcels HTTP/1.1\r\nHos")
+        for _ in range(20):
+            assert asking(command.base, "/parcels?limit=1").status_code == 200
+        assert all(ends_unanswered(one) for one in idle)
     # One that never ends does not keep it from ending.
     with Upload(command.base, keys["viewer"]), Upload(command.base, keys["viewer"]) as upload:
         stopped(command, upload)
