@@ -14,7 +14,7 @@ import httpx
 import openpyxl
 import pytest
 
-from geo_service.importing.desk import FOLDER
+from geo_service.importing.desk import FOLDER, MOST_OWN
 from geo_service.store.audit import REFUSED
 from tests.imports.bringing import bring, brought, collection, ended, parcels
 
@@ -184,6 +184,26 @@ def test_the_same_request_sent_again_is_the_same_job(served, workspace):
     names = [row.name for row in workspace.register.editions()]
     assert names.count(job["edition"]) == 1
     wait_for(lambda: not left_over(workspace))
+
+
+def test_whoever_has_enough_files_waiting_is_told_to_wait(served, workspace):
+    taken = []
+    try:
+        for number in range(MOST_OWN):
+            taken.append(bring(served.client, "farmland", parcels(1, prefix=f"W{number}")))
+            assert taken[-1].status_code == 202, "so many may wait"
+        refused = bring(served.client, "farmland", parcels(1, prefix="W"))
+        assert (refused.status_code, refused.json()["code"]) == (429, "too-many-imports"), refused.text
+        assert int(refused.headers["retry-after"]) > 0 and refused.json()["next"]["zh"]
+    finally:
+        # The last first, so that none of them begins meanwhile.
+        for answer in reversed(taken):
+            served.client.delete(answer.headers["location"])
+    wait_for(lambda: not children())
+    wait_for(lambda: not left_over(workspace))
+    again = bring(served.client, "farmland", parcels(1, prefix="W"))
+    assert again.status_code == 202
+    served.client.delete(again.headers["location"])
 
 
 def test_a_file_that_waits_and_one_that_is_read_can_be_called_off(served, workspace):
