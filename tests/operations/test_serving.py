@@ -15,6 +15,10 @@ import httpx
 import pytest
 
 from geo_service.cli import main
+from geo_service.store.jobs import State
+from tests.imports.bringing import parcels
+
+GEOJSON = {"Content-Type": "application/geo+json"}
 
 
 def asking(base: str, path: str, **options: object) -> httpx.Response:
@@ -65,7 +69,30 @@ class Upload:
         self.connection.close()
 
 
-def stopped(command, upload: Upload) -> None:
+class Listener:
+    """A check of many boundaries whose answer has begun to come, and is not taken any further for now."""
+
+    def __init__(self, base: str, key: dict[str, str], count: int) -> None:
+        self.count = count
+        self.opened = ExitStack()
+        client = self.opened.enter_context(httpx.Client(trust_env=False, timeout=120))
+        answer = client.stream("POST", f"{base}/check", content=parcels(count), headers=key | GEOJSON)
+        self.parts = self.opened.enter_context(answer).iter_bytes(1000)
+        self.said = next(self.parts)
+
+    def finish(self) -> None:
+        """Take the rest: nothing of it is missing."""
+        body = json.loads(self.said + b"".join(self.parts))
+        assert len(body["records"]) == self.count and body["rejected"] == []
+
+    def __enter__(self) -> Listener:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.opened.close()
+
+
+def stopped(command, upload: Upload, listener: Listener | None = None) -> None:
     """Stop in the middle of an upload: nobody new is let in, the upload is answered, and the end is no failure."""
     time.sleep(0.5)
     command.process.send_signal(signal.SIGTERM)
@@ -79,6 +106,8 @@ def stopped(command, upload: Upload) -> None:
         time.sleep(0.1)
     assert command.process.poll() is None
     assert b" 422 " in upload.finish()
+    if listener is not None:
+        listener.finish()
     assert command.process.wait(60) == 0
 
 
@@ -117,8 +146,14 @@ def test_several_processes_are_one_service(start, keys, workspace):
         assert asking(command.base, "/healthz").status_code == 200
         assert time.monotonic() < end
         time.sleep(0.2)
-    with Upload(command.base, keys["viewer"]) as upload:
-        stopped(command, upload)
+    # A file is being brought, and many boundaries are being checked, when it is told to stop.
+    sent = {"file": ("a.geojson", parcels(3))}
+    job = httpx.post(f"{command.base}/layers/farmland/editions", files=sent, headers=keys["planner"], trust_env=False)
+    assert job.status_code == 202
+    with Upload(command.base, keys["viewer"]) as upload, Listener(command.base, keys["viewer"], 150) as listener:
+        stopped(command, upload, listener)
+    assert workspace.register.jobs.get(job.json()["id"]).state is State.DONE
+    assert workspace.register.published()["farmland"] == workspace.register.jobs.get(job.json()["id"]).edition
     command.reader.join(10)
     lines = [json.loads(line) for line in command.lines if line.startswith("{")]
     requests = [line for line in lines if line["event"] == "request"]
