@@ -139,6 +139,11 @@ def test_several_processes_are_one_service(start, keys, workspace):
     assert figure(text, "geo_service_requests_total", route="-", status="404") == 1
     assert "S-00" not in text
 
+    # One that dies is replaced from when all have answered, which is said.
+    end = time.monotonic() + 60
+    while not any(f"{command.base}/map" in line for line in command.lines):
+        assert time.monotonic() < end
+        time.sleep(0.1)
     dead = first.pop()
     os.kill(dead, signal.SIGKILL)
     end = time.monotonic() + 60
