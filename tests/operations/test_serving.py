@@ -69,6 +69,14 @@ class Upload:
         self.connection.close()
 
 
+def bring(base: str, key: dict[str, str], content: bytes) -> str:
+    """Bring a file; returns the id of its job."""
+    address, files = f"{base}/layers/farmland/editions", {"file": ("a.geojson", content)}
+    answer = httpx.post(address, files=files, headers=key, trust_env=False, timeout=60)
+    assert answer.status_code == 202
+    return str(answer.json()["id"])
+
+
 class Listener:
     """A check of many boundaries whose answer has begun to come, and is not taken any further for now."""
 
@@ -151,14 +159,12 @@ def test_several_processes_are_one_service(start, keys, workspace):
         assert asking(command.base, "/healthz").status_code == 200
         assert time.monotonic() < end
         time.sleep(0.2)
-    # A file is being brought, and many boundaries are being checked, when it is told to stop.
-    sent = {"file": ("a.geojson", parcels(3))}
-    job = httpx.post(f"{command.base}/layers/farmland/editions", files=sent, headers=keys["planner"], trust_env=False)
-    assert job.status_code == 202
+    # Files are being brought, and many boundaries are being checked, when it is told to stop.
     with Upload(command.base, keys["viewer"]) as upload, Listener(command.base, keys["viewer"], 150) as listener:
+        brought = [bring(command.base, keys["planner"], parcels(2, prefix=prefix)) for prefix in ("A", "B")]
         stopped(command, upload, listener)
-    assert workspace.register.jobs.get(job.json()["id"]).state is State.DONE
-    assert workspace.register.published()["farmland"] == workspace.register.jobs.get(job.json()["id"]).edition
+    jobs = workspace.register.jobs
+    assert [jobs.get(id_).state for id_ in brought] == [State.DONE, State.DONE]
     command.reader.join(10)
     lines = [json.loads(line) for line in command.lines if line.startswith("{")]
     requests = [line for line in lines if line["event"] == "request"]
