@@ -160,8 +160,8 @@ def test_several_processes_are_one_service(start, keys, workspace):
         assert time.monotonic() < end
         time.sleep(0.2)
     # Files are being brought, and many boundaries are being checked, when it is told to stop.
-    with Upload(command.base, keys["viewer"]) as upload, Listener(command.base, keys["viewer"], 150) as listener:
-        brought = [bring(command.base, keys["planner"], parcels(2, prefix=prefix)) for prefix in ("A", "B")]
+    with Upload(command.base, keys["viewer"]) as upload, Listener(command.base, keys["viewer"], 110) as listener:
+        brought = [bring(command.base, keys["planner"], parcels(1, prefix=prefix)) for prefix in ("A", "B")]
         stopped(command, upload, listener)
     jobs = workspace.register.jobs
     assert [jobs.get(id_).state for id_ in brought] == [State.DONE, State.DONE]
