@@ -367,27 +367,46 @@ class Service:
         self, data: Path | bytes, name: str, crs: str | None, encoding: str | None = None
     ) -> ingest.Boundaries:
         """Read parcels from a file of any accepted format, or from its bytes."""
-        return ingest.read_boundaries(
-            data,
-            name,
-            self.catalogue,
-            self.rulebook.jurisdiction,
-            parcels_spec=self.catalogue.layers[self.rulebook.parcels_layer],
-            crs=crs,
-            encoding=encoding,
-            zone_boxes=self.zone_shapes(),
+        return self._compared(
+            ingest.read_boundaries(
+                data,
+                name,
+                self.catalogue,
+                self.rulebook.jurisdiction,
+                parcels_spec=self.catalogue.layers[self.rulebook.parcels_layer],
+                crs=crs,
+                encoding=encoding,
+                zone_boxes=self.zone_shapes(),
+            )
         )
 
     def read_geojson(self, body: bytes, crs: str | None) -> ingest.Boundaries:
         """Read parcels from a body that must be GeoJSON, whatever it looks like."""
-        return ingest.read_geojson_bytes(
-            body,
-            self.catalogue,
-            self.rulebook.jurisdiction,
-            parcels_spec=self.catalogue.layers[self.rulebook.parcels_layer],
-            crs=crs,
-            zone_boxes=self.zone_shapes(),
+        return self._compared(
+            ingest.read_geojson_bytes(
+                body,
+                self.catalogue,
+                self.rulebook.jurisdiction,
+                parcels_spec=self.catalogue.layers[self.rulebook.parcels_layer],
+                crs=crs,
+                zone_boxes=self.zone_shapes(),
+            )
         )
+
+    def _compared(self, found: ingest.Boundaries) -> ingest.Boundaries:
+        """Remark on boundaries that as a whole lie beside the parcels of the same ids; an import would refuse them."""
+        known = self.parcels
+        pairs = [
+            ((parcel.geometry, parcel.crs), (known[parcel.id].geometry, known[parcel.id].crs))
+            for _, parcel in found.parcels
+            if parcel.id in known
+        ]
+        shift_m = importing.shifted_m(pairs, self.rulebook.jurisdiction) if pairs else 0.0
+        if shift_m <= importing.SHIFT_MAX_M:
+            return found
+        words = importing.shift_words(shift_m)
+        warnings = (*found.report.warnings, f"{words.zh} / {words.en}")
+        return replace(found, report=replace(found.report, warnings=warnings))
 
     # packages
 

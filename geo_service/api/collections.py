@@ -20,7 +20,7 @@ from geo_service.api.cql import Filter
 from geo_service.api.parameters import Box
 from geo_service.api.reference import Reference
 from geo_service.errors import NotFound
-from geo_service.export.geojson import plain
+from geo_service.export.geojson import LON_LAT_DECIMALS, plain, rounded
 from geo_service.model.catalogue import FieldType
 from geo_service.model.layer import Edition, Features, Value
 from geo_service.model.parcel import AsOf
@@ -85,6 +85,10 @@ class Items(Protocol):
     def tree(self) -> shapely.STRtree:
         """Spatial index over the geometries."""
 
+    @property
+    def drawn(self) -> NDArray[np.object_]:
+        """Places as answers give them in degrees."""
+
     def geometry(self, row: int) -> BaseGeometry | None:
         """Return the place of one feature."""
 
@@ -111,6 +115,15 @@ class LayerItems:
     def tree(self) -> shapely.STRtree:
         """Spatial index over the geometries."""
         return shapely.STRtree(self.geometries)
+
+    @cached_property
+    def drawn(self) -> NDArray[np.object_]:
+        """Places as answers give them in degrees, so that a filter finds what names the place it was given.
+
+        Where rounding would make a place invalid, it is as it was.
+        """
+        found = rounded(self.geometries, LON_LAT_DECIMALS)
+        return np.where(shapely.is_valid(found), found, self.geometries)
 
     @cached_property
     def bounds(self) -> Box | None:
@@ -145,6 +158,11 @@ class VerdictItems:
     def tree(self) -> shapely.STRtree:
         """Spatial index over the parcels."""
         return self._places.tree
+
+    @property
+    def drawn(self) -> NDArray[np.object_]:
+        """Places as answers give them in degrees."""
+        return self._places.drawn
 
     def geometry(self, row: int) -> BaseGeometry | None:
         """Return the parcel as it was measured."""
@@ -223,7 +241,7 @@ def _passes(items: Items, row: int, tests: Sequence[Test], wanted: Filter | None
     properties = items.properties(row)
     if not all(test(properties) for test in tests):
         return False
-    return wanted is None or wanted.holds(properties, items.geometries[row])
+    return wanted is None or wanted.holds(properties, items.drawn[row])
 
 
 def within(items: Items, bbox: Box) -> list[int]:

@@ -6,6 +6,26 @@ a limit, or with the machine. Whatever happens, readers see the old edition or t
 
 from geo_service.importing.desk import Closing, Desk, StorageFull
 from geo_service.importing.order import Order
-from geo_service.importing.steps import prepare, refuse_shifted, written, zone_shapes
+from geo_service.importing.steps import (
+    SHIFT_MAX_M,
+    prepare,
+    refuse_shifted,
+    shift_words,
+    shifted_m,
+    written,
+    zone_shapes,
+)
 
-__all__ = ["Closing", "Desk", "Order", "StorageFull", "prepare", "refuse_shifted", "written", "zone_shapes"]
+__all__ = [
+    "SHIFT_MAX_M",
+    "Closing",
+    "Desk",
+    "Order",
+    "StorageFull",
+    "prepare",
+    "refuse_shifted",
+    "shift_words",
+    "shifted_m",
+    "written",
+    "zone_shapes",
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import median
 
 import shapely
@@ -16,6 +16,8 @@ from geo_service.engine.zones import working_crs_of
 from geo_service.errors import CrsMismatch, Fault, InputError, WorkspaceError
 from geo_service.export.whole import FORMAT, whole
 from geo_service.model.layer import Edition, Features, Grid
+from geo_service.model.rulebook import Jurisdiction
+from geo_service.model.text import Text
 from geo_service.projection import lon_lat, project, working_crs
 from geo_service.store.copies import Copy, copy
 from geo_service.store.workspace import Workspace
@@ -25,6 +27,9 @@ SHIFT_MAX_M = 50.0
 #: Fewer parcels of the same ids say nothing of the whole; of more some are looked at.
 FEWEST_PAIRS, SAMPLE = 3, 200
 _LOG = logging.getLogger("geo_service.importing")
+
+#: A geometry with its CRS.
+Place = tuple[BaseGeometry, str]
 
 
 def zone_shapes(workspace: Workspace) -> list[tuple[str, BaseGeometry]]:
@@ -51,21 +56,21 @@ def refuse_shifted(workspace: Workspace, data: Features | Grid) -> None:
     if data.spec.id != layer or not isinstance(data, Features) or not isinstance(known, Features):
         return
     rows = {id_: row for row, id_ in enumerate(known.ids)}
-    pairs = [(place, rows[id_]) for place, id_ in enumerate(data.ids) if id_ in rows]
-    pairs = pairs[:: 1 + len(pairs) // SAMPLE]
+    pairs = [
+        ((data.geometries[place], data.crs), (known.geometries[rows[id_]], known.crs))
+        for place, id_ in enumerate(data.ids)
+        if id_ in rows
+    ]
     if len(pairs) < FEWEST_PAIRS:
         return
-    crs = working_crs(workspace.rulebook.jurisdiction, lon_lat(_centre(known, pairs[0][1]), known.crs).x)
-    shift_m = median(
-        shapely.distance(project(_centre(data, one), data.crs, crs), project(_centre(known, other), known.crs, crs))
-        for one, other in pairs
-    )
+    shift_m = shifted_m(pairs, workspace.rulebook.jurisdiction)
     if shift_m > SHIFT_MAX_M:
+        words = shift_words(shift_m)
         raise InputError(
             Fault(
                 "datum_suspect",
-                f"与现有同编号地块相比整体偏移约{shift_m:.0f}米，疑为加偏坐标或坐标系有误",
-                f"the parcels lie {shift_m:.0f} m beside those of the same ids: an offset datum, or another CRS",
+                words.zh,
+                words.en,
                 "请向勘测单位索取未加偏的成果；确属重新勘测时允许远离（anywhere）",
                 "ask the surveyor for coordinates without offset; where they really moved, allow it with 'anywhere'",
                 where=data.origin.source_name,
@@ -74,8 +79,31 @@ def refuse_shifted(workspace: Workspace, data: Features | Grid) -> None:
         )
 
 
-def _centre(features: Features, row: int) -> BaseGeometry:
-    return shapely.centroid(features.geometries[row])
+def shifted_m(pairs: Sequence[tuple[Place, Place]], jurisdiction: Jurisdiction) -> float:
+    """Return the median distance between what was brought and what lies there now under the same ids, in m.
+
+    Parameters
+    ----------
+    pairs : sequence of (brought, known)
+        Not empty; of very many some are looked at.
+    """
+    some = pairs[:: 1 + len(pairs) // SAMPLE]
+    geometry, crs = some[0][1]
+    plane = working_crs(jurisdiction, lon_lat(shapely.centroid(geometry), crs).x)
+    return median(float(shapely.distance(_centre(one, plane), _centre(other, plane))) for one, other in some)
+
+
+def shift_words(shift_m: float) -> Text:
+    """Say how far parcels lie beside those of the same ids, and what that looks like."""
+    return Text(
+        f"与现有同编号地块相比整体偏移约{shift_m:.0f}米，疑为加偏坐标或坐标系有误",
+        f"the parcels lie {shift_m:.0f} m beside those of the same ids: an offset datum, or another CRS",
+    )
+
+
+def _centre(place: Place, plane: str) -> BaseGeometry:
+    geometry, crs = place
+    return project(shapely.centroid(geometry), crs, plane)
 
 
 def prepare(workspace: Workspace, name: str, progress: Callable[[int, int], None] | None = None) -> None:

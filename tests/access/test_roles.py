@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 from fastapi import APIRouter
+from starlette.routing import Mount
 
+from geo_service.api import app
 from geo_service.api.access import PUBLIC, Guarded, Policy, needs, require_declared
 from geo_service.api.app import create_app
 from geo_service.errors import GeoServiceError
@@ -81,6 +83,34 @@ def test_a_route_that_says_nothing_keeps_the_service_from_starting():
     said = APIRouter(route_class=Guarded)
     said.get("/plain", dependencies=[PUBLIC])(nothing)
     require_declared([said])
+
+
+def test_the_application_does_not_start_with_a_route_that_says_nothing(workspace, monkeypatch):
+    silent = APIRouter(route_class=Guarded)
+    silent.get("/secrets")(nothing)
+    monkeypatch.setattr(app, "ROUTERS", (*app.ROUTERS, silent))
+    with pytest.raises(GeoServiceError, match="/secrets"):
+        app.create_app(Service(workspace, lambda: AS_OF))
+
+
+def test_the_application_answers_the_routes_that_were_declared_and_no_others(workspace):
+    made = app.create_app(Service(workspace, lambda: AS_OF))
+    routers = [one.original_router for one in made.routes if hasattr(one, "original_router")]
+    assert routers == list(app.ROUTERS)
+    [beside] = [one for one in made.routes if not hasattr(one, "original_router")]
+    # Style sheets and scripts, which are the same for everybody.
+    assert isinstance(beside, Mount) and beside.path == "/static"
+
+
+def test_a_method_that_a_route_does_not_have_is_no_way_in(guarded):
+    for path in {route.path for route in ROUTES}:
+        there = {route.method for route in ROUTES if route.path == path}
+        for method in {"GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"} - there:
+            answer = asked(guarded, Route(method, path, ()))
+            # The head of what can be got is for those who may get it.
+            as_got = method == "HEAD" and "GET" in there
+            expected = asked(guarded, Route("GET", path, ())).status_code if as_got else 405
+            assert answer.status_code == expected, (method, path)
 
 
 def test_the_strictest_of_several_declarations_counts():

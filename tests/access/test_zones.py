@@ -202,9 +202,30 @@ def test_a_boundary_on_foreign_ground_is_not_measured(guarded):
     answer = guarded.served.client.post("/check", json=both, headers=key)
     assert answer.status_code == 200 and OTHER not in answer.text
     assert len(answer.json()["records"]) == 1 and [one["row"] for one in answer.json()["rejected"]] == [1, 3]
+    page = guarded.served.client.post("/check/panels", json=both, headers=key)
+    assert page.status_code == 200 and OTHER not in page.text
+    assert len(page.json()["found"]) == 1
+    assert [(one["row"], one["code"]) for one in page.json()["rejected"]] == [(1, "other_zone"), (3, "other_zone")]
+    everything = guarded.served.client.post("/check/panels", json=both, headers=guarded.keys["viewer"])
+    assert len(everything.json()["found"]) == 3 and OTHER in everything.text
     named = guarded.served.client.post(f"/check?zone={OTHER}", json=own, headers=key)
     assert named.status_code == 422 and "Z-V1" in named.json()["detail"]
     assert OTHER not in named.text.replace(f'"value":"{OTHER}"', "").replace(f'"value": "{OTHER}"', "")
+
+
+def test_nobody_is_told_how_far_away_a_foreign_parcel_lies(guarded):
+    """Whoever guesses an id would else learn from the warning of a check that there is such a parcel, and where."""
+    square = shapely.geometry.mapping(lon_lat(world.box(600, 600, 700, 700), world.CRS))
+
+    def warned(id_: str, who: str, path: str = "/check") -> bool:
+        feature = {"type": "Feature", "properties": {"id": id_}, "geometry": square}
+        sent = {"type": "FeatureCollection", "features": [feature]}
+        answer = guarded.served.client.post(path, json=sent, headers=guarded.keys[who]).json()
+        return any("same ids" in words for words in answer["report"]["warnings"])
+
+    for path in ("/check", "/check/panels"):
+        assert warned("P", OURS, path) and warned(f"{OTHER}-1", "planner", path)
+        assert not warned(f"{OTHER}-1", OURS, path)
 
 
 def test_what_concerns_the_whole_workspace_needs_a_key_for_all_of_it(guarded):

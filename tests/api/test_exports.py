@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
 
+from geo_service.api.routes import exports
+from geo_service.service import Service
+from geo_service.store.copies import Copy
 from tests.api.serving import SECRET
 from tests.api.test_features import pages
 
@@ -44,3 +51,58 @@ def test_what_is_withheld_is_in_no_file(served):
     for collection in served.get("/collections").json()["collections"]:
         text = served.get(f"/collections/{collection['id']}/export.geojson").text
         assert SECRET not in json.dumps(json.loads(text), ensure_ascii=False)
+
+
+def leave(served, path: str) -> None:
+    """Ask for a file, take the beginning of it, and go away."""
+    with served.client.stream("GET", path, headers={"Accept-Encoding": "identity"}) as answer:
+        assert answer.status_code == 200
+        next(answer.iter_raw(1000))
+
+
+def comes_true(condition, limit_s: float = 60.0) -> bool:
+    end = time.monotonic() + limit_s
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def test_a_file_that_nobody_takes_any_longer_is_closed(served, tmp_path, monkeypatch):
+    large = tmp_path / "large.geojson"
+    with large.open("wb") as file:
+        file.truncate(200_000_000)
+    monkeypatch.setattr(Service, "whole_layer", lambda service, edition: Copy(large, "0" * 64))
+
+    def held() -> bool:
+        for entry in Path("/proc/self/fd").iterdir():
+            # Others may be closed while it is looked.
+            with suppress(FileNotFoundError):
+                if entry.samefile(large):
+                    return True
+        return False
+
+    for _ in range(10):
+        leave(served, "/collections/parcels/export.geojson")
+    assert comes_true(lambda: not held())
+
+
+def test_verdicts_that_nobody_takes_any_longer_are_not_concluded(served, service, monkeypatch):
+    gone, written = threading.Event(), []
+    real = exports.feature
+
+    def slow(items, row, reference):
+        if written:
+            # The others wait for whoever goes away.
+            gone.wait(60)
+        written.append(row)
+        return real(items, row, reference) | {"padding": "x" * 3_000_000}
+
+    monkeypatch.setattr(exports, "feature", slow)
+    threads = threading.active_count()
+    leave(served, "/collections/verdicts/export.geojson")
+    gone.set()
+    assert comes_true(lambda: threading.active_count() <= threads)
+    time.sleep(0.5)
+    assert len(written) < len(service.parcels) / 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import pytest
 import shapely
@@ -191,31 +191,6 @@ def test_the_definition_is_whole(served):
     assert '"null"' not in text and "$defs" not in text, "words of OpenAPI 3.1"
     assert "AssessmentRecord" in json.dumps(doc["paths"]["/parcels/{parcel_id}/assessment"])
     assert {"/check", "/tender-packages", "/map", "/healthz"} <= set(doc["paths"])
-
-
-def test_conformance_names_only_what_has_a_test(served):
-    assert {urlsplit(name).path for name in served.get("/conformance").json()["conformsTo"]} == {
-        "/spec/ogcapi-features-1/1.0/conf/core",
-        "/spec/ogcapi-features-1/1.0/conf/oas30",
-        "/spec/ogcapi-features-1/1.0/conf/geojson",
-        "/spec/ogcapi-features-3/1.0/conf/queryables",
-        "/spec/ogcapi-features-3/1.0/conf/queryables-query-parameters",
-        "/spec/ogcapi-features-2/1.0/conf/crs",
-        "/spec/ogcapi-features-3/1.0/conf/filter",
-        "/spec/ogcapi-features-3/1.0/conf/features-filter",
-        "/spec/cql2/1.0/conf/cql2-text",
-        "/spec/cql2/1.0/conf/cql2-json",
-        "/spec/cql2/1.0/conf/basic-cql2",
-        "/spec/cql2/1.0/conf/advanced-comparison-operators",
-        "/spec/cql2/1.0/conf/case-insensitive-comparison",
-        "/spec/cql2/1.0/conf/basic-spatial-functions",
-        "/spec/cql2/1.0/conf/basic-spatial-functions-plus",
-        "/spec/cql2/1.0/conf/spatial-functions",
-        "/spec/ogcapi-tiles-1/1.0/conf/core",
-        "/spec/ogcapi-tiles-1/1.0/conf/mvt",
-        "/spec/ogcapi-tiles-1/1.0/conf/tileset",
-        "/spec/ogcapi-tiles-1/1.0/conf/tilesets-list",
-    }
 
 
 def test_a_layer_without_an_edition_is_not_an_empty_one(served):

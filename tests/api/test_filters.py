@@ -81,6 +81,63 @@ def test_a_place_is_asked_for(served, verdicts):
     assert ids(served, f"S_DISJOINT(geometry,{square.wkt})") == [e["id"] for e in verdicts if e["id"] not in expected]
 
 
+def _across(square: shapely.Geometry) -> shapely.Geometry:
+    west, south, east, north = square.bounds
+    return shapely.LineString([(west - 1e-4, (south + north) / 2), (east + 1e-4, (south + north) / 2)])
+
+
+FAR = shapely.box(100, 30, 101, 31)
+#: Each says something else of the parcel P than of the others.
+RELATED = {
+    "S_EQUALS": (shapely.equals, lambda square: square),
+    "S_CROSSES": (shapely.crosses, _across),
+    "S_OVERLAPS": (shapely.overlaps, lambda square: shapely.affinity.translate(square, 1e-4, 1e-4)),
+    "S_TOUCHES": (shapely.touches, lambda square: square.boundary),
+    "S_WITHIN": (shapely.within, lambda square: square.buffer(1e-5)),
+    "S_CONTAINS": (shapely.contains, lambda square: square.centroid.buffer(1e-5)),
+    "S_DISJOINT": (shapely.disjoint, _across),
+}
+
+
+@pytest.mark.parametrize("name", RELATED)
+def test_each_relation_finds_what_lies_so(served, verdicts, name):
+    relate, drawn = RELATED[name]
+    shapes = {entry["id"]: shapely.geometry.shape(entry["geometry"]) for entry in verdicts}
+    literal = drawn(shapes["P"])
+    expected = [id_ for id_, one in shapes.items() if relate(one, literal)]
+    assert ("P" in expected) is (name != "S_DISJOINT") and 0 < len(expected) < len(shapes)
+    text = f"{name}(geometry,{literal.wkt})"
+    assert ids(served, text) == expected
+    as_json = {"op": name.lower(), "args": [{"property": "geometry"}, shapely.geometry.mapping(literal)]}
+    assert ids(served, json.dumps(as_json), **{"filter-lang": "cql2-json"}) == expected
+    turned = {"S_WITHIN": "S_CONTAINS", "S_CONTAINS": "S_WITHIN"}.get(name, name)
+    assert ids(served, f"{turned}({literal.wkt},geometry)") == expected, "said the other way round"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon", "GeometryCollection"],
+)
+def test_every_kind_of_geometry_may_be_named(served, verdicts, kind):
+    shapes = {entry["id"]: shapely.geometry.shape(entry["geometry"]) for entry in verdicts}
+    point, line = shapes["P"].centroid, _across(shapes["P"])
+    literal = {
+        "Point": point,
+        "MultiPoint": shapely.multipoints([shapely.Point(100, 30), point]),
+        "LineString": line,
+        "MultiLineString": shapely.multilinestrings([FAR.exterior, line]),
+        "Polygon": point.buffer(1e-5),
+        "MultiPolygon": shapely.multipolygons([FAR, point.buffer(1e-5)]),
+        "GeometryCollection": shapely.geometrycollections([shapely.Point(100, 30), line, FAR]),
+    }[kind]
+    assert literal.geom_type == kind
+    expected = [id_ for id_, one in shapes.items() if shapely.intersects(one, literal)]
+    assert "P" in expected and len(expected) < len(shapes)
+    assert ids(served, f"S_INTERSECTS(geometry,{literal.wkt})") == expected
+    as_json = {"op": "s_intersects", "args": [{"property": "geometry"}, shapely.geometry.mapping(literal)]}
+    assert ids(served, json.dumps(as_json), **{"filter-lang": "cql2-json"}) == expected
+
+
 def test_pages_of_a_filter_hold_all_it_finds(served):
     path, together = "/collections/verdicts/items?filter=area_mu%20%3E%200&limit=7", []
     while path:

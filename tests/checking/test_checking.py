@@ -24,6 +24,7 @@ from geo_service.api.routes import check
 from geo_service.checking import process
 from geo_service.errors import GeoServiceError, InputError, WorkspaceError
 from geo_service.export.record import record, record_bytes
+from geo_service.ingest.process import READERS
 from geo_service.model.parcel import AsOf, Parcel
 from geo_service.store.workspace import Workspace
 from tests import world
@@ -31,6 +32,8 @@ from tests.api.serving import AS_OF, OPEN, report_of, running
 from tests.checking.combs import comb
 
 ASKED = AsOf(None, AS_OF)
+#: So soon whoever asked is told that a process broke.
+SOON_S = 2.0
 
 
 def parcel(number: int, geometry=None) -> Parcel:
@@ -237,11 +240,55 @@ def test_a_warm_check_of_one_parcel_is_quick(served):
     assert min(times) < 0.2
 
 
-def test_a_single_boundary_that_breaks_its_process_is_no_answer_of_ours(served, monkeypatch):
-    monkeypatch.setattr(process, "_begun", lambda examiner, job: os.kill(examiner.pid, signal.SIGKILL))
-    answer = served.client.post("/check", json=in_metres(world.box(*world.PARCEL)), params={"crs": world.CRS})
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV])
+def test_a_single_boundary_that_breaks_its_process_is_no_answer_of_ours(served, monkeypatch, how):
+    def asked() -> httpx.Response:
+        body = in_metres(world.box(*world.PARCEL))
+        return served.client.post("/check", json=body, params={"crs": world.CRS})
+
+    before = asked()
+    assert before.status_code == 200
+    with monkeypatch.context() as breaking:
+        breaking.setattr(process, "_begun", lambda examiner, job: os.kill(examiner.pid, how))
+        began = time.monotonic()
+        answer = asked()
+        assert time.monotonic() - began < SOON_S
     assert (answer.status_code, answer.json()["code"]) == (503, "measuring_failed")
     assert answer.json()["detail"] and answer.json()["next"]["zh"]
+    after = asked()
+    assert (after.status_code, after.content) == (200, before.content)
+
+
+def test_a_file_that_breaks_its_reader_is_refused_and_the_next_is_read(served):
+    content = json.dumps(in_metres(world.box(*world.PARCEL))).encode()
+
+    def asked() -> httpx.Response:
+        return served.client.post("/check", files={"file": ("a.geojson", content)}, params={"crs": world.CRS})
+
+    before = asked()
+    assert before.status_code == 200
+    readers = READERS.idle()
+    assert readers
+    for pid in readers:
+        # A stopped process stands for one in the middle of a long call.
+        os.kill(pid, signal.SIGSTOP)
+
+    def broken() -> None:
+        for pid in readers:
+            os.kill(pid, signal.SIGSEGV)
+            os.kill(pid, signal.SIGCONT)
+
+    breaking = threading.Timer(0.3, broken)
+    began = time.monotonic()
+    breaking.start()
+    answer = asked()
+    assert time.monotonic() - began < SOON_S
+    breaking.join()
+    assert (answer.status_code, answer.json()["code"]) == (422, "file_unreadable")
+    assert "a.geojson" in answer.text and answer.json()["next"]["zh"]
+    after = asked()
+    assert (after.status_code, after.content) == (200, before.content)
+    assert not set(READERS.idle()) & set(readers)
 
 
 def test_a_check_waits_its_turn_and_then_says_that_others_are_at_work(service, examiners, monkeypatch):

@@ -20,6 +20,7 @@ from geo_service.api.guard import Guard
 from geo_service.api.pace import Pace
 from geo_service.api.routes import check
 from geo_service.importing.desk import FOLDER, LOCK
+from geo_service.ingest.gate import MAX_PARTS
 from geo_service.projection import lon_lat
 from geo_service.store.lock import exclusive
 from tests import world
@@ -153,6 +154,17 @@ def test_an_upload_that_is_too_large_is_refused_while_it_comes(served):
             # The server has hung up on what it would not read.
             pass
         assert taken < 20_000_000
+
+
+@pytest.mark.parametrize(("count", "status"), [(100, 200), (MAX_PARTS + 1, 422)])
+def test_a_boundary_of_too_many_parts_is_refused_before_any_geometry_is_done(served, count, status):
+    corners = [(113.05 + 2e-5 * (part % 100), 36.24 + 2e-5 * (part // 100)) for part in range(count)]
+    parts = shapely.multipolygons([shapely.box(x, y, x + 1e-5, y + 1e-5) for x, y in corners])
+    answer = served.client.post("/check", content=shapely.to_geojson(parts), headers=GEOJSON)
+    assert answer.status_code == status, answer.text[:300]
+    if status == 422:
+        assert answer.json()["code"] == "geometry_too_complex"
+        assert answer.json()["value"] == f"{count} > {MAX_PARTS} parts"
 
 
 def test_of_many_checks_at_once_some_are_done_and_the_others_are_told_to_come_back(service, monkeypatch):

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 import json
+import re
 import socket
 import struct
 import threading
 import zipfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
+import httpx
 import pytest
 import shapely
 
 from geo_service.api.app import create_app
+from geo_service.ingest import reading
+from geo_service.ingest.process import READERS, gdal_skip
 from tests import world
+from tests.access.asking import ROUTES, Route
 from tests.api.serving import OPEN, running
 from tests.ingest.writing import write_vector
 
@@ -190,30 +197,51 @@ CLIMBS = [
     "con",
     "P%00.zip",
 ]
-FILE_ROUTES = (
-    "/parcels/{}/tender-package",
-    "/parcels/{}/assessment",
-    "/editions/{}",
-    "/jobs/{}",
-    "/jobs/{}/rejected.xlsx",
-    "/static/{}",
-    "/collections/{}/items",
-    "/basemaps/{}/0/0/0",
-)
+#: Every part of every address that names something.
+NAMED = [(route, name) for route in ROUTES for name in re.findall(r"\{(\w+)\}", route.path)]
+REAL = {
+    "parcel_id": "P",
+    "collection_id": "parcels",
+    "feature_id": "P",
+    "tms": "WebMercatorQuad",
+    "layer_id": "parcels",
+}
 
 
-@pytest.mark.parametrize("route", FILE_ROUTES)
-def test_no_address_leads_out_of_what_is_served(served, route):
+@pytest.mark.parametrize(("route", "name"), [*NAMED, (Route("GET", "/static/{file}", ()), "file")], ids=str)
+def test_no_address_leads_out_of_what_is_served(served, route, name):
     host, port = served.base.removeprefix("http://").split(":")
-    for climb in CLIMBS:
-        # By hand, because clients tidy up an address before they send it.
-        with socket.create_connection((host, int(port)), timeout=300) as sent:
-            path = route.format(climb)
-            sent.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())
-            said = b"".join(iter(lambda: sent.recv(65536), b""))
-        status = int(said.split(b" ", 2)[1])
-        assert status in (400, 404, 405, 422), (path, said[:300])
-        assert b"root:" not in said and b"SQLite format" not in said and b"schema = " not in said
+    # A client that does not tidy up an address before it sends it, as others do.
+    with closing(http.client.HTTPConnection(host, int(port), timeout=300)) as client:
+        for climb in CLIMBS:
+            path = route.at(**{**REAL, name: climb})
+            client.request(route.method, path)
+            answer = client.getresponse()
+            said = answer.read()
+            assert answer.status in (400, 404, 405, 415, 422), (path, said[:300])
+            assert b"root:" not in said and b"SQLite format" not in said and b"schema = " not in said
+
+
+def test_a_reader_that_knows_more_drivers_than_it_should_reads_nothing(served, tmp_path, monkeypatch, caplog):
+    write_vector(tmp_path / "a.shp", [world.box(*world.PARCEL)], "ESRI Shapefile", columns={"id": ["P"]})
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for part in tmp_path.iterdir():
+            archive.writestr(part.name, part.read_bytes())
+
+    def asked() -> httpx.Response:
+        # A process has its drivers from its first file on.
+        READERS.close()
+        return served.client.post("/check", files={"file": ("a.zip", packed.getvalue())})
+
+    skipped = dict(gdal_skip())
+    without = {**skipped, "pyogrio": ",".join(set(skipped["pyogrio"].split(",")) - {"OGR_VRT"})}
+    with monkeypatch.context() as more:
+        more.setattr(reading, "gdal_skip", lambda: tuple(without.items()))
+        answer = asked()
+    assert answer.status_code == 422 and answer.json()["code"] == "file_unreadable", answer.text
+    assert "drivers that should be off: ['OGR_VRT']" in caplog.text
+    assert asked().status_code == 200
 
 
 def test_a_damaged_file_geodatabase_is_refused_or_read_whole(served, tmp_path):

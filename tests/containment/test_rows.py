@@ -17,12 +17,16 @@ Bad input
     ingest/test_geojson::test_coordinates_that_cannot_be_name_their_cause,
     ingest/test_geojson::test_a_crs_that_is_not_admitted_is_refused
  5  ingest/test_geojson::test_offset_datums_are_refused_by_name,
-    imports/test_offset::test_five_hundred_parcels_of_an_offset_datum_are_refused_and_the_offset_is_told
+    imports/test_offset::test_five_hundred_parcels_of_an_offset_datum_are_refused_and_the_offset_is_told,
+    imports/test_offset::test_a_file_of_an_offset_datum_is_refused_when_it_is_brought,
+    imports/test_offset::test_the_command_refuses_it_too,
+    imports/test_offset::test_a_check_of_it_is_answered_with_a_warning
  6  api/test_check::test_a_body_that_is_no_boundary_is_refused_clearly,
     ingest/test_geojson::test_heights_are_left_out_and_counted
  7  ingest/test_geojson::test_what_is_not_strict_json_is_refused,
     api/test_check::test_half_a_character_is_a_fault_of_whoever_sends_it_and_the_next_row_is_answered
  8  ingest/test_geojson::test_ids_are_text_end_to_end,
+    imports/test_imports::test_a_code_of_many_digits_is_the_same_text_wherever_it_comes_out,
     ingest/test_layers::test_long_numbers_next_to_a_null_are_not_rounded
  9  ingest/test_geojson::test_duplicate_ids_are_refused_naming_both_rows
 10  ingest/test_bad_input::test_a_geopackage_of_several_layers_asks_which,
@@ -42,7 +46,8 @@ Geometry
     checking/test_checking::test_a_comb_over_a_comb_is_refused_while_others_are_served,
     checking/test_checking::test_a_row_that_overruns_ends_its_process_and_the_others_are_answered
 16  ingest/test_bad_input::test_an_honest_polygon_of_a_hundred_thousand_vertices_passes_quickly,
-    containment/test_stored::test_a_stored_comb_on_a_stored_comb_is_left_unmeasured_and_all_else_is_answered
+    containment/test_stored::test_a_stored_comb_on_a_stored_comb_is_left_unmeasured_and_all_else_is_answered,
+    containment/test_floods::test_a_boundary_of_too_many_parts_is_refused_before_any_geometry_is_done
 17  ingest/test_geojson::test_a_bow_tie_is_repaired_measured_and_marked,
     ingest/test_geojson::test_two_squares_over_each_other_are_a_square_and_a_half,
     api/test_check::test_a_boundary_that_had_to_be_mended_is_measured_once_and_is_for_the_surveyor_to_settle,
@@ -53,6 +58,7 @@ Geometry
     engine/test_absence::test_an_internal_failure_is_said_and_decides_nothing
 20  checking/test_checking::test_a_process_that_breaks_in_the_middle_is_a_clear_answer_and_the_next_check_works,
     checking/test_checking::test_a_single_boundary_that_breaks_its_process_is_no_answer_of_ours,
+    checking/test_checking::test_a_file_that_breaks_its_reader_is_refused_and_the_next_is_read,
     ingest/test_process::test_a_process_that_dies_at_work_is_an_answer_and_the_next_call_works,
     imports/test_imports::test_an_import_whose_process_breaks_is_said_to_have_failed_and_the_next_works
 21  test_projection::test_an_edge_that_is_straight_in_degrees_stays_where_it_was,
@@ -80,7 +86,8 @@ Load and resources
     containment/test_floods::test_an_upload_that_is_too_large_is_refused_while_it_comes
 41  containment/test_floods::test_who_opens_a_connection_and_says_nothing_loses_it_and_others_are_served,
     containment/test_floods::test_a_connection_that_was_answered_must_not_begin_another_request_slowly_either,
-    containment/test_floods::test_a_body_that_comes_too_slowly_is_given_up
+    containment/test_floods::test_a_body_that_comes_too_slowly_is_given_up,
+    operations/test_serving::test_one_process_by_a_file_of_settings
 42  ingest/test_bad_input::test_zips_that_are_refused, ingest/test_bad_input::test_a_zip_bomb_is_refused_at_once,
     ingest/test_bad_input::test_damaged_and_encrypted_zips,
     ingest/test_bad_input::test_a_member_whose_header_contradicts_the_list_is_refused,
@@ -92,19 +99,37 @@ Load and resources
     ingest/test_formats::test_a_grid_that_unpacks_to_too_much_is_refused
 44  containment/test_floods::test_of_many_checks_at_once_some_are_done_and_the_others_are_told_to_come_back,
     containment/test_floods::test_who_asks_too_fast_is_told_when_to_ask_again_and_may_still_read,
+    imports/test_imports::test_whoever_has_enough_files_waiting_is_told_to_wait,
     containment/test_rows::test_who_has_many_imports_waiting_is_told_to_wait_and_others_are_taken
 45  containment/test_floods::test_a_listener_that_goes_away_is_not_told_any_longer,
-    containment/test_rows::test_a_check_of_very_many_ends_with_whoever_asked_for_it
+    containment/test_rows::test_a_check_of_very_many_ends_with_whoever_asked_for_it,
+    api/test_exports::test_a_file_that_nobody_takes_any_longer_is_closed,
+    api/test_exports::test_verdicts_that_nobody_takes_any_longer_are_not_concluded
 
-Injection, where rejected rows go out
+Who may ask
+46  access/test_roles::test_the_application_does_not_start_with_a_route_that_says_nothing,
+    access/test_roles::test_the_application_answers_the_routes_that_were_declared_and_no_others,
+    access/test_roles::test_without_a_key_nothing_is_answered,
+    access/test_roles::test_a_method_that_a_route_does_not_have_is_no_way_in
+47  access/test_zones::test_no_answer_names_what_belongs_to_another_zone,
+    access/test_zones::test_a_boundary_on_foreign_ground_is_not_measured,
+    access/test_zones::test_nobody_is_told_how_far_away_a_foreign_parcel_lies
+48  access/test_keys::test_a_key_that_was_taken_back_is_refused_after_five_seconds_at_the_latest,
+    access/test_keys::test_guessing_is_slowed_down_and_those_who_are_known_go_on
+
+Injection
+52  maps/test_browser::test_hostile_names_are_text_and_the_title_is_untouched,
+    maps/test_links::test_what_an_uploaded_file_calls_its_parcels_is_text_also_where_they_are_rejected
 53  imports/test_imports::test_a_refused_file_stores_nothing_and_lists_every_row,
     store/test_xlsx::test_text_that_begins_like_a_formula_stays_text
+54  api/test_problems::test_what_is_asked_for_is_never_part_of_a_statement
 55  containment/test_rows::test_no_text_is_ever_run
 
 Files and hosts
 57  ingest/test_process::test_the_drivers_that_follow_other_files_are_off,
     ingest/test_bad_input::test_a_virtual_dataset_in_a_zip_reads_no_other_file,
-    ingest/test_bad_input::test_a_virtual_raster_is_not_followed
+    ingest/test_bad_input::test_a_virtual_raster_is_not_followed,
+    containment/test_outside::test_a_reader_that_knows_more_drivers_than_it_should_reads_nothing
 58  containment/test_outside::test_a_file_that_names_another_file_or_host_is_refused_and_nobody_is_asked
 59  containment/test_outside::test_a_zip_writes_nothing_outside_the_folder_of_its_job
 60  ingest/test_bad_input::test_a_kml_with_entities_is_refused,

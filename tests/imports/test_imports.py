@@ -7,14 +7,16 @@ import json
 import os
 import signal
 import time
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import openpyxl
 import pytest
+import shapely
 
-from geo_service.importing.desk import FOLDER
+from geo_service.importing.desk import FOLDER, MOST_OWN
 from geo_service.store.audit import REFUSED
 from tests.imports.bringing import bring, brought, collection, ended, parcels
 
@@ -142,6 +144,43 @@ def test_a_dry_run_says_what_would_be_and_stores_nothing(served, workspace):
     assert [row.name for row in workspace.register.editions()] == before
 
 
+#: Codes as land registers write them: longer than a number holds, and with zeros in front.
+CODES = ("0140421001002000000000000001", "1404210010020000000000000003", "0012")
+
+
+def test_a_code_of_many_digits_is_the_same_text_wherever_it_comes_out(served):
+    rows = json.loads(parcels(len(CODES)))["features"]
+    for row, code in zip(rows, CODES, strict=True):
+        row["properties"]["id"] = code
+    # As a program writes it that takes a code for a number.
+    content = collection(*rows).replace(f'"{CODES[1]}"'.encode(), CODES[1].encode())
+    assert brought(served.client, "parcels", content)["counts"]["stored"] == len(CODES)
+    items = served.get("/collections/parcels/items").json()["features"]
+    assert [item["id"] for item in items] == sorted(CODES)
+    sheet = openpyxl.load_workbook(io.BytesIO(served.get("/map/list.xlsx").content)).worksheets[0]
+    cells = {cell.value for row in sheet.iter_rows() for cell in row if cell.data_type == "s"}
+    assert set(CODES) <= cells
+    for code in CODES:
+        text = f'"id":"{code}"'.encode()
+        record = served.get(f"/parcels/{code}/assessment")
+        assert text in record.content and record.json()["parcel"]["id"] == code
+        packed = served.get(f"/parcels/{code}/tender-package", params={"force": True})
+        with zipfile.ZipFile(io.BytesIO(packed.content)) as archive:
+            for member in ("assessment.json", "manifest.json", "parcel.geojson", "parcel_cgcs2000.geojson"):
+                assert text in archive.read(member), member
+            assert f'"parcel_id":"{code}"'.encode() in archive.read("indicators.json")
+            assert code in archive.read("boundary_points.txt").decode("gbk")
+
+    lines = ["id,wkt", *(f'{code},"{shape_of(row).wkt}"' for code, row in zip(CODES, rows, strict=True))]
+    sent = {"file": ("a.csv", "\n".join(lines).encode())}
+    checked = served.client.post("/check", files=sent, params={"crs": "EPSG:4490"}).json()
+    assert [record["parcel"]["id"] for record in checked["records"]] == list(CODES)
+
+
+def shape_of(row: dict) -> shapely.Geometry:
+    return shapely.geometry.shape(row["geometry"])
+
+
 def events(text: str) -> list[tuple[str, dict]]:
     found = []
     for block in text.split("\n\n"):
@@ -184,6 +223,26 @@ def test_the_same_request_sent_again_is_the_same_job(served, workspace):
     names = [row.name for row in workspace.register.editions()]
     assert names.count(job["edition"]) == 1
     wait_for(lambda: not left_over(workspace))
+
+
+def test_whoever_has_enough_files_waiting_is_told_to_wait(served, workspace):
+    taken = []
+    try:
+        for number in range(MOST_OWN):
+            taken.append(bring(served.client, "farmland", parcels(1, prefix=f"W{number}")))
+            assert taken[-1].status_code == 202, "so many may wait"
+        refused = bring(served.client, "farmland", parcels(1, prefix="W"))
+        assert (refused.status_code, refused.json()["code"]) == (429, "too-many-imports"), refused.text
+        assert int(refused.headers["retry-after"]) > 0 and refused.json()["next"]["zh"]
+    finally:
+        # The last first, so that none of them begins meanwhile.
+        for answer in reversed(taken):
+            served.client.delete(answer.headers["location"])
+    wait_for(lambda: not children())
+    wait_for(lambda: not left_over(workspace))
+    again = bring(served.client, "farmland", parcels(1, prefix="W"))
+    assert again.status_code == 202
+    served.client.delete(again.headers["location"])
 
 
 def test_a_file_that_waits_and_one_that_is_read_can_be_called_off(served, workspace):

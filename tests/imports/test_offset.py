@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import shapely
 
+from geo_service.api.app import create_app
+from geo_service.cli import main
 from geo_service.errors import InputError
 from geo_service.importing import refuse_shifted
 from geo_service.model.layer import Features, Origin
 from geo_service.projection import lon_lat
+from geo_service.service import Service
 from geo_service.store.workspace import Workspace
 from tests import world
-from tests.api.serving import AS_OF, report_of
+from tests.api.serving import AS_OF, OPEN, Served, report_of, running
+from tests.imports.bringing import brought, collection
+
+GEOJSON = {"headers": {"Content-Type": "application/geo+json"}}
 
 
 def offset(points: np.ndarray) -> np.ndarray:
@@ -43,6 +52,13 @@ def workspace(tmp_path_factory) -> Workspace:
     data = degrees(made)
     made.publish(data, report_of(data))
     return made
+
+
+@pytest.fixture(scope="module")
+def served(workspace: Workspace) -> Iterator[Served]:
+    service = Service(workspace, lambda: AS_OF)
+    with running(create_app(service, policy=OPEN), service) as found:
+        yield found
 
 
 def degrees(workspace: Workspace, count: int = 500) -> Features:
@@ -74,3 +90,53 @@ def test_the_same_parcels_surveyed_again_and_other_parcels_are_taken(workspace):
     some = given.geometries.copy()
     some[:100] = moved[:100]
     refuse_shifted(workspace, replace(given, geometries=some))
+
+
+def file_of(given: Features, *, shifted: bool, prefix: str = "") -> bytes:
+    shapes = shapely.transform(given.geometries, offset) if shifted else given.geometries
+    return collection(
+        *(
+            {"type": "Feature", "geometry": json.loads(shapely.to_geojson(shape)), "properties": {"id": prefix + id_}}
+            for id_, shape in zip(given.ids, shapes, strict=True)
+        )
+    )
+
+
+def test_a_file_of_an_offset_datum_is_refused_when_it_is_brought(served, workspace):
+    given = degrees(workspace, 5)
+    before = workspace.register.editions()
+    job = brought(served.client, "parcels", file_of(given, shifted=True))
+    assert (job["state"], job["edition"]) == ("refused", None)
+    [fault] = job["rejected"]
+    assert fault["code"] == "datum_suspect" and 300 <= float(fault["value"].removesuffix(" m")) <= 700
+    assert "加偏" in fault["reason"]["zh"] and "anywhere" in fault["next"]["en"]
+    assert workspace.register.editions() == before
+    # What somebody says did move is taken.
+    job = brought(served.client, "parcels", file_of(given, shifted=True), dry_run=True, anywhere=True)
+    assert (job["state"], job["counts"]["stored"]) == ("done", 5)
+
+
+def test_the_command_refuses_it_too(workspace, tmp_path, capsys):
+    (tmp_path / "a.geojson").write_bytes(file_of(degrees(workspace, 5), shifted=True))
+    before = workspace.register.editions()
+    with pytest.raises(SystemExit) as left:
+        main(["import", "parcels", str(tmp_path / "a.geojson"), "--workspace", str(workspace.directory)])
+    assert left.value.code == 2
+    assert "datum_suspect" in capsys.readouterr().err
+    assert workspace.register.editions() == before
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_a_check_of_it_is_answered_with_a_warning(served, workspace, count):
+    def warned(content: bytes, **how: object) -> list[str]:
+        answer = served.client.post("/check", **({"content": content, **GEOJSON} if not how else how))
+        assert answer.status_code == 200 and len(answer.json()["records"]) == count
+        return [words for words in answer.json()["report"]["warnings"] if "同编号" in words and "same ids" in words]
+
+    given = degrees(workspace, count)
+    shifted = file_of(given, shifted=True)
+    [words] = warned(shifted)
+    assert 300 <= int(re.search(r"(\d+) m beside", words)[1]) <= 700
+    assert warned(shifted, files={"file": ("a.geojson", shifted)}) == [words]
+    assert warned(file_of(given, shifted=False)) == []
+    assert warned(file_of(given, shifted=True, prefix="N-")) == []

@@ -135,7 +135,9 @@ def test_hostile_names_are_text_and_the_title_is_untouched(page):
         choose(page, index + 1)
         assert page.locator("#panel h2").inner_text().endswith(HOSTILE[index - 6])
         shapes(page).nth(index).hover()
-        page.locator(".leaflet-tooltip.tip").wait_for()
+        told = page.locator(".leaflet-tooltip.tip b", has_text=f"CZGX-2024-{index + 1:03}")
+        told.wait_for()
+        assert told.text_content() == f"CZGX-2024-{index + 1:03} {HOSTILE[index - 6]}"
     page.locator("#search").fill("onerror")
     page.locator("#hits button").first.wait_for()
     page.keyboard.press("Escape")

@@ -6,15 +6,17 @@ import json
 
 import httpx
 import pytest
+import shapely
 
 from geo_service.api.access import Policy
 from geo_service.api.app import create_app
-from geo_service.projection import project
+from geo_service.projection import lon_lat, project
 from geo_service.service import Service
 from geo_service.store.workspace import Workspace
 from tests.api.serving import running
 from tests.maps.browsing import audit, results
 from tests.maps.demo import AS_OF, CASE
+from tests.maps.zone import HOSTILE
 
 pytestmark = pytest.mark.chromium
 
@@ -36,6 +38,34 @@ def test_a_file_without_a_crs_is_checked_only_in_one_that_the_planner_chose(open
         assert results(page)[0].startswith("X-1")
         assert "306.55 亩" in page.locator(".results").inner_text()
         assert "您选定" in page.locator(".steps").inner_text()
+
+
+def test_what_an_uploaded_file_calls_its_parcels_is_text_also_where_they_are_rejected(open_page, served, tmp_path):
+    parcel = served.service.parcels[CASE["A"]]
+    place = json.loads(shapely.to_geojson(lon_lat(parcel.geometry, parcel.crs)))
+    # There are no slashes in an id.
+    ids = [words.replace("/", "") for words in HOSTILE]
+    rows = [
+        {"type": "Feature", "geometry": geometry, "properties": {"id": f"{kind} {id_}", "name": words}}
+        for kind, geometry in (("taken", place), ("left", None))
+        for id_, words in zip(ids, HOSTILE, strict=True)
+    ]
+    file = tmp_path / "<img src=x onerror=alert(1)>.geojson"
+    file.write_text(json.dumps({"type": "FeatureCollection", "features": rows}), encoding="utf-8")
+    with open_page("/check") as page:
+        title = page.title()
+        page.locator("#file").set_input_files(file)
+        taken, left = [f"taken {id_}" for id_ in ids], [f"left {id_}" for id_ in ids]
+        assert results(page) == [f"{id_} {words}" for id_, words in zip(taken, HOSTILE, strict=True)] + left
+        listed = page.locator(".problems li").all_inner_texts()
+        assert all(id_ in words for id_, words in zip(left, listed, strict=True))
+        assert page.locator(".leaflet-vertices-pane .marker-label b").all_inner_texts() == taken
+        for number, words in enumerate(HOSTILE):
+            page.locator(f'.results button[data-n="{number}"]').click()
+            assert page.locator("#panel h2").inner_text().endswith(words)
+        assert page.locator("img").count() == 0
+        assert page.title() == title
+        assert page.locator(".leaflet-container").count() == 1
 
 
 def test_a_link_shows_the_same_answer_later_and_says_that_newer_data_exist(open_page, served, tmp_path):

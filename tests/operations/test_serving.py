@@ -8,12 +8,17 @@ import re
 import signal
 import socket
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import pytest
 
 from geo_service.cli import main
+from geo_service.store.jobs import State
+from tests.imports.bringing import parcels
+
+GEOJSON = {"Content-Type": "application/geo+json"}
 
 
 def asking(base: str, path: str, **options: object) -> httpx.Response:
@@ -64,7 +69,38 @@ class Upload:
         self.connection.close()
 
 
-def stopped(command, upload: Upload) -> None:
+def bring(base: str, key: dict[str, str], content: bytes) -> str:
+    """Bring a file; returns the id of its job."""
+    address, files = f"{base}/layers/farmland/editions", {"file": ("a.geojson", content)}
+    answer = httpx.post(address, files=files, headers=key, trust_env=False, timeout=60)
+    assert answer.status_code == 202
+    return str(answer.json()["id"])
+
+
+class Listener:
+    """A check of many boundaries whose answer has begun to come, and is not taken any further for now."""
+
+    def __init__(self, base: str, key: dict[str, str], count: int) -> None:
+        self.count = count
+        self.opened = ExitStack()
+        client = self.opened.enter_context(httpx.Client(trust_env=False, timeout=120))
+        answer = client.stream("POST", f"{base}/check", content=parcels(count), headers=key | GEOJSON)
+        self.parts = self.opened.enter_context(answer).iter_bytes(1000)
+        self.said = next(self.parts)
+
+    def finish(self) -> None:
+        """Take the rest: nothing of it is missing."""
+        body = json.loads(self.said + b"".join(self.parts))
+        assert len(body["records"]) == self.count and body["rejected"] == []
+
+    def __enter__(self) -> Listener:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.opened.close()
+
+
+def stopped(command, upload: Upload, listener: Listener | None = None) -> None:
     """Stop in the middle of an upload: nobody new is let in, the upload is answered, and the end is no failure."""
     time.sleep(0.5)
     command.process.send_signal(signal.SIGTERM)
@@ -78,7 +114,20 @@ def stopped(command, upload: Upload) -> None:
         time.sleep(0.1)
     assert command.process.poll() is None
     assert b" 422 " in upload.finish()
+    if listener is not None:
+        listener.finish()
     assert command.process.wait(60) == 0
+
+
+def ends_unanswered(connection: socket.socket) -> bool:
+    """Wait for the other side to end a connection."""
+    said = b""
+    try:
+        while part := connection.recv(65536):
+            said += part
+    except ConnectionResetError:
+        pass
+    return b" 200 " not in said
 
 
 def test_several_processes_are_one_service(start, keys, workspace):
@@ -98,6 +147,11 @@ def test_several_processes_are_one_service(start, keys, workspace):
     assert figure(text, "geo_service_requests_total", route="-", status="404") == 1
     assert "S-00" not in text
 
+    # One that dies is replaced from when all have answered, which is said.
+    end = time.monotonic() + 60
+    while not any(f"{command.base}/map" in line for line in command.lines):
+        assert time.monotonic() < end
+        time.sleep(0.1)
     dead = first.pop()
     os.kill(dead, signal.SIGKILL)
     end = time.monotonic() + 60
@@ -105,8 +159,12 @@ def test_several_processes_are_one_service(start, keys, workspace):
         assert asking(command.base, "/healthz").status_code == 200
         assert time.monotonic() < end
         time.sleep(0.2)
-    with Upload(command.base, keys["viewer"]) as upload:
-        stopped(command, upload)
+    # Files are being brought, and many boundaries are being checked, when it is told to stop.
+    with Upload(command.base, keys["viewer"]) as upload, Listener(command.base, keys["viewer"], 110) as listener:
+        brought = [bring(command.base, keys["planner"], parcels(1, prefix=prefix)) for prefix in ("A", "B")]
+        stopped(command, upload, listener)
+    jobs = workspace.register.jobs
+    assert [jobs.get(id_).state for id_ in brought] == [State.DONE, State.DONE]
     command.reader.join(10)
     lines = [json.loads(line) for line in command.lines if line.startswith("{")]
     requests = [line for line in lines if line["event"] == "request"]
@@ -131,6 +189,15 @@ def test_one_process_by_a_file_of_settings(start, keys, workspace):
     assert asking(command.base, "/parcels", headers=keys["viewer"]).status_code == 200
     found = [asking(command.base, "/parcels", headers={"X-API-Key": "no"}).status_code for _ in range(3)]
     assert found == [401, 401, 429]
+    # Who opens a connection and says nothing, or begins and does not go on, loses it; nobody else notices.
+    address = command.base.removeprefix("http://").split(":")
+    with ExitStack() as opened:
+        idle = [opened.enter_context(socket.create_connection(address, timeout=60)) for _ in range(200)]
+        for one in idle[::2]:
+            one.sendall(b"GET /parcels HTTP/1.1\r\nHos")
+        for _ in range(20):
+            assert asking(command.base, "/parcels?limit=1").status_code == 200
+        assert all(ends_unanswered(one) for one in idle)
     # One that never ends does not keep it from ending.
     with Upload(command.base, keys["viewer"]), Upload(command.base, keys["viewer"]) as upload:
         stopped(command, upload)
