@@ -107,7 +107,7 @@ def _examine(
     site = Site(parcel, geometry, ground, rulebook)
     if max_crossings is not None:
         names = [name for name in layers.editions if name != rulebook.parcels_layer]
-        if site.crossings(names, max_crossings) > max_crossings:
+        if site.is_crowded(names, max_crossings):
             raise TooComplex(too_complex(None, f"> {max_crossings} crossings"))
     judge = Judge(site, layers, catalogue, rulebook, zone)
     findings = judge.judge(as_of)

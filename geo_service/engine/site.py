@@ -82,15 +82,18 @@ class Site:
             self._rows[key] = tuple(sorted((int(row) for row in found), key=lambda row: (ids[row], row)))
         return self._rows[key]
 
-    def crossings(self, layers: Iterable[str], most: int) -> int:
-        """Count how often the boundary crosses features, up to where there are more than ``most``."""
+    def is_crowded(self, layers: Iterable[str], most: int) -> bool:
+        """Tell whether the boundary crosses features more often than ``most`` times."""
         met = [
             geometry
             for layer in layers
             if (features := self.ground.features(layer)) is not None
             for geometry in features.geometries[list(self.rows(layer))]
         ]
-        return overlay.crossings_between(self.geometry, met, most) if met else 0
+        # Most boundaries have fewer edges than that would take, which is seen sooner than counted.
+        if not met or overlay.pairs_between(self.geometry, met) <= most:
+            return False
+        return overlay.crossings_between(self.geometry, met, most) > most
 
     def _refuse_crowded(self, others: NDArray[np.object_]) -> None:
         """Leave unmeasured what would keep this process busy; no call into GEOS can be interrupted.

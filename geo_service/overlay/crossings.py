@@ -42,6 +42,24 @@ def edges(geometries: Sequence[BaseGeometry]) -> tuple[Points, Points]:
     return points[:-1][keep], points[1:][keep]
 
 
+def pairs_between(boundary: BaseGeometry, others: Sequence[BaseGeometry]) -> int:
+    """Count pairs of an edge of a boundary and one of others in its box: it cannot cross them more often.
+
+    Examples
+    --------
+    >>> cross = [shapely.box(-1, 1, 4, 2), shapely.box(10, 10, 11, 11)]
+    >>> pairs_between(shapely.box(0, 0, 3, 3), cross)
+    20
+    """
+    points, of = shapely.get_coordinates(others, return_index=True)
+    west, south, east, north = boundary.bounds
+    # From one ring to the next there is no edge; where one is taken to be there are only more pairs.
+    along = of[:-1] == of[1:]
+    low, high = np.minimum(points[:-1], points[1:]), np.maximum(points[:-1], points[1:])
+    near = along & (high[:, 0] >= west) & (low[:, 0] <= east) & (high[:, 1] >= south) & (low[:, 1] <= north)
+    return int(shapely.get_num_coordinates(boundary)) * int(np.count_nonzero(near))
+
+
 def crossings_between(boundary: BaseGeometry, others: Sequence[BaseGeometry], most: int) -> int:
     """Count how often a boundary crosses others, up to where there are more than ``most``.
 

@@ -11,7 +11,7 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geo_service.overlay import crossing, crossings_between
+from geo_service.overlay import crossing, crossings_between, pairs_between
 from geo_service.overlay.crossings import edges
 
 POINTS = st.tuples(st.integers(0, 6), st.integers(0, 6))
@@ -59,8 +59,8 @@ def test_boundaries_cross_as_often_as_their_edges_do(ring, lines, origin) -> Non
     if not own:
         return
     boundary = shapely.LineString(moved(closed))
-    found = crossings_between(boundary, [shapely.LineString(moved(line)) for line in lines], 10_000)
-    assert found == expected
+    met = [shapely.LineString(moved(line)) for line in lines]
+    assert crossings_between(boundary, met, 10_000) == expected <= pairs_between(boundary, met)
 
 
 def comb(teeth: int) -> shapely.LineString:
