@@ -7,6 +7,7 @@ its id and then answers jobs. Messages on a line are a length, then bytes.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import importlib
 import os
@@ -19,7 +20,7 @@ import subprocess
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, BinaryIO, NoReturn
 
 _LENGTH = struct.Struct(">Q")
@@ -29,6 +30,17 @@ _FIRST, _CHILD = b"!", b"+"
 _NEW_USERS, _NEW_NETWORK = 0x10000000, 0x40000000
 #: The longest word that tells a process id.
 _WORD = 32
+#: Fixed before GDAL or PROJ starts, so that no default of a version decides, and no way to the network is looked for.
+ENVIRONMENT = {
+    "GDAL_DRIVER_PATH": "disable",
+    "GDAL_VRT_ENABLE_PYTHON": "NO",
+    "GDAL_VRT_ENABLE_RAWRASTERBAND": "NO",
+    "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "{none}",
+    "CPL_VSIL_CURL_HEADER_FILE_KVP_ENABLED": "NO",
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+    "GDAL_CACHEMAX": "128",
+    "PROJ_NETWORK": "OFF",
+}
 _PASSED = (
     "HOME",
     "LANG",
@@ -62,13 +74,13 @@ def receive(source: BinaryIO) -> bytes | None:
     return payload if len(payload) == length else None
 
 
-def environment(extra: Mapping[str, str]) -> dict[str, str]:
+def environment(**more: str) -> dict[str, str]:
     """Hand on only what Python needs: no password of ours is in reach of a file that breaks its reader."""
     own = {name: os.environ[name] for name in _PASSED if name in os.environ}
     path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
     # One thread a process: the pool is the parallelism, and each arena of a maths library takes address space.
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    return own | dict(extra) | threads | {"PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"}
+    return own | ENVIRONMENT | more | threads | {"PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"}
 
 
 def command(module: str) -> list[str]:
@@ -137,11 +149,9 @@ class Nursery:
     ----------
     module : str
         What it runs: a module with a function ``main`` that calls `serve`.
-    extra : mapping of str to str
-        Its environment beside what Python needs.
     """
 
-    def __init__(self, module: str, extra: Mapping[str, str]) -> None:
+    def __init__(self, module: str) -> None:
         self.module = module
         self.first = b""
         self._owner = os.getpid()
@@ -149,7 +159,7 @@ class Nursery:
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 [*command(__name__), module],
-                env=environment(extra),
+                env=environment(),
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -194,6 +204,27 @@ class Nursery:
         if self._owner == os.getpid():
             self._process.kill()
             self._process.wait()
+
+
+_ahead: dict[str, Nursery] = {}
+
+
+def start_ahead(*modules: str) -> None:
+    """Start nurseries while this process still imports what it needs itself."""
+    for module in modules:
+        if module not in _ahead:
+            _ahead[module] = Nursery(module)
+
+
+def of(module: str) -> Nursery:
+    """Return a nursery, the one that was started ahead if there is one."""
+    return _ahead.pop(module, None) or Nursery(module)
+
+
+@atexit.register
+def _close_unused() -> None:
+    while _ahead:
+        _ahead.popitem()[1].close()
 
 
 def serve(answers: Callable[[Any], Iterable[object]]) -> None:

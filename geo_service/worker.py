@@ -12,10 +12,11 @@ import os
 import pickle
 import threading
 import time
-from collections.abc import Collection, Hashable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from geo_service import nursery
 from geo_service.errors import GeoServiceError
 from geo_service.nursery import Nursery, hung_up, receive, send
 from geo_service.tally import TALLY, WORKER_DIED, WORKER_KILLED
@@ -192,13 +193,12 @@ class Workers:
 
     Parameters
     ----------
-    module, extra
+    module : str
         See `Nursery`.
     """
 
-    def __init__(self, module: str, extra: Mapping[str, str]) -> None:
+    def __init__(self, module: str) -> None:
         self._module = module
-        self._extra = extra
         self._first: bytes | None = None
         self._nursery: Nursery | None = None
         self._reset()
@@ -225,7 +225,7 @@ class Workers:
                 self._nursery.close()
                 self._nursery = None
             if self._nursery is None:
-                self._nursery = Nursery(self._module, self._extra)
+                self._nursery = nursery.of(self._module)
             if self._first is not None:
                 try:
                     self._nursery.rehearse(self._first)

@@ -20,7 +20,7 @@ LIMIT_S = 60.0
 
 @pytest.fixture
 def nursery() -> Iterator[Nursery]:
-    found = Nursery("geo_service.checking.child", {"PROJ_NETWORK": "OFF"})
+    found = Nursery("geo_service.checking.child")
     yield found
     found.close()
 
@@ -72,7 +72,7 @@ def test_children_outlive_what_they_come_from(nursery):
 
 
 def test_a_module_that_does_not_run_is_told_at_once():
-    nursery = Nursery("geo_service.no_such_module", {})
+    nursery = Nursery("geo_service.no_such_module")
     with pytest.raises(OSError):
         nursery.child(LIMIT_S)
     nursery.close()

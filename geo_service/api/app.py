@@ -91,16 +91,16 @@ def _hear(stopping: Event) -> None:
 
 
 def read_first(app: FastAPI) -> None:
-    """Read what the first who asks would wait for, while the processes that read and measure get ready for theirs."""
+    """Read what everybody asks for, while the processes that read and measure get ready for theirs."""
     app.state.service.begin()
-    _tried(app.state.tiles.warm_up)
+    _tried(app.state.service.snapshot)
 
 
-def _tried(make: Callable[[], None]) -> None:
+def _tried(make: Callable[[], object]) -> None:
     try:
         make()
     except Exception:  # noqa: BLE001 - what fails here fails again, and is told, where it is asked for
-        _LOG.exception("what tiles and lists need could not be made ahead")
+        _LOG.exception("what is read ahead could not be read")
 
 
 @asynccontextmanager
@@ -115,12 +115,12 @@ async def _life(app: FastAPI) -> AsyncIterator[None]:
             partial(maps.draw_zone_map, app.state.service, app.state.pages, claims=app.state.access.policy.local)
         )
     await run_in_threadpool(app.state.imports.recover)
-    # Whoever asks for the list before it is there waits for it; nobody else does.
-    listing_all = asyncio.create_task(run_in_threadpool(_tried, app.state.tiles.list_all))
+    # Whoever asks for a tile or the list before it is there waits for it; nobody else does.
+    preparing = asyncio.create_task(run_in_threadpool(_tried, app.state.tiles.warm_up))
     try:
         yield
     finally:
-        await listing_all
+        await preparing
         await run_in_threadpool(app.state.imports.close, FINISH_S)
 
 

@@ -65,16 +65,11 @@ class Tiles:
         self._cut: Kept[Hashable, bytes] = Kept(CUT_BYTES)
 
     def warm_up(self) -> None:
-        """Make what tiles of very many parcels take before anybody asks; of few it is made when somebody does."""
-        snapshot = self._service.snapshot()
+        """Make what the page of very many parcels needs before anybody asks for it; of few it is made when it is."""
+        snapshot, asked = self._service.snapshot(), self._service.as_of(None)
         if len(snapshot.parcels) > FEW_PARCELS:
-            self._with_verdicts(snapshot, self._service.as_of(None))
-
-    def list_all(self) -> None:
-        """Make the list of very many parcels, as `warm_up` does for tiles."""
-        snapshot = self._service.snapshot()
-        if len(snapshot.parcels) > FEW_PARCELS:
-            self.listing(snapshot, self._service.as_of(None))
+            self._with_verdicts(snapshot, asked)
+            self.listing(snapshot, asked)
 
     def tiled(self, snapshot: Snapshot, collection: Collection, asked: AsOf) -> Tiled:
         """Return the layer of a collection.

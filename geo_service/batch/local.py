@@ -16,8 +16,6 @@ from geo_service.store.workspace import Workspace
 from geo_service.worker import ERRORS, Worker, Workers, opened
 
 MODULE = "geo_service.batch.child"
-#: No way to the network for a projection, whatever this machine's settings say.
-EXTRA = {"PROJ_NETWORK": "OFF"}
 KNOWN = ERRORS | {("geo_service.errors", "GeoServiceError"), ("geo_service.errors", "CrsMismatch")}
 #: So often a unit is begun: a process that dies, for want of memory for example, says nothing about its parcels.
 TRIES = 3
@@ -93,7 +91,7 @@ class Processes:
             finally:
                 idle.put(worker)
 
-        workers, pool = Workers(MODULE, EXTRA), ThreadPoolExecutor(self._count)
+        workers, pool = Workers(MODULE), ThreadPoolExecutor(self._count)
         numbers: dict[Future[bytes], int] = {}
         try:
             for number, job in jobs:

@@ -79,8 +79,7 @@ class Examiners(Workers):
     """The idle measuring processes of this process."""
 
     def __init__(self) -> None:
-        # One PROJ with no way to the network, whatever this machine's settings say.
-        super().__init__("geo_service.checking.child", {"PROJ_NETWORK": "OFF"})
+        super().__init__("geo_service.checking.child")
 
     def open(self, ground: Ground) -> None:
         """Start opening the ground, for all processes at once; nobody waits for it."""

@@ -3,6 +3,24 @@
 Exit codes: 0 done; 1 the answer is negative; 2 wrong use or bad input, one line a fault; 3 internal.
 """
 
-from geo_service.cli.app import app, main
+from __future__ import annotations
 
-__all__ = ["app", "main"]
+import sys
+from collections.abc import Sequence
+
+from geo_service.nursery import start_ahead
+
+#: Commands that answer requests, and what the processes run that do so for them.
+_SERVING = ("serve", "demo")
+_CHILDREN = ("geo_service.ingest.child", "geo_service.checking.child")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit."""
+    words = sys.argv[1:] if arguments is None else arguments
+    if words[:1] and words[0] in _SERVING:
+        start_ahead(*_CHILDREN)
+    # Takes as long as they take to start, so they start first.
+    from geo_service.cli.app import run
+
+    run(words)

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from enum import StrEnum
@@ -648,13 +648,11 @@ def _report(error: GeoServiceError) -> int:
     return 2
 
 
-def main(arguments: Iterable[str] | None = None) -> None:
-    """Run the command line and exit."""
+def run(words: Sequence[str]) -> None:
+    """Run a command and exit."""
     try:
         # A command that leaves by typer.Exit returns its code here instead of raising.
-        left_with = app(
-            list(arguments) if arguments is not None else None, prog_name=app.info.name, standalone_mode=False
-        )
+        left_with = app(list(words), prog_name=app.info.name, standalone_mode=False)
         code = left_with if isinstance(left_with, int) else 0
     except GeoServiceError as error:
         code = _report(error)

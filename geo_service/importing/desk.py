@@ -262,7 +262,7 @@ def _started(folder: Path, task: Task) -> Iterator[subprocess.Popen[bytes]]:
     with (folder / LOG).open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             command("geo_service.importing.child"),
-            env=environment({"TMPDIR": str(folder.resolve())}),
+            env=environment(TMPDIR=str(folder.resolve())),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=log,

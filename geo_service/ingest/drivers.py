@@ -5,20 +5,10 @@ from __future__ import annotations
 import json
 import os
 
+from geo_service.nursery import ENVIRONMENT
+
 #: Drivers that are wanted; ``Memory`` and ``MEM`` are GDAL's own scratch space.
 ALLOWED = frozenset({"ESRI Shapefile", "OpenFileGDB", "KML", "LIBKML", "GTiff", "MEM", "Memory"})
-
-#: Fixed before GDAL or PROJ starts, so that no default of a version decides.
-ENVIRONMENT = {
-    "GDAL_DRIVER_PATH": "disable",
-    "GDAL_VRT_ENABLE_PYTHON": "NO",
-    "GDAL_VRT_ENABLE_RAWRASTERBAND": "NO",
-    "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "{none}",
-    "CPL_VSIL_CURL_HEADER_FILE_KVP_ENABLED": "NO",
-    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
-    "GDAL_CACHEMAX": "128",
-    "PROJ_NETWORK": "OFF",
-}
 
 
 def unwanted() -> dict[str, str]:

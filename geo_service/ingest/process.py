@@ -10,7 +10,6 @@ import subprocess
 from functools import cache
 
 from geo_service.errors import Fault, GeoServiceError, InputError, TooComplex, too_complex
-from geo_service.ingest.drivers import ENVIRONMENT
 from geo_service.ingest.job import GridResult, Job, VectorResult
 from geo_service.nursery import command, environment
 from geo_service.worker import ERRORS, START_LIMIT_S, Workers, opened
@@ -35,7 +34,7 @@ def gdal_skip() -> tuple[tuple[str, str], ...]:
     """Return the drivers each library's GDAL must not load, asked once of a process that is thrown away."""
     found = subprocess.run(  # noqa: S603 - our own interpreter and module
         command("geo_service.ingest.drivers"),
-        env=environment(ENVIRONMENT),
+        env=environment(),
         capture_output=True,
         check=True,
         text=True,
@@ -48,7 +47,7 @@ class Readers(Workers):
     """The idle reading processes of this process: some for checks, and as many again for imports."""
 
     def __init__(self) -> None:
-        super().__init__("geo_service.ingest.child", ENVIRONMENT)
+        super().__init__("geo_service.ingest.child")
 
     def run(self, job: Job, limit_s: float, *, keep: bool = True) -> VectorResult | GridResult:
         """Have a job done; waits while all processes for its purpose are at work.

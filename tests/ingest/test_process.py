@@ -15,7 +15,6 @@ import shapely
 
 from geo_service import ingest, nursery, worker
 from geo_service.errors import InputError, TooComplex
-from geo_service.ingest.drivers import ENVIRONMENT
 from geo_service.ingest.job import Job, Purpose
 from geo_service.ingest.process import KNOWN, READERS, Readers, gdal_skip
 from geo_service.model.catalogue import Catalogue
@@ -139,7 +138,7 @@ def test_the_drivers_that_follow_other_files_are_off():
 
 def test_no_secret_of_ours_reaches_the_reading_process(monkeypatch):
     monkeypatch.setenv("DATABASE_PASSWORD", "x")
-    found = nursery.environment(ENVIRONMENT)
+    found = nursery.environment()
     assert "DATABASE_PASSWORD" not in found
     assert found["PROJ_NETWORK"] == "OFF"
 
