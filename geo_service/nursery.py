@@ -121,9 +121,12 @@ class Child:
         self.pid = int(word)
         # The id may belong to another by the time it is used; the handle cannot.
         self._handle = handles[0] if handles else None
+        self._closed = False
 
     def kill(self) -> None:
         """End it."""
+        if self._closed:
+            return
         try:
             if self._handle is None:
                 os.kill(self.pid, signal.SIGKILL)
@@ -135,11 +138,13 @@ class Child:
 
     def close(self) -> None:
         """End it and let go of it."""
+        if self._closed:
+            return
         self.kill()
+        self._closed = True
         self.line.close()
         if self._handle is not None:
             os.close(self._handle)
-            self._handle = None
 
 
 class Nursery:
@@ -242,6 +247,8 @@ def serve(answers: Callable[[Any], Iterable[object]]) -> None:
         os.dup2(quiet, standard)
     sys.stdout = sys.stderr
     warnings.simplefilter("ignore")
+    # A terminal tells all of a program to stop; what was begun is finished, and ends with whoever asked for it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Nobody asks what became of a process; it is gone when it is.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:

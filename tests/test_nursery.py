@@ -56,9 +56,23 @@ def test_a_child_is_ended_by_its_own_handle_and_never_another_of_its_id(nursery)
     child = nursery.child(LIMIT_S)
     os.kill(child.pid, signal.SIGKILL)
     assert gone(child.pid)
-    child.pid = os.getpid()
-    child.kill()
+    with subprocess.Popen(["sleep", "60"]) as other:
+        child.pid = other.pid
+        child.kill()
+        child.close()
+        child.close()
+        child.kill()
+        assert other.poll() is None
+        other.kill()
+
+
+def test_a_key_that_stops_the_program_does_not_stop_a_child(nursery):
+    child = nursery.child(LIMIT_S)
+    os.kill(child.pid, signal.SIGINT)
+    time.sleep(0.2)
+    assert Path(f"/proc/{child.pid}").exists()
     child.close()
+    assert gone(child.pid)
 
 
 def test_children_outlive_what_they_come_from(nursery):
