@@ -92,7 +92,7 @@ def _hear(stopping: Event) -> None:
 
 def read_first(app: FastAPI) -> None:
     """Read what everybody asks for, while the processes that read and measure get ready for theirs."""
-    app.state.service.begin()
+    _tried(app.state.service.begin)
     _tried(app.state.service.snapshot)
 
 
@@ -106,6 +106,8 @@ def _tried(make: Callable[[], object]) -> None:
 @asynccontextmanager
 async def _life(app: FastAPI) -> AsyncIterator[None]:
     _hear(app.state.stopping)
+    # Its name in the register is that of one process.
+    app.state.imports = Desk(app.state.service.workspace)
     app.state.checks, app.state.waiting = asyncio.Semaphore(check.CHECKS), 0
     app.state.long_checks = asyncio.Semaphore(check.LONG_CHECKS)
     await run_in_threadpool(read_first, app)
@@ -167,7 +169,6 @@ def create_app(
     directory, jurisdiction = service.workspace.directory, service.rulebook.jurisdiction
     app.state.basemaps = {one.id: (one, opened(one, directory)) for one in registered(directory, jurisdiction)}
     app.state.pages = Pages()
-    app.state.imports = Desk(service.workspace)
     app.state.listeners = 0
     app.state.pace, app.state.pace_local = pace or Pace(), pace is not None
     app.state.ready = ready

@@ -49,7 +49,7 @@ def pairs_between(boundary: BaseGeometry, others: Sequence[BaseGeometry]) -> int
     --------
     >>> cross = [shapely.box(-1, 1, 4, 2), shapely.box(10, 10, 11, 11)]
     >>> pairs_between(shapely.box(0, 0, 3, 3), cross)
-    20
+    10
     """
     points, of = shapely.get_coordinates(others, return_index=True)
     west, south, east, north = boundary.bounds
