@@ -311,8 +311,7 @@ class Service:
         """Check one parcel, so that the first who asks does not wait for what starts."""
         try:
             checking.warm_up(self.workspace.directory, self.rulebook.sha256)
-            for first in islice(self.parcels, 1):
-                parcel = self.parcels[first]
+            for parcel in islice(self.parcels.values(), 1):
                 body = shapely.to_geojson(lon_lat(parcel.geometry, parcel.crs)).encode()
                 self.check(self.read_geojson(body, None), LAST_DAY)
         except GeoServiceError:
@@ -358,10 +357,7 @@ class Service:
 
     def zone_shapes(self) -> list[tuple[str, BaseGeometry]]:
         """Return the zones' boundaries with their CRS, for the distance check of what is brought."""
-        features = self._latest.snapshot(None).layers.features(self.rulebook.zones_layer)
-        if features is None:
-            return []
-        return [(features.crs, geometry) for geometry in features.geometries if geometry is not None]
+        return importing.shapes_of(self._latest.snapshot(None).layers.features(self.rulebook.zones_layer))
 
     def read_boundaries(
         self, data: Path | bytes, name: str, crs: str | None, encoding: str | None = None
@@ -397,9 +393,9 @@ class Service:
         """Remark on boundaries that as a whole lie beside the parcels of the same ids; an import would refuse them."""
         known = self.parcels
         pairs = [
-            ((parcel.geometry, parcel.crs), (known[parcel.id].geometry, known[parcel.id].crs))
+            ((parcel.geometry, parcel.crs), (there.geometry, there.crs))
             for _, parcel in found.parcels
-            if parcel.id in known
+            if (there := known.get(parcel.id)) is not None
         ]
         shift_m = importing.shifted_m(pairs, self.rulebook.jurisdiction) if pairs else 0.0
         if shift_m <= importing.SHIFT_MAX_M:

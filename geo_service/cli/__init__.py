@@ -18,7 +18,7 @@ _CHILDREN = ("geo_service.ingest.child", "geo_service.checking.child")
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
     words = sys.argv[1:] if arguments is None else arguments
-    if words[:1] and words[0] in _SERVING:
+    if words and words[0] in _SERVING:
         start_ahead(*_CHILDREN)
     # Takes as long as they take to start, so they start first.
     from geo_service.cli.app import run

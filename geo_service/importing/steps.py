@@ -37,7 +37,12 @@ def zone_shapes(workspace: Workspace) -> list[tuple[str, BaseGeometry]]:
     # Read alone: an import needs no other layer, and the others may be large.
     name = workspace.register.published().get(workspace.rulebook.zones_layer)
     features = None if name is None else workspace.edition(name).data
-    if not isinstance(features, Features):
+    return shapes_of(features if isinstance(features, Features) else None)
+
+
+def shapes_of(features: Features | None) -> list[tuple[str, BaseGeometry]]:
+    """Return the shapes of features with their CRS."""
+    if features is None:
         return []
     return [(features.crs, geometry) for geometry in features.geometries if geometry is not None]
 

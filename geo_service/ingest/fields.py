@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from functools import lru_cache
 
+from geo_service.ingest.text import spelled
 from geo_service.model.catalogue import FieldSpec, FieldType, LayerSpec
 from geo_service.model.layer import Value
 
@@ -35,7 +36,7 @@ class BadValue(Exception):
         super().__init__(zh)
         self.code, self.zh, self.en = code, zh, en
         # JSON can spell half of a character, which no answer can hold.
-        self.value = str(value).encode("utf-8", "backslashreplace").decode()[:200]
+        self.value = spelled(str(value))[:200]
 
 
 def _key(name: str) -> str:

@@ -52,6 +52,11 @@ def undecodable(name: str, value: str | None = None) -> InputError:
     )
 
 
+def spelled(text: str) -> str:
+    """Spell out the halves of characters that JSON can escape and that no answer can hold."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def cut(piece: bytes, codec: str) -> str:
     """Decode a text that may have been cut at a width in bytes: half a letter at its end is left out.
 

@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, Row, Table, and_, func, select
@@ -28,6 +28,7 @@ from geo_service.store.jobs import Jobs, published_by
 from geo_service.store.tables import AUDIT, CLAIMS, EDITIONS, FACTS, INDICATORS, VERDICTS
 
 T = TypeVar("T", Claim, IndicatorValue)
+K = TypeVar("K")
 
 _REPORT = TypeAdapter(ImportReport)
 #: Lines of audit that are read again.
@@ -87,8 +88,17 @@ class Register:
         #: Imports that were asked for, and what became of them.
         self.jobs = Jobs(database)
         # What every request asks for, with the version of the database that it was read from, or an older one.
-        self._revision: tuple[Hashable, int] = (None, 0)
-        self._published: tuple[Hashable, Mapping[str, str]] = (None, {})
+        self._known: dict[str, tuple[Hashable, Any]] = {}
+
+    def _unless_known(self, what: str, read: Callable[[Connection], K]) -> K:
+        """Read something anew only where anything was written since."""
+        version, known = self._database.version(), self._known.get(what)
+        if known is not None and version is not None and known[0] == version:
+            return cast(K, known[1])
+        with self._database.reading() as connection:
+            found = read(connection)
+        self._known[what] = version, found
+        return found
 
     # Claims, facts, indicators
 
@@ -268,13 +278,10 @@ class Register:
 
     def published(self) -> Mapping[str, str]:
         """Name of the edition that is read, by layer."""
-        version, (known, found) = self._database.version(), self._published
-        if version is None or version != known:
-            query = select(EDITIONS.c.layer, EDITIONS.c.name).where(EDITIONS.c.published).order_by(EDITIONS.c.layer)
-            with self._database.reading() as connection:
-                found = {row.layer: row.name for row in connection.execute(query)}
-            self._published = version, found
-        return found
+        query = select(EDITIONS.c.layer, EDITIONS.c.name).where(EDITIONS.c.published).order_by(EDITIONS.c.layer)
+        return self._unless_known(
+            "published", lambda connection: {row.layer: row.name for row in connection.execute(query)}
+        )
 
     # History
 
@@ -342,14 +349,9 @@ class Register:
 
     def revision(self) -> int:
         """A number that grows with every change of the register, so that what was read can be kept until then."""
-        version, (known, found) = self._database.version(), self._revision
-        if version is None or version != known:
-            changing = AUDIT.c.action.not_in(CHANGING_NOTHING)
-            newest = select(AUDIT.c.seq).where(changing).order_by(AUDIT.c.seq.desc()).limit(1)
-            with self._database.reading() as connection:
-                found = int(connection.execute(newest).scalar() or 0)
-            self._revision = version, found
-        return found
+        changing = AUDIT.c.action.not_in(CHANGING_NOTHING)
+        newest = select(AUDIT.c.seq).where(changing).order_by(AUDIT.c.seq.desc()).limit(1)
+        return self._unless_known("revision", lambda connection: int(connection.execute(newest).scalar() or 0))
 
     def audit(self) -> tuple[AuditRow, ...]:
         """Every line of audit, oldest first."""

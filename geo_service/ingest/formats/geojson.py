@@ -14,6 +14,7 @@ from shapely.geometry.base import BaseGeometry
 
 from geo_service.errors import Fault, InputError
 from geo_service.ingest.table import RawTable, said_of_heights
+from geo_service.ingest.text import spelled
 from geo_service.projection import LON_LAT
 
 MAX_DEPTH = 32
@@ -34,15 +35,10 @@ class BadGeometry(Exception):
 
 
 def _refuse(name: str, code: str, zh: str, en: str, value: str | None = None) -> InputError:
-    shown = None if value is None else _shown(value)
+    shown = None if value is None else spelled(value)
     return InputError(
         Fault(code, zh, en, "请按 RFC 7946 重新导出", "export it again as RFC 7946", where=name, value=shown)
     )
-
-
-def _shown(text: str) -> str:
-    """Spell out the halves of characters that JSON can escape and that no answer can hold."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def parse(data: bytes, name: str) -> Any:
@@ -76,7 +72,7 @@ def parse(data: bytes, name: str) -> Any:
         if len(found) != len(pairs):
             twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
             raise _refuse(name, "duplicate_key", "同一对象内有重名键", "an object has a key twice", twice)
-        if (key := next((key for key in found if _shown(key) != key), None)) is not None:
+        if (key := next((key for key in found if spelled(key) != key), None)) is not None:
             raise _refuse(name, "bad_json", "键含半个字符（不成对的代理码）", "a key holds half a character", key)
         return found
 
@@ -170,7 +166,7 @@ def read(data: bytes, name: str) -> RawTable:
 
 def _shown_id(feature: object) -> str | None:
     given = feature.get("id") if isinstance(feature, dict) else None
-    return _shown(str(given))[:64] if isinstance(given, str | int | float) else None
+    return spelled(str(given))[:64] if isinstance(given, str | int | float) else None
 
 
 def _declared(root: dict[str, Any], name: str) -> tuple[str, str]:
@@ -181,7 +177,7 @@ def _declared(root: dict[str, Any], name: str) -> tuple[str, str]:
     named = properties.get("name") if isinstance(properties, dict) else None
     if not isinstance(crs, dict) or crs.get("type") != "name" or not isinstance(named, str):
         raise _refuse(name, "bad_geojson", "crs 成员应为具名坐标系", "member 'crs' must name a CRS", str(crs)[:200])
-    return _shown(named), "declared"
+    return spelled(named), "declared"
 
 
 def _feature(feature: object) -> tuple[BaseGeometry | None, dict[str, Any], object, bool]:
@@ -213,7 +209,7 @@ def _shape(geometry: object) -> tuple[BaseGeometry, bool]:
         shapes = [_shape(part) for part in parts]
         return shapely.geometrycollections([shape for shape, _ in shapes]), any(high for _, high in shapes)
     if not isinstance(kind, str) or kind not in _GEOMETRIES:
-        shown = _shown(str(kind))
+        shown = spelled(str(kind))
         raise BadGeometry(f"未知的几何类型 {shown}", f"unknown geometry type {shown}")
     if "coordinates" not in geometry:
         raise BadGeometry("缺少 coordinates", "no member 'coordinates'")
