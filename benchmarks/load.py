@@ -10,7 +10,6 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -89,7 +88,7 @@ def run(folder: Path, rounds: int, say: Callable[[str], None]) -> str:
     """Measure all in turn and return a table; every bar that is missed says so."""
     if shutil.which("wrk") is None:
         raise running.Failed("wrk is not installed: apt-get install wrk")
-    least = [sys.executable, "-m", "uvicorn", "benchmarks.trivial:app", "--workers", str(WORKERS), "--no-access-log"]
+    least = running.command("benchmarks.trivial", "--workers", WORKERS)
     trivial: dict[int, list[Asked]] = {}
     found: dict[str, list[Asked]] = {}
     with (

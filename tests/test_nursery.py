@@ -14,6 +14,7 @@ import pytest
 from geo_service.checking.process import EXAMINERS, Examiners
 from geo_service.nursery import Nursery
 from geo_service.worker import Worker
+from tests.processes import gone
 
 LIMIT_S = 60.0
 
@@ -23,16 +24,6 @@ def nursery() -> Iterator[Nursery]:
     found = Nursery("geo_service.checking.child")
     yield found
     found.close()
-
-
-def gone(pid: int) -> bool:
-    """Wait until a process is gone, for a while."""
-    end = time.monotonic() + 10
-    while Path(f"/proc/{pid}").exists():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 def test_children_are_processes_of_their_own(nursery):

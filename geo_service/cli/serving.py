@@ -150,18 +150,36 @@ class _Server(uvicorn.Server):
 
 
 def _run_several(maker: Maker) -> None:
+    settings = maker.settings
     figures = tempfile.mkdtemp(prefix="geo-service-figures-")
     os.environ[FIGURES] = figures
-    listening = _config(maker).bind_socket()
+    # The port is ours before seconds are spent on reading.
+    doors = [_door(settings) for _ in range(settings.workers)]
     try:
         config = _config(maker, _read_once(maker))
-        crew = _Crew(config, [listening])
+        crew = _Crew(config, doors)
         crew.run()
     finally:
-        listening.close()
+        for door in doors:
+            door.close()
         shutil.rmtree(figures, ignore_errors=True)
     if crew.failed:
         raise typer.Exit(3)
+
+
+def _door(settings: Settings) -> socket.socket:
+    """Return a socket of one process on the port of all.
+
+    With one socket for all, the process that is quickest to wake takes nearly every connection; with one each, the
+    system deals them out. An answer goes out in two writes, head and body: unless told not to, the system keeps the
+    second back until the client has confirmed the first, which it does 40 ms later.
+    """
+    door = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    door.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    door.bind((settings.host, settings.port))
+    return door
 
 
 def _read_once(maker: Maker) -> FastAPI:
@@ -178,13 +196,18 @@ def _read_once(maker: Maker) -> FastAPI:
 class _Divided(Process):
     """Divides from this process, with all that it has read."""
 
-    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
-        super().__init__(config, sockets)
-        divided = get_context("fork").Process(target=subprocess_started, args=(config, self.target, sockets, None))
+    def __init__(self, config: uvicorn.Config, doors: list[socket.socket], number: int) -> None:
+        own = [doors[number]]
+        super().__init__(config, own)
+        self.others = [door for door in doors if door not in own]
+        divided = get_context("fork").Process(target=subprocess_started, args=(config, self.target, own, None))
         self.process = cast(SpawnProcess, divided)
 
     def target(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve, as long as the process that this one came from is there."""
+        # A door is shut when nobody holds it any more.
+        for door in self.others:
+            door.close()
         threading.Thread(target=_end_alone, args=(os.getppid(),), daemon=True).start()
         super().target(sockets)
 
@@ -196,14 +219,14 @@ def _end_alone(parent: int) -> None:
 
 
 class _Crew(Multiprocess):
-    """Several processes on one port; one that dies is replaced, and none outlives a stop by much."""
+    """Several processes on one port, a socket each; one that dies is replaced, and none outlives a stop by much."""
 
     ready = failed = False
 
     def init_processes(self) -> None:
-        """Start them."""
-        for _ in range(self.processes_num):
-            self.processes.append(process := _Divided(self.config, self.sockets))
+        """Start them, one at each door."""
+        for number in range(self.processes_num):
+            self.processes.append(process := _Divided(self.config, self.sockets, number))
             process.start()
 
     def keep_subprocess_alive(self) -> None:
@@ -222,7 +245,8 @@ class _Crew(Multiprocess):
             return
         for one in dead:
             one.join()
-            self.processes[self.processes.index(one)] = another = _Divided(self.config, self.sockets)
+            number = self.processes.index(one)
+            self.processes[number] = another = _Divided(self.config, self.sockets, number)
             another.start()
 
     def terminate_all(self) -> None:

@@ -6,7 +6,6 @@ import io
 import json
 import os
 import signal
-import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +18,7 @@ import shapely
 from geo_service.importing.desk import FOLDER, MOST_OWN
 from geo_service.store.audit import REFUSED
 from tests.imports.bringing import bring, brought, collection, ended, parcels
+from tests.processes import wait_for
 
 TILE = "/collections/parcels/tiles/WebMercatorQuad/10/400/833"
 
@@ -47,13 +47,6 @@ def children() -> list[int]:
 
 def _parent(process: Path) -> int:
     return int((process / "stat").read_text(errors="replace").rpartition(")")[2].split()[1])
-
-
-def wait_for(condition, limit_s: float = 600.0) -> None:
-    end = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def test_a_new_edition_is_seen_everywhere_without_a_restart(served, workspace):

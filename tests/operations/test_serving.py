@@ -17,6 +17,7 @@ import pytest
 from geo_service.cli import main
 from geo_service.store.jobs import State
 from tests.imports.bringing import parcels
+from tests.processes import wait_for
 
 GEOJSON = {"Content-Type": "application/geo+json"}
 
@@ -175,6 +176,34 @@ def test_several_processes_are_one_service(start, keys, workspace):
     assert all(set(line) >= {"at", "method", "status", "seconds", "key"} for line in requests)
     said = "\n".join(command.lines)
     assert viewer[12:] not in said and "lb_guess" not in said and "S-00" not in said and "limit=" not in said
+
+
+def sockets(pid: int) -> int:
+    """Count a process's open sockets."""
+    return sum(os.readlink(one).startswith("socket:") for one in Path(f"/proc/{pid}/fd").iterdir())
+
+
+def test_clients_are_dealt_out_to_the_processes_and_no_part_of_an_answer_is_kept_back(start, keys):
+    command = start("--workers", "2", environment={"GEO_SERVICE_LOG": "false"})
+    host, port = command.base.removeprefix("http://").split(":")
+    wait_for(lambda: any(f"{command.base}/map" in line for line in command.lines), 60)
+    before = {pid: sockets(pid) for pid in children(command.process.pid)}
+    held = [socket.create_connection((host, int(port))) for _ in range(40)]
+    try:
+        wait_for(lambda: sum(sockets(pid) for pid in before) >= sum(before.values()) + 40, 60)
+        # By chance one of two gets five or fewer of forty once in a million times.
+        assert min(sockets(pid) - number for pid, number in before.items()) > 5
+    finally:
+        for one in held:
+            one.close()
+    # An answer is two writes; were the second kept back until the first is confirmed, each would take 40 ms.
+    with httpx.Client(base_url=command.base, trust_env=False) as client:
+        took = []
+        for _ in range(30):
+            began = time.perf_counter()
+            client.get("/healthz").raise_for_status()
+            took.append(time.perf_counter() - began)
+    assert min(took) < 0.03
 
 
 def test_one_process_by_a_file_of_settings(start, keys, workspace):
