@@ -121,6 +121,10 @@ class Service:
         """Return what is published now; the same one until the register changes."""
         return self._latest.snapshot(self._own)
 
+    def ready_snapshot(self) -> Snapshot | None:
+        """Return what is published now where it has been read already; waits for nothing."""
+        return self._latest.ready(self._own)
+
     @property
     def layers(self) -> LayerSet:
         """The published editions."""
@@ -594,7 +598,8 @@ class Service:
     def keep(self, parcel_id: str, chosen: date | None) -> VerdictRow:
         """Keep the present record of a parcel for good, so that a link can show it later."""
         snapshot, asked = self.snapshot(), self.as_of(chosen)
-        content, digest = snapshot.body(parcel_id, asked), snapshot.digest(parcel_id, asked)
+        written = snapshot.written(parcel_id, asked)
+        content, digest = snapshot.body(written), written.digest
         found = snapshot.record(parcel_id, asked)
         day, status = date.fromisoformat(found["as_of"]), found["verdict"]["status"]
         return self.workspace.register.append_verdict(parcel_id, day, digest, status, content)
@@ -896,6 +901,14 @@ class _Latest:
                 part = self._part(self._snapshot, own)
                 self._parts.put(own, part, 1)
             return part
+
+    def ready(self, own: frozenset[str] | None) -> Snapshot | None:
+        revision = self._workspace.register.revision()
+        if own is None:
+            whole = self._snapshot
+            return whole if whole is not None and whole.revision == revision else None
+        part = self._parts.get(own)
+        return part if part is not None and part.revision == (revision, own) else None
 
     def _part(self, whole: Snapshot, own: frozenset[str]) -> Part:
         rules, editions = self._workspace.rulebook, whole.layers.editions
