@@ -38,6 +38,8 @@ COOKIE = "geo_service_session"
 REMEMBERED_S = 5.0
 REMEMBERED_KEYS = 10_000
 GUESSES_WITHIN_S = 60.0
+#: Headers in which somebody may show something.
+SHOWING = frozenset({b"authorization", b"x-api-key", b"cookie"})
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 #: Somebody to whom nothing is open but what is open to everybody.
 NOBODY = Caller("nobody", Role.VIEWER, frozenset())
@@ -274,10 +276,11 @@ class Access:
             raise _zones_too_few()
 
     async def _caller(self, request: Request) -> Caller:
-        shown = shown_key(request)
+        shows = any(name in SHOWING for name, _ in request.scope["headers"])
+        shown = shown_key(request) if shows else None
         if shown is not None:
             return (await self.holder(request, shown)).caller
-        session = request.cookies.get(COOKIE)
+        session = request.cookies.get(COOKIE) if shows else None
         if session is not None:
             key = await self._remembered(f"session {session}", lambda: self._of_session(session))
             if key is not None:

@@ -7,7 +7,6 @@ import logging
 import random
 import time
 import uuid
-from collections.abc import Iterable
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
@@ -34,7 +33,10 @@ OWN_HEADERS = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     # Others who share a cache may not see what this caller may.
     (b"cache-control", b"private, no-cache"),
+    (b"vary", b"Accept-Encoding"),
 )
+#: What one who has an answer already has with it.
+HELD = frozenset({b"x-content-type-options", b"referrer-policy", b"content-security-policy"})
 _LOG = logging.getLogger("geo_service.api")
 
 
@@ -85,7 +87,7 @@ class Guard:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message = {**message, "headers": _with_own(message.get("headers", ()), number)}
+                message = {**message, "headers": _with_own(message, number)}
             elif head:
                 message = {**message, "body": b""}
             await send(message)
@@ -142,10 +144,12 @@ def _declared(headers: Headers) -> int:
     return int(length) if length.isdecimal() else 0
 
 
-def _with_own(headers: Iterable[tuple[bytes, bytes]], number: str) -> list[tuple[bytes, bytes]]:
+def _with_own(message: Message, number: str) -> list[tuple[bytes, bytes]]:
     """Add what every answer says, where it does not say something else."""
-    found = [*headers]
+    found = [*message.get("headers", ())]
     there = {name for name, _ in found}
+    if message["status"] == 304:
+        there |= HELD
     found.append((b"x-request-id", number.encode()))
     found += [one for one in OWN_HEADERS if one[0] not in there]
     return found

@@ -90,6 +90,8 @@ class JsonLines(logging.Formatter):
 
 def write_lines() -> None:
     """Send every log of this process to standard error as lines of JSON."""
+    # Lines do not tell them, and to find them out takes as long as to write a line.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     root = logging.getLogger()

@@ -20,7 +20,7 @@ from starlette.responses import Response, StreamingResponse
 
 from geo_service import __version__
 from geo_service.api.access import Guarded, caller_of, needs
-from geo_service.api.answers import holds, json_answer, tagged
+from geo_service.api.answers import VARIED, holds, json_answer, tagged, unchanged
 from geo_service.api.errors import Problem, bad_parameter, problem_of
 from geo_service.api.guard import MULTIPART
 from geo_service.api.links import GEOJSON, JSON
@@ -222,7 +222,7 @@ async def check(
     """
     tag = await run_in_threadpool(_tag, request, service, posted, asked)
     if holds(request, tag):
-        return tagged(request, b"", tag, asked.media)
+        return unchanged(tag, VARIED)
 
     def first() -> Response | Boundaries:
         boundaries = _boundaries(service, posted, asked.crs)
@@ -248,11 +248,10 @@ def _whole(
         if posted.is_single
         else b"".join(asked.parts([*written, *boundaries.rejected], boundaries.report))
     )
-    headers = {"Vary": "Accept"}
     if any(fault.code in PASSING for fault in rejected):
         # What may come out otherwise next time is not the same answer.
-        return Response(content, media_type=asked.media, headers=headers)
-    return tagged(request, content, tag, asked.media, headers)
+        return Response(content, media_type=asked.media, headers=VARIED)
+    return tagged(request, content, tag, asked.media, VARIED)
 
 
 async def _streamed(request: Request, service: Service, asked: _Asked, boundaries: Boundaries) -> Response:
@@ -277,7 +276,7 @@ async def _streamed(request: Request, service: Service, asked: _Asked, boundarie
         finally:
             places.release()
 
-    return StreamingResponse(sent(), media_type=asked.media, headers={"Vary": "Accept"})
+    return StreamingResponse(sent(), media_type=asked.media, headers=VARIED)
 
 
 def _to_first(found: Iterator[Found | Fault]) -> list[Found | Fault]:

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from geo_service.api.access import Guarded, needs
-from geo_service.api.answers import holds, json_answer, tagged
+from geo_service.api.answers import holds, json_answer, unchanged
 from geo_service.api.collections import Page, VerdictItems, feature, paged, within
 from geo_service.api.errors import bad_parameter
 from geo_service.api.links import GEOJSON, JSON, link, segment, url
@@ -156,11 +156,11 @@ async def assessment(
     if snapshot is None or found is None:
         snapshot = await run_in_threadpool(service.snapshot)
         found = await run_in_threadpool(snapshot.written, parcel_id, asked, project_type)
+    if holds(request, found.digest):
+        return unchanged(found.digest)
     schema = url(request, "/schemas/assessment.json")
-    return tagged(
-        request,
-        b"" if holds(request, found.digest) else snapshot.body(found),
-        found.digest,
-        JSON,
-        {"Link": f'<{schema}>; rel="describedby"; type="application/schema+json"'},
-    )
+    headers = {
+        "ETag": f'"{found.digest}"',
+        "Link": f'<{schema}>; rel="describedby"; type="application/schema+json"',
+    }
+    return Response(snapshot.body(found), media_type=JSON, headers=headers)
