@@ -60,8 +60,8 @@ class Site:
         self._levels: dict[Key, Levels | MeasureFailed] = {}
 
     @cached_property
-    def _uncut(self) -> BaseGeometry:
-        return overlay.as_cut(self.geometry)
+    def _uncut(self) -> overlay.Uncut:
+        return overlay.Uncut(self.geometry)
 
     @cached_property
     def _outline(self) -> Shapes:
