@@ -26,6 +26,7 @@ _PROJECTED: WeakKeyDictionary[Features, dict[str, Features]] = WeakKeyDictionary
 _PLACED: WeakKeyDictionary[Features, WeakKeyDictionary[Features, Features]] = WeakKeyDictionary()
 _WHEREABOUTS: WeakKeyDictionary[Features, Whereabouts | None] = WeakKeyDictionary()
 _NEIGHBOURS: WeakKeyDictionary[Features, overlay.Neighbours] = WeakKeyDictionary()
+_GROUNDS: WeakKeyDictionary[LayerSet, dict[tuple[str, str], Ground]] = WeakKeyDictionary()
 
 
 def in_crs(features: Features, crs: str) -> Features:
@@ -50,6 +51,14 @@ def neighbours(features: Features) -> overlay.Neighbours:
     return found
 
 
+def ground_of(layers: LayerSet, crs: str, zones_layer: str) -> Ground:
+    """Return layers in a working CRS; made once, then remembered. See `Ground`."""
+    known, key = _GROUNDS.setdefault(layers, {}), (crs, zones_layer)
+    if key not in known:
+        known[key] = Ground(layers, crs, zones_layer)
+    return known[key]
+
+
 class Ground:
     """All published layers in one working CRS.
 
@@ -64,7 +73,8 @@ class Ground:
     """
 
     def __init__(self, layers: LayerSet, crs: str, zones_layer: str) -> None:
-        self._layers = layers
+        # Another set of the same, so that a ground that is kept with its layers does not keep them.
+        self._layers = LayerSet(layers.editions)
         self._zones_layer = zones_layer
         self._placed: dict[str, Features] = {}
         self._failed: set[str] = set()

@@ -73,7 +73,14 @@ class Uncut:
         self.perimeter_m = float(parcel.length)
         self._thin: dict[float, bool] = {}
         # With the geometry, whose identity would else be another's once it is gone.
-        self._cuts: dict[int, tuple[BaseGeometry, Cut]] = {}
+        self._shared: dict[int, tuple[BaseGeometry, BaseGeometry]] = {}
+        self._cuts: dict[int, Cut] = {}
+
+    @cached_property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """West, south, east and north of the parcel, in metres."""
+        west, south, east, north = self.parcel.bounds
+        return west, south, east, north
 
     @cached_property
     def whole(self) -> Cut:
@@ -92,19 +99,27 @@ class Uncut:
             self._thin[width_m] = all(is_thin(part, width_m) for part in pieces(self.parcel))
         return self._thin[width_m]
 
-    def cut(self, geometry: BaseGeometry) -> Cut:
-        """Return what a geometry takes of the parcel; many layers hold the same one.
+    def shared(self, geometry: BaseGeometry) -> BaseGeometry:
+        """Return what a geometry takes of the parcel, lines and points too; many layers hold the same one.
 
         Raises
         ------
         MeasureFailed
             When GEOS cannot answer, even on a 0.1 mm grid.
         """
+        found = self._shared.get(id(geometry))
+        if found is None:
+            found = self._shared[id(geometry)] = geometry, _safe(shapely.intersection, self.parcel, geometry)
+        return found[1]
+
+    def cut(self, geometry: BaseGeometry) -> Cut:
+        """Return what a geometry takes of the parcel, without what is no ground; see `shared`."""
         found = self._cuts.get(id(geometry))
         if found is None:
-            taken = Cut(tuple(pieces(_safe(shapely.intersection, self.parcel, geometry))))
-            found = self._cuts[id(geometry)] = geometry, taken
-        return found[1]
+            polygons = tuple(pieces(self.shared(geometry)))
+            found = self.whole if polygons == self.whole.polygons else Cut(polygons)
+            self._cuts[id(geometry)] = found
+        return found
 
 
 def coverage(
@@ -212,22 +227,6 @@ def coverage(
         classes=tuple(found),
         uncovered_geometry=uncovered.geometry,
     )
-
-
-def shared_m2(one: BaseGeometry, other: BaseGeometry) -> float:
-    """Return the area that two geometries share.
-
-    Raises
-    ------
-    MeasureFailed
-        When GEOS cannot answer, even on a 0.1 mm grid.
-
-    Examples
-    --------
-    >>> shared_m2(shapely.box(0, 0, 10, 10), shapely.box(5, 0, 20, 10))
-    50.0
-    """
-    return float(_safe(shapely.intersection, one, other).area)
 
 
 def _less(geometry: BaseGeometry, taken: Cut) -> Cut:
