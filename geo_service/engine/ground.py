@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from weakref import WeakKeyDictionary
 
@@ -133,20 +133,19 @@ class Ground:
         edition = self._layers.editions.get(layer)
         return edition is not None and edition.spec.surveyed_extent is Extent.ZONES
 
-    def surveys(self, layer: str, window: BaseGeometry, as_of: date) -> tuple[int, ...]:
-        """Return the rows that say where a layer was surveyed, of those in force on a date."""
+    def surveys(self, layer: str, rows: Sequence[int], as_of: date) -> tuple[int, ...]:
+        """Return which of some rows say where a layer was surveyed, and are in force on a date."""
         features = self.features(layer)
         if features is None or not (features.spec.class_field and features.spec.surveyed_class):
             return ()
         column = features.attributes.get(features.spec.class_field, (None,) * len(features))
-        rows = [row for row in features.tree.query(window).tolist() if column[row] == features.spec.surveyed_class]
-        if not rows:
-            return ()
         known = attributes(features)
         return tuple(
             row
-            for row in sorted(rows, key=known.rank.__getitem__)
-            if constraints.stands(values := known.row(row), as_of) and is_clear(values.get("status"))
+            for row in rows
+            if column[row] == features.spec.surveyed_class
+            and constraints.stands(values := known.row(row), as_of)
+            and is_clear(values.get("status"))
         )
 
     def surveyed(self, layer: str, window: BaseGeometry, surveys: tuple[int, ...]) -> BaseGeometry | None:

@@ -119,7 +119,7 @@ class Site:
     def surveys(self, layer: str, as_of: date) -> tuple[int, ...]:
         """Return the rows that say where a layer was surveyed, of those in force on a date."""
         if (layer, as_of) not in self._surveys:
-            self._surveys[layer, as_of] = self.ground.surveys(layer, self.geometry, as_of)
+            self._surveys[layer, as_of] = self.ground.surveys(layer, self.rows(layer), as_of)
         return self._surveys[layer, as_of]
 
     def surveyed(self, layer: str, surveys: tuple[int, ...]) -> BaseGeometry | None:
@@ -138,7 +138,8 @@ class Site:
         """
         with _measuring():
             window = shapely.buffer(self.geometry, within_m) if within_m else self.geometry
-            extent = self.ground.surveyed(layer, window, self.ground.surveys(layer, window, as_of))
+            surveys = self.ground.surveys(layer, self.rows(layer, within_m), as_of)
+            extent = self.ground.surveyed(layer, window, surveys)
             if extent is None:
                 return True
             rule = self.noise(self._features(layer), hard=False)
