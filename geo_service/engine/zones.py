@@ -86,7 +86,7 @@ def find(features: Features, parcel: overlay.Uncut, declared: str | None, as_of:
         values = attributes(features).row(row)
         if not constraints.stands(values, as_of):
             continue
-        overlap = float(parcel.shared(features.geometries[row]).area)
+        overlap = parcel.shared_m2(features.geometries[row])
         if not declared and overlap <= 0.0:
             continue
         begins = values.get("valid_from") or values.get("approved_on")

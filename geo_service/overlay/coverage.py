@@ -99,27 +99,36 @@ class Uncut:
             self._thin[width_m] = all(is_thin(part, width_m) for part in pieces(self.parcel))
         return self._thin[width_m]
 
-    def shared(self, geometry: BaseGeometry) -> BaseGeometry:
-        """Return what a geometry takes of the parcel, lines and points too; many layers hold the same one.
+    def shared_m2(self, geometry: BaseGeometry) -> float:
+        """Return the area that a geometry shares with the parcel.
 
         Raises
         ------
         MeasureFailed
             When GEOS cannot answer, even on a 0.1 mm grid.
         """
+        return float(self._shared_with(geometry).area)
+
+    def cut(self, geometry: BaseGeometry) -> Cut:
+        """Return what a geometry takes of the parcel; many layers hold the same one.
+
+        Raises
+        ------
+        MeasureFailed
+            When GEOS cannot answer, even on a 0.1 mm grid.
+        """
+        found = self._cuts.get(id(geometry))
+        if found is None:
+            polygons = tuple(pieces(self._shared_with(geometry)))
+            found = self.whole if polygons == self.whole.polygons else Cut(polygons)
+            self._cuts[id(geometry)] = found
+        return found
+
+    def _shared_with(self, geometry: BaseGeometry) -> BaseGeometry:
         found = self._shared.get(id(geometry))
         if found is None:
             found = self._shared[id(geometry)] = geometry, _safe(shapely.intersection, self.parcel, geometry)
         return found[1]
-
-    def cut(self, geometry: BaseGeometry) -> Cut:
-        """Return what a geometry takes of the parcel, without what is no ground; see `shared`."""
-        found = self._cuts.get(id(geometry))
-        if found is None:
-            polygons = tuple(pieces(self.shared(geometry)))
-            found = self.whole if polygons == self.whole.polygons else Cut(polygons)
-            self._cuts[id(geometry)] = found
-        return found
 
 
 def coverage(
