@@ -276,8 +276,15 @@ class Service:
         chosen: date | None,
         project_type: str | None = None,
         zone: str | None = None,
+        *,
+        drawn: bool = True,
     ) -> Iterator[checking.Found | Fault]:
         """Examine boundaries from outside one after the other, see `check`; rows that could not be read are left out.
+
+        Parameters
+        ----------
+        drawn : bool
+            Whether their internal GeoJSON is wanted beside their records.
 
         Raises
         ------
@@ -293,6 +300,7 @@ class Service:
             project_type=project_type,
             zone=zone,
             own=self._own,
+            drawn=drawn,
         )
 
     def _require_own(self, zone: str | None) -> None:

@@ -228,7 +228,7 @@ async def check(
         boundaries = _boundaries(service, posted, asked.crs)
         if len(boundaries.parcels) > GATHERED:
             return boundaries
-        found = list(service.checks(boundaries, asked.as_of, asked.project_type, asked.zone))
+        found = list(service.checks(boundaries, asked.as_of, asked.project_type, asked.zone, drawn=asked.features))
         return _whole(request, asked, posted, boundaries, found, tag)
 
     answer = await _in_turn(request, first)
@@ -259,7 +259,7 @@ async def _streamed(request: Request, service: Service, asked: _Asked, boundarie
     places: asyncio.Semaphore = request.app.state.long_checks
     await _acquired(request, places)
     try:
-        found = service.checks(boundaries, asked.as_of, asked.project_type, asked.zone)
+        found = service.checks(boundaries, asked.as_of, asked.project_type, asked.zone, drawn=asked.features)
         begun = await run_in_threadpool(_to_first, found)
         if not isinstance(begun[-1], Found):
             raise _nothing([*(one for one in begun if isinstance(one, Fault)), *boundaries.rejected])
