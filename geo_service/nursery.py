@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import ctypes
+import gc
 import importlib
 import os
 import pickle
@@ -259,11 +260,15 @@ def serve(answers: Callable[[Any], Iterable[object]]) -> None:
             first = pickle.loads(door.recv(length, socket.MSG_WAITALL))  # noqa: S301 - from whoever started this
             for _ in answers(first):
                 continue
+            # What is there now stays; that nobody counts on it any more keeps it in memory once.
+            gc.freeze()
+            gc.enable()
             continue
         if asked != _CHILD:
             return
         if os.fork() == 0:
             door.close()
+            gc.enable()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             _attend(socket.socket(fileno=lines[0]), answers)
         for line in lines:
@@ -307,4 +312,6 @@ def _end_alone(line: socket.socket) -> None:
 if __name__ == "__main__":
     # Before anything is imported: a library may start threads, and a process of several may not leave.
     leave_network()
+    # Nothing of what is read first is given up: to look through it again and again takes a tenth of the time.
+    gc.disable()
     importlib.import_module(sys.argv[1]).main()

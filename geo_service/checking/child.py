@@ -5,7 +5,6 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
 import shapely
@@ -64,12 +63,13 @@ class _Open:
 
     def rehearse(self, job: Job) -> None:
         """Measure the first stored parcel, if there is one, for nobody."""
-        if self._workspace is None:
+        parcels = self.layers.features(self.rulebook.parcels_layer)
+        if self._workspace is None or parcels is None or not len(parcels):
             return
-        for parcel in islice(stored.parcels(self._workspace, self.layers).values(), 1):
-            brought = replace(parcel, geometry=lon_lat(parcel.geometry, parcel.crs), crs=LON_LAT)
-            prepare((brought,), self.layers, self.rulebook, job.as_of)
-            _record_of(self.examine((brought,), job))
+        parcel = stored.parcel(self._workspace, min(parcels.ids), self.layers)
+        brought = replace(parcel, geometry=lon_lat(parcel.geometry, parcel.crs), crs=LON_LAT)
+        prepare((brought,), self.layers, self.rulebook, job.as_of)
+        _record_of(self.examine((brought,), job))
 
     def examine(self, parcels: Iterable[Parcel], job: Job) -> Iterator[Verdict]:
         """Examine boundaries; ends with the first that cannot be."""

@@ -189,7 +189,8 @@ def features(content: pa.Table, spec: LayerSpec) -> Features:
             )
         attributes[field.name] = tuple(column.to_pylist())
     geometries = np.empty(content.num_rows, dtype=object)
-    geometries[:] = shapely.from_wkb(content.column("geometry").to_numpy())
+    # Arrow loads pandas to make an array of them.
+    geometries[:] = shapely.from_wkb(content.column("geometry").to_pylist())
     return Features(
         spec=spec,
         crs=own["crs"],
