@@ -155,16 +155,18 @@ class Nursery:
     ----------
     module : str
         What it runs: a module with a function ``main`` that calls `serve`.
+    words : str
+        More words of its command line.
     """
 
-    def __init__(self, module: str) -> None:
+    def __init__(self, module: str, *words: str) -> None:
         self.module = module
         self.first = b""
         self._owner = os.getpid()
         self._door, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [*command(__name__), module],
+                [*command(__name__), module, *words],
                 env=environment(),
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
@@ -215,11 +217,10 @@ class Nursery:
 _ahead: dict[str, Nursery] = {}
 
 
-def start_ahead(*modules: str) -> None:
-    """Start nurseries while this process still imports what it needs itself."""
-    for module in modules:
-        if module not in _ahead:
-            _ahead[module] = Nursery(module)
+def start_ahead(module: str, *words: str) -> None:
+    """Start a nursery while this process still imports what it needs itself; see `Nursery`."""
+    if module not in _ahead:
+        _ahead[module] = Nursery(module, *words)
 
 
 def of(module: str) -> Nursery:
