@@ -1,20 +1,23 @@
-"""Loops over many numbers, compiled to machine code the first time they run and remembered on disk."""
+"""Loops over many numbers, compiled to machine code the first time they run and remembered on disk.
+
+The compiler is loaded when the first of them runs: it takes a third of a second of every process that is to start, and
+most have no need of it.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import re
 from collections.abc import Callable
-from functools import cache
+from functools import cache, cached_property, update_wrapper
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
-import numba
 import numpy as np
-from numba.extending import intrinsic
 
-# numba publishes it without saying so.
-_array: Any = numba.carray  # type: ignore[attr-defined]
+#: What compiled functions take from the compiler; there once it is loaded.
+_array: Any = None
+_at: Any = None
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -34,16 +37,51 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     >>> twice(1.5)
     3.0
     """
-    make = numba.njit(nogil=True, error_model="numpy", fastmath=False)
-    try:
-        remembered: Any = numba.njit(nogil=True, error_model="numpy", fastmath=False, cache=True)(function)
-    except RuntimeError:
-        # No folder to remember it in: a read-only image without a home; or the function came from no file.
-        return cast("Callable[P, R]", make(function))
-    # numba looks at the function's own file alone, and would go on with what it once took from the others.
-    file = remembered._cache._cache_file
-    file._source_stamp = (file._source_stamp, _sources(Path(function.__code__.co_filename)))
-    return cast("Callable[P, R]", remembered)
+    return cast("Callable[P, R]", _Compiled(function))
+
+
+class _Compiled:
+    """A function that is made when it is called first, by Python or by another that is compiled."""
+
+    #: Where the compiler finds what to compile.
+    __numba__ = "__wrapped__"
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.__wrapped__ = function
+        update_wrapper(self, function)
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Run it."""
+        return self._made(*arguments)
+
+    @property
+    def _numba_type_(self) -> Any:
+        """What the compiler asks of whatever a function refers to."""
+        return self._made._numba_type_
+
+    @cached_property
+    def _made(self) -> Any:
+        compiler, function = _compiler(), self.__wrapped__
+        try:
+            remembered = compiler.njit(nogil=True, error_model="numpy", fastmath=False, cache=True)(function)
+        except RuntimeError:
+            # No folder to remember it in: a read-only image without a home; or the function came from no file.
+            return compiler.njit(nogil=True, error_model="numpy", fastmath=False)(function)
+        # numba looks at the function's own file alone, and would go on with what it once took from the others.
+        file = remembered._cache._cache_file
+        file._source_stamp = (file._source_stamp, _sources(Path(function.__code__.co_filename)))
+        return remembered
+
+
+@cache
+def _compiler() -> Any:
+    global _array, _at
+    import numba
+    from numba.extending import intrinsic
+
+    # numba publishes the first without saying so.
+    _array, _at = numba.carray, intrinsic(_pointer)  # type: ignore[attr-defined]
+    return numba
 
 
 @cache
@@ -65,15 +103,12 @@ def _sources(path: Path) -> str:
 
 def _pointer(context: Any, address: Any, kind: Any) -> Any:
     """Return a pointer to what lies at an address; ``kind`` is an example of it."""
-    signature = numba.types.CPointer(kind)(address, kind)  # type: ignore[no-untyped-call]
+    signature = _compiler().types.CPointer(kind)(address, kind)
 
     def generate(_context: Any, builder: Any, made: Any, arguments: Any) -> Any:
         return builder.inttoptr(arguments[0], _context.get_value_type(made.return_type))
 
     return signature, generate
-
-
-_at: Any = intrinsic(_pointer)
 
 
 # What lies at an address, for compiled functions only. They are made as they are used; nothing is looked up or copied.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import ctypes
+import gc
 import importlib
 import os
 import pickle
@@ -155,16 +156,18 @@ class Nursery:
     ----------
     module : str
         What it runs: a module with a function ``main`` that calls `serve`.
+    words : str
+        More words of its command line.
     """
 
-    def __init__(self, module: str) -> None:
+    def __init__(self, module: str, *words: str) -> None:
         self.module = module
         self.first = b""
         self._owner = os.getpid()
         self._door, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [*command(__name__), module],
+                [*command(__name__), module, *words],
                 env=environment(),
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
@@ -215,11 +218,10 @@ class Nursery:
 _ahead: dict[str, Nursery] = {}
 
 
-def start_ahead(*modules: str) -> None:
-    """Start nurseries while this process still imports what it needs itself."""
-    for module in modules:
-        if module not in _ahead:
-            _ahead[module] = Nursery(module)
+def start_ahead(module: str, *words: str) -> None:
+    """Start a nursery while this process still imports what it needs itself; see `Nursery`."""
+    if module not in _ahead:
+        _ahead[module] = Nursery(module, *words)
 
 
 def of(module: str) -> Nursery:
@@ -260,11 +262,15 @@ def serve(answers: Callable[[Any], Iterable[object]]) -> None:
             first = pickle.loads(door.recv(length, socket.MSG_WAITALL))  # noqa: S301 - from whoever started this
             for _ in answers(first):
                 continue
+            # What is there now stays; that nobody counts on it any more keeps it in memory once.
+            gc.freeze()
+            gc.enable()
             continue
         if asked != _CHILD:
             return
         if os.fork() == 0:
             door.close()
+            gc.enable()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             _attend(socket.socket(fileno=lines[0]), answers)
         for line in lines:
@@ -308,4 +314,6 @@ def _end_alone(line: socket.socket) -> None:
 if __name__ == "__main__":
     # Before anything is imported: a library may start threads, and a process of several may not leave.
     leave_network()
+    # Nothing of what is read first is given up: to look through it again and again takes a tenth of the time.
+    gc.disable()
     importlib.import_module(sys.argv[1]).main()

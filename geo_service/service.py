@@ -324,8 +324,8 @@ class Service:
         try:
             checking.warm_up(self.workspace.directory, self.rulebook.sha256)
             for parcel in islice(self.parcels.values(), 1):
-                body = shapely.to_geojson(lon_lat(parcel.geometry, parcel.crs)).encode()
-                self.check(self.read_geojson(body, None), LAST_DAY)
+                body = shapely.to_geojson(parcel.geometry).encode()
+                self.check(self.read_geojson(body, parcel.crs), LAST_DAY)
         except GeoServiceError:
             # Whoever asks is told, in words that are meant for them.
             _LOG.exception("the service could not be warmed up")

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from geo_service.checking.job import Ground, Job
+from geo_service.checking.job import Ground, Job, rehearsal
 from geo_service.engine import examine, foreign_ground, prepare, require_zone
 from geo_service.errors import Fault, GeoServiceError, InputError, TooComplex, WorkspaceError, too_complex
 from geo_service.export import geojson
@@ -47,6 +48,7 @@ class _Open:
         self.layers = LayerSet()
         self._workspace = None if directory is None else Workspace.open(directory)
         self._published: Mapping[str, str] | None = None
+        self._rehearsed: LayerSet | None = None
         self.catalogue: Catalogue
         self.rulebook: Rulebook
         if self._workspace is None:
@@ -64,13 +66,15 @@ class _Open:
             self.layers, self._published = self._workspace.layer_set(), published
 
     def rehearse(self, job: Job) -> None:
-        """Measure the first stored parcel, if there is one, for nobody."""
-        if self._workspace is None:
+        """Measure the first stored parcel, if there is one, for nobody; once while the layers are the same."""
+        parcels = self.layers.features(self.rulebook.parcels_layer)
+        if self._workspace is None or parcels is None or not len(parcels) or self._rehearsed is self.layers:
             return
-        for parcel in islice(stored.parcels(self._workspace, self.layers).values(), 1):
-            brought = replace(parcel, geometry=lon_lat(parcel.geometry, parcel.crs), crs=LON_LAT)
-            prepare((brought,), self.layers, self.rulebook, job.as_of)
-            _record_of(self.examine((brought,), job), drawn=True)
+        parcel = stored.parcel(self._workspace, min(parcels.ids), self.layers)
+        brought = replace(parcel, geometry=lon_lat(parcel.geometry, parcel.crs), crs=LON_LAT)
+        prepare((brought,), self.layers, self.rulebook, job.as_of)
+        _record_of(self.examine((brought,), job), drawn=True)
+        self._rehearsed = self.layers
 
     def examine(self, parcels: Iterable[Parcel], job: Job) -> Iterator[Verdict]:
         """Examine boundaries; ends with the first that cannot be."""
@@ -117,6 +121,13 @@ class Examiner:
 
     def __init__(self) -> None:
         self._open: _Open | None = None
+
+    def expect(self, directory: Path) -> None:
+        """Open a workspace that will probably be asked for; what is wrong with it is told when it is."""
+        with suppress(Exception):
+            self._open = _Open(directory.resolve())
+            for _ in self.answers(rehearsal(Ground(self._open.directory, self._open.rulebook.sha256))):
+                continue
 
     def answers(self, job: Job) -> Iterator[tuple[Answer, str]]:
         """Yield whether the ground is open, then the record of each boundary and its shapes, or what is wrong with it.
@@ -176,5 +187,8 @@ def _record_of(verdicts: Iterator[Verdict], *, drawn: bool) -> tuple[Answer, str
 
 
 def main() -> None:
-    """Answer jobs."""
-    serve(Examiner().answers)
+    """Answer jobs; the command line may name the workspace that they will be about."""
+    examiner = Examiner()
+    for directory in sys.argv[2:]:
+        examiner.expect(Path(directory))
+    serve(examiner.answers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from geo_service.engine.examining import LAST_DAY
 from geo_service.model.parcel import AsOf, Parcel
 
 
@@ -45,3 +46,8 @@ class Job:
     own: frozenset[str] | None = None
     drawn: bool = True
     rehearse: bool = False
+
+
+def rehearsal(ground: Ground) -> Job:
+    """Return the job after which all is loaded that the first boundary will need."""
+    return Job(ground, (), AsOf(None, LAST_DAY), None, rehearse=True)

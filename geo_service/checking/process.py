@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from geo_service.checking.job import Ground, Job
-from geo_service.engine.examining import LAST_DAY
+from geo_service.checking.job import Ground, Job, rehearsal
 from geo_service.errors import Fault, GeoServiceError, InputError, too_complex
 from geo_service.model.parcel import AsOf, Parcel
 from geo_service.tally import BOUNDARY_CHECKED, CHECK_SECONDS, TALLY
@@ -83,7 +82,7 @@ class Examiners(Workers):
 
     def open(self, ground: Ground) -> None:
         """Start opening the ground, for all processes at once; nobody waits for it."""
-        self.prepare(pickle.dumps(Job(ground, (), AsOf(None, LAST_DAY), None, rehearse=True), protocol=5))
+        self.prepare(pickle.dumps(rehearsal(ground), protocol=5))
 
     def warm_up(self, ground: Ground) -> None:
         """Start a process that has the ground open, ahead of the first check.

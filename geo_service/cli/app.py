@@ -20,7 +20,7 @@ import typer
 from geo_service import batch, checking, importing, ingest
 from geo_service.api.collections import Shelf
 from geo_service.api.tiles import Tiles
-from geo_service.cli import say, serving
+from geo_service.cli import WORKSPACE, WORKSPACE_OPTION, WORKSPACE_VARIABLE, say, serving
 from geo_service.cli.demo import seed
 from geo_service.errors import (
     Fault,
@@ -46,7 +46,7 @@ from geo_service.store.template import template
 from geo_service.store.workspace import FILE, Workspace
 from geo_service.store.xlsx import read as read_sheets
 
-DEFAULT_WORKSPACE = Path("workspace")
+DEFAULT_WORKSPACE = Path(WORKSPACE)
 DEFAULT_PORT = 8000
 #: Programs draw tiles of the usual zoom larger; each zoom more takes four times as many.
 USUAL_ZOOM, FINEST_ZOOM = 14, 16
@@ -68,7 +68,7 @@ keys_app = typer.Typer(help="接口密钥 / API keys.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
 
 WorkspaceOption = Annotated[
-    Path, typer.Option("--workspace", envvar="GEO_SERVICE_WORKSPACE", help="工作区目录 / workspace folder")
+    Path, typer.Option(WORKSPACE_OPTION, envvar=WORKSPACE_VARIABLE, help="工作区目录 / workspace folder")
 ]
 AsOfOption = Annotated[
     str | None, typer.Option("--as-of", metavar="YYYY-MM-DD", help="核查基准日 / the date asked about")

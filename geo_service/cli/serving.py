@@ -185,12 +185,15 @@ def _door(settings: Settings) -> socket.socket:
 
 def _read_once(maker: Maker) -> FastAPI:
     """Make the application before there are several processes of it: what one has read, all have."""
+    # Nothing of what is read is given up: to look through it again and again takes a tenth of the time.
+    gc.disable()
     from geo_service.api.app import read_first
 
     app = maker()
     read_first(app)
     # What is there now stays; that nobody counts on it any more keeps it in memory once.
     gc.freeze()
+    gc.enable()
     return app
 
 

@@ -93,7 +93,7 @@ def parcels(workspace: Workspace, layers: LayerSet | None = None) -> Parcels:
     for id_, known in facts.items():
         if id_ in rows and known.planned_notice_on is not None:
             planned[rows[id_]] = known.planned_notice_on
-    return Parcels(made, dict(sorted(rows.items())), planned)
+    return Parcels(made, {id_: rows[id_] for id_ in sorted(rows)}, planned)
 
 
 def parcel(workspace: Workspace, id_: str, layers: LayerSet | None = None) -> Parcel:

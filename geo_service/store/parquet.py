@@ -10,13 +10,13 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import shapely
+from numpy.typing import NDArray
 from pydantic import TypeAdapter
 from pyproj import CRS
 
@@ -189,7 +189,8 @@ def features(content: pa.Table, spec: LayerSpec) -> Features:
             )
         attributes[field.name] = tuple(column.to_pylist())
     geometries = np.empty(content.num_rows, dtype=object)
-    geometries[:] = shapely.from_wkb(content.column("geometry").to_numpy())
+    # Arrow loads pandas to make an array of them.
+    geometries[:] = shapely.from_wkb(content.column("geometry").to_pylist())
     return Features(
         spec=spec,
         crs=own["crs"],
@@ -201,7 +202,7 @@ def features(content: pa.Table, spec: LayerSpec) -> Features:
     )
 
 
-def _wkb(geometries: np.typing.NDArray[np.object_]) -> np.typing.NDArray[np.object_]:
+def _wkb(geometries: NDArray[np.object_]) -> NDArray[np.object_]:
     return np.asarray(shapely.to_wkb(geometries, byte_order=1, flavor="iso"), dtype=object)
 
 
@@ -217,21 +218,62 @@ def _standard(features: Features) -> dict[str, object]:
     return {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
 
 
+# What enters the hash is taken from the columns' own memory, see https://arrow.apache.org/docs/format/Columnar.html:
+# to make a value of Python of every value takes several times as long as all the rest of opening a workspace.
+
+
 def _nulls(column: pa.ChunkedArray) -> bytes:
-    return bytes(pc.is_null(column).to_numpy().tobytes())
+    return b"".join(_missing(chunk).tobytes() for chunk in _chunks(column))
 
 
 def _lengths(column: pa.ChunkedArray) -> bytes:
-    return np.array([len(value or b"") for value in column.cast(pa.binary()).to_pylist()], dtype="<i8").tobytes()
+    return b"".join(_known(chunk, np.diff(_offsets(chunk))) for chunk in _chunks(column))
 
 
 def _joined(column: pa.ChunkedArray) -> bytes:
-    return b"".join(value or b"" for value in column.cast(pa.binary()).to_pylist())
+    return b"".join(_values(chunk.drop_null() if chunk.null_count else chunk) for chunk in _chunks(column))
 
 
 def _fixed(column: pa.ChunkedArray) -> bytes:
-    dtype = WIDTHS[column.type]
-    if pa.types.is_date32(column.type):
-        column = column.cast(pa.int32())
-    zero = False if pa.types.is_boolean(column.type) else 0
-    return bytes(pc.fill_null(column, zero).to_numpy().astype(dtype).tobytes())
+    return b"".join(_known(chunk, _numbers(chunk)) for chunk in _chunks(column))
+
+
+def _chunks(column: pa.ChunkedArray) -> list[pa.Array]:
+    return [chunk for chunk in column.chunks if len(chunk)]
+
+
+def _known(chunk: pa.Array, numbers: NDArray[Any]) -> bytes:
+    """Write numbers down, zero for those that are not there."""
+    numbers[_missing(chunk)] = 0
+    return numbers.tobytes()
+
+
+def _missing(chunk: pa.Array) -> NDArray[np.bool_]:
+    return ~_bits(chunk, chunk.buffers()[0]) if chunk.null_count else np.zeros(len(chunk), dtype=np.bool_)
+
+
+def _bits(chunk: pa.Array, buffer: pa.Buffer) -> NDArray[np.bool_]:
+    end = chunk.offset + len(chunk)
+    packed = np.frombuffer(buffer, np.uint8, -(-end // 8))
+    return np.unpackbits(packed, count=end, bitorder="little")[chunk.offset :].astype(np.bool_)
+
+
+def _offsets(chunk: pa.Array) -> NDArray[np.int64]:
+    """Return where each text begins in their common memory, and where the last one ends."""
+    return np.frombuffer(chunk.buffers()[1], "<i4", len(chunk) + 1, 4 * chunk.offset).astype("<i8")
+
+
+def _values(chunk: pa.Array) -> memoryview:
+    memory = chunk.buffers()[2]
+    if not len(chunk) or memory is None:
+        return memoryview(b"")
+    offsets = _offsets(chunk)
+    return memoryview(memory)[offsets[0] : offsets[-1]]
+
+
+def _numbers(chunk: pa.Array) -> NDArray[Any]:
+    memory, dtype = chunk.buffers()[1], WIDTHS[chunk.type]
+    if pa.types.is_boolean(chunk.type):
+        return _bits(chunk, memory).astype(dtype)
+    stored = "<i4" if pa.types.is_date32(chunk.type) else dtype
+    return np.frombuffer(memory, stored, len(chunk), np.dtype(stored).itemsize * chunk.offset).astype(dtype)
