@@ -59,10 +59,14 @@ _PASSED = (
 )
 
 
+def message(payload: bytes) -> bytes:
+    """Return a message as it is sent: all at once, or the other side would wake up for its length alone."""
+    return HEAD.pack(len(payload)) + payload
+
+
 def send(sink: BinaryIO, payload: bytes) -> None:
     """Write one message."""
-    sink.write(HEAD.pack(len(payload)))
-    sink.write(payload)
+    sink.write(message(payload))
     sink.flush()
 
 

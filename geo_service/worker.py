@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from geo_service import nursery
 from geo_service.errors import GeoServiceError
-from geo_service.nursery import HEAD, Nursery, hung_up
+from geo_service.nursery import HEAD, Nursery, hung_up, message
 from geo_service.tally import TALLY, WORKER_DIED, WORKER_KILLED
 
 START_LIMIT_S = 60.0
@@ -177,11 +177,10 @@ class Worker:
 
     def _tell(self, payload: bytes, allowed: _Allowed) -> None:
         """Send a message; the process may never take it."""
-        for part in (HEAD.pack(len(payload)), payload):
-            left = memoryview(part)
-            while left:
-                self._wait(select.POLLOUT, allowed)
-                left = left[self._child.line.send(left, socket.MSG_DONTWAIT) :]
+        left = memoryview(message(payload))
+        while left:
+            self._wait(select.POLLOUT, allowed)
+            left = left[self._child.line.send(left, socket.MSG_DONTWAIT) :]
 
     def _hear(self, allowed: _Allowed) -> bytes | None:
         """Receive a message, any part of which may never come; ``None`` when the process is gone."""

@@ -69,7 +69,6 @@ ROUTERS = (
     audit.router,
     operations.router,
 )
-#: So long a service that is told to stop goes on with imports that it has taken.
 FINISH_S = 30.0
 CLOSED = Policy()
 _LOG = logging.getLogger("geo_service.api")
@@ -123,7 +122,7 @@ async def _life(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         await preparing
-        await run_in_threadpool(app.state.imports.close, FINISH_S)
+        await run_in_threadpool(app.state.imports.close, app.state.finish_s)
 
 
 def create_app(
@@ -136,6 +135,7 @@ def create_app(
     upload_bytes: int = UPLOAD_BYTES,
     pace: Pace | None = None,
     disk_free_bytes: int = 0,
+    finish_s: float = FINISH_S,
 ) -> FastAPI:
     """Return the application over a service.
 
@@ -156,6 +156,8 @@ def create_app(
         those at this machine who show no key.
     disk_free_bytes : int
         With less room on the workspace's disk ``/readyz`` says so.
+    finish_s : float
+        So long a service that is told to stop goes on with imports that it has taken.
     """
     # Its own documentation pages ask other hosts for their scripts; ours do not.
     app = FastAPI(
@@ -173,7 +175,7 @@ def create_app(
     app.state.pace, app.state.pace_local = pace or Pace(), pace is not None
     app.state.ready = ready
     app.state.draw_first = draw_first
-    app.state.stopping, app.state.disk_free_bytes = Event(), disk_free_bytes
+    app.state.stopping, app.state.disk_free_bytes, app.state.finish_s = Event(), disk_free_bytes, finish_s
     errors.install(app)
     app.add_middleware(Packing, minimum_size=FROM_BYTES, compresslevel=LEVEL)
     app.add_middleware(Guard, json_bytes=json_bytes, upload_bytes=upload_bytes)

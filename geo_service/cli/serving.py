@@ -36,7 +36,7 @@ from geo_service.store.workspace import Workspace
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 #: Where the processes of one service add up their figures; read when the library of figures is.
 FIGURES = "PROMETHEUS_MULTIPROC_DIR"
-#: A process that does not end by itself is ended so long after the requests had their time.
+#: A process that does not end by itself is ended so long after requests and imports had their time.
 END_S = 10.0
 #: How soon a process notices that the one which replaces those that die is gone.
 LOOK_S = 1.0
@@ -83,13 +83,15 @@ class Maker:
             policy=Policy(
                 anonymous=settings.anonymous,
                 local=settings.local_planner,
-                guesses=settings.wrong_keys_per_minute,
+                # Each process counts by itself; together they let no more pass.
+                guesses=max(1, settings.wrong_keys_per_minute // settings.workers),
                 session_s=settings.session_hours * 3600.0,
             ),
             draw_first=self.draw_first,
             json_bytes=settings.json_bytes,
             upload_bytes=settings.upload_bytes,
             disk_free_bytes=settings.disk_free_bytes,
+            finish_s=settings.stop_seconds,
         )
 
 
@@ -261,7 +263,8 @@ class _Crew(Multiprocess):
 
     def join_all(self) -> None:
         """Wait for the processes, not for ever."""
-        end = time.monotonic() + float(self.config.timeout_graceful_shutdown or 0) + END_S
+        # First requests have their time, then imports.
+        end = time.monotonic() + 2.0 * float(self.config.timeout_graceful_shutdown or 0) + END_S
         for process in self.processes:
             process.process.join(max(0.0, end - time.monotonic()))
             if process.process.is_alive():

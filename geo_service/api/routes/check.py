@@ -52,9 +52,9 @@ router = APIRouter(
     default_response_class=Response,
 )
 #: Checks at once; more wait here, where they take no thread from the other routes.
-CHECKS = 2 * SLOTS
+CHECKS = SLOTS
 #: As many more may wait; others are turned away at once.
-WAITING = 8 * CHECKS
+WAITING = 16 * CHECKS
 #: Boundaries in one request; a file of more is for the command line.
 MAX_BOUNDARIES = 10_000
 #: So many are answered at once; of more each is sent when it is there.
@@ -220,7 +220,10 @@ async def check(
     the records are sent as they are made. With ``Accept: application/geo+json`` features are answered, the outcomes as
     their properties. Few boundaries have an ETag: the same under the same data and rules.
     """
-    tag = await run_in_threadpool(_tag, request, service, posted, asked)
+    if posted.file is None:
+        tag = _tag(request, service, posted, asked)
+    else:
+        tag = await run_in_threadpool(_tag, request, service, posted, asked)
     if holds(request, tag):
         return unchanged(tag, VARIED)
 
