@@ -154,7 +154,7 @@ class Ground:
         if features is None:
             return shapely.Polygon()
         if features.extent is not None:
-            return None if _holds(features.extent, window) else shapely.intersection(features.extent, window)
+            return None if overlay.holds(features.extent, window) else shapely.intersection(features.extent, window)
         spec = features.spec
         if spec.surveyed_extent is Extent.JURISDICTION:
             return None
@@ -197,12 +197,6 @@ def _placed(features: Features, zones: Features) -> Features:
 def _clipped(features: Features, rows: Iterable[int], window: BaseGeometry) -> BaseGeometry | None:
     """Return what some features have of a window; ``None`` when one of them has all of it."""
     ordered = sorted((int(row) for row in rows), key=attributes(features).rank.__getitem__)
-    if any(_holds(features.geometries[row], window) for row in ordered):
+    if any(overlay.holds(features.geometries[row], window) for row in ordered):
         return None
     return shapely.union_all([shapely.intersection(features.geometries[row], window) for row in ordered])
-
-
-def _holds(geometry: BaseGeometry, window: BaseGeometry) -> bool:
-    """Tell whether a geometry has all of a window, which is quicker seen than cut out."""
-    shapely.prepare(geometry)
-    return bool(shapely.covers(geometry, window))

@@ -10,7 +10,7 @@ Each side is cut into its connected pieces. A piece is thin when no disc of the 
 what a boundary drawn twice leaves behind; ``noise`` tells thin pieces that count from those that do not.
 """
 
-from geo_service.overlay.coverage import Uncut, coverage
+from geo_service.overlay.coverage import Uncut, coverage, holds
 from geo_service.overlay.crossings import crossing, crossings_between, pairs_between
 from geo_service.overlay.levels import design_from_grid, levels
 from geo_service.overlay.nearest import Neighbours, nearest, neighbours
@@ -25,6 +25,7 @@ __all__ = [
     "crossing",
     "crossings_between",
     "design_from_grid",
+    "holds",
     "levels",
     "nearest",
     "neighbours",
