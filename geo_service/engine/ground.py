@@ -26,6 +26,9 @@ _PROJECTED: WeakKeyDictionary[Features, dict[str, Features]] = WeakKeyDictionary
 _PLACED: WeakKeyDictionary[Features, WeakKeyDictionary[Features, Features]] = WeakKeyDictionary()
 _WHEREABOUTS: WeakKeyDictionary[Features, Whereabouts | None] = WeakKeyDictionary()
 _NEIGHBOURS: WeakKeyDictionary[Features, overlay.Neighbours] = WeakKeyDictionary()
+#: Features of so many points in all are kept prepared, to be asked what lies within them: some 150 bytes a point.
+MOST_PREPARED = 200_000
+
 _GROUNDS: WeakKeyDictionary[LayerSet, dict[tuple[str, str], Ground]] = WeakKeyDictionary()
 
 
@@ -94,7 +97,11 @@ class Ground:
             except (CrsMismatch, GEOSException):
                 self._failed.add(layer)
                 return None
-            self._placed[layer] = self._place(moved) if features.spec.geometry_from else moved
+            placed = self._place(moved) if features.spec.geometry_from else moved
+            if shapely.get_num_coordinates(placed.geometries).sum() <= MOST_PREPARED:
+                shapely.prepare(placed.geometries)
+                shapely.prepare(placed.extent)
+            self._placed[layer] = placed
         return self._placed[layer]
 
     def whereabouts(self, layer: str) -> Whereabouts | None:

@@ -11,7 +11,7 @@ what a boundary drawn twice leaves behind; ``noise`` tells thin pieces that coun
 """
 
 from geo_service.overlay.coverage import Uncut, coverage, holds
-from geo_service.overlay.crossings import crossing, crossings_between, pairs_between
+from geo_service.overlay.crossings import crossing, crossings_between, pairs_between, touching
 from geo_service.overlay.levels import design_from_grid, levels
 from geo_service.overlay.nearest import Neighbours, nearest, neighbours
 from geo_service.overlay.noise import NoiseRule, bands, pieces
@@ -31,4 +31,5 @@ __all__ = [
     "neighbours",
     "pairs_between",
     "pieces",
+    "touching",
 ]
