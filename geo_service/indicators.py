@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from math import isfinite
 
 from geo_service.model.enums import Outcome, Severity
@@ -131,6 +132,8 @@ def judge(
     )
 
 
+# All parcels of a zone are held against the same standards.
+@lru_cache(maxsize=256)
 def _written(value: Fraction | None) -> str:
     """Write a value with up to four decimals, never rounded onto the standard."""
     if value is None:

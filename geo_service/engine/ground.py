@@ -26,6 +26,9 @@ _PROJECTED: WeakKeyDictionary[Features, dict[str, Features]] = WeakKeyDictionary
 _PLACED: WeakKeyDictionary[Features, WeakKeyDictionary[Features, Features]] = WeakKeyDictionary()
 _WHEREABOUTS: WeakKeyDictionary[Features, Whereabouts | None] = WeakKeyDictionary()
 _NEIGHBOURS: WeakKeyDictionary[Features, overlay.Neighbours] = WeakKeyDictionary()
+#: Features of so many points in all are kept prepared, to be asked what lies within them: some 150 bytes a point.
+MOST_PREPARED = 200_000
+
 _GROUNDS: WeakKeyDictionary[LayerSet, dict[tuple[str, str], Ground]] = WeakKeyDictionary()
 
 
@@ -94,7 +97,11 @@ class Ground:
             except (CrsMismatch, GEOSException):
                 self._failed.add(layer)
                 return None
-            self._placed[layer] = self._place(moved) if features.spec.geometry_from else moved
+            placed = self._place(moved) if features.spec.geometry_from else moved
+            if shapely.get_num_coordinates(placed.geometries).sum() <= MOST_PREPARED:
+                shapely.prepare(placed.geometries)
+                shapely.prepare(placed.extent)
+            self._placed[layer] = placed
         return self._placed[layer]
 
     def whereabouts(self, layer: str) -> Whereabouts | None:
@@ -154,7 +161,7 @@ class Ground:
         if features is None:
             return shapely.Polygon()
         if features.extent is not None:
-            return None if _holds(features.extent, window) else shapely.intersection(features.extent, window)
+            return None if overlay.holds(features.extent, window) else shapely.intersection(features.extent, window)
         spec = features.spec
         if spec.surveyed_extent is Extent.JURISDICTION:
             return None
@@ -197,12 +204,6 @@ def _placed(features: Features, zones: Features) -> Features:
 def _clipped(features: Features, rows: Iterable[int], window: BaseGeometry) -> BaseGeometry | None:
     """Return what some features have of a window; ``None`` when one of them has all of it."""
     ordered = sorted((int(row) for row in rows), key=attributes(features).rank.__getitem__)
-    if any(_holds(features.geometries[row], window) for row in ordered):
+    if any(overlay.holds(features.geometries[row], window) for row in ordered):
         return None
     return shapely.union_all([shapely.intersection(features.geometries[row], window) for row in ordered])
-
-
-def _holds(geometry: BaseGeometry, window: BaseGeometry) -> bool:
-    """Tell whether a geometry has all of a window, which is quicker seen than cut out."""
-    shapely.prepare(geometry)
-    return bool(shapely.covers(geometry, window))

@@ -85,19 +85,20 @@ class Site:
 
     def is_crowded(self, layers: Iterable[str], most: int) -> bool:
         """Tell whether the boundary crosses features more often than ``most`` times."""
-        met: list[BaseGeometry] = []
+        found: list[BaseGeometry] = []
         for layer in layers:
             features, rows = self.ground.features(layer), self.rows(layer)
             if features is not None and rows:
                 shares = self._shares(layer, rows)
                 # What has all of the parcel or nothing of it has no edge on it.
-                met += [features.geometries[row] for row, share in zip(rows, shares, strict=True) if share is None]
+                found += [features.geometries[row] for row, share in zip(rows, shares, strict=True) if share is None]
+        met = overlay.touching(self.geometry, np.array(found, dtype=object))
         # Most boundaries have fewer edges than that would take, which is seen sooner than counted.
-        if not met or self._points * int(shapely.get_num_coordinates(met).sum()) <= most:
+        if self._points * int(shapely.get_num_coordinates(met).sum()) <= most:
             return False
-        if overlay.pairs_between(self.geometry, met) <= most:
+        if overlay.pairs_between(self.geometry, met.tolist()) <= most:
             return False
-        return overlay.crossings_between(self.geometry, met, most) > most
+        return overlay.crossings_between(self.geometry, met.tolist(), most) > most
 
     @cached_property
     def _points(self) -> int:

@@ -121,12 +121,13 @@ def levels(
     collected_weights: list[Floats] = []
     for difference, shares in judged:
         known = np.isfinite(difference) & (shares > 0)
-        own_known = float(shares[known].sum()) * cell_m2
-        own_within = float(shares[known & (np.abs(difference) <= tolerance_m)].sum()) * cell_m2
+        own, own_weights = difference[known], shares[known]
+        own_known = float(own_weights.sum()) * cell_m2
+        own_within = float(own_weights[np.abs(own) <= tolerance_m].sum()) * cell_m2
         if own_known > 0:
             worst = min(worst, own_within / own_known)
-        collected.append(difference[known])
-        collected_weights.append(shares[known])
+        collected.append(own)
+        collected_weights.append(own_weights)
     if known_m2 == 0.0:
         return Levels(0.0, 0.0, 0.0, 0.0, None, 0.0, 0.0, 1.0, 0.0)
     flat, weight = np.concatenate(collected), np.concatenate(collected_weights)
@@ -161,6 +162,15 @@ def _percentile(values: Floats, weight: Floats, percent: float) -> float | None:
     if not known.any():
         return None
     flat, share = values[known], weight[known]
+    target = float(share.sum()) * percent / 100.0
+    # Only values around the one that is asked for are put in order: well below it, their sum is enough.
+    low = np.partition(flat, len(flat) * 3 // 4)[len(flat) * 3 // 4]
+    below = flat < low
+    passed = float(share[below].sum())
+    if passed < target:
+        flat, share = flat[~below], share[~below]
+    else:
+        passed = 0.0
     order = np.argsort(flat, kind="stable")
-    reached = np.cumsum(share[order])
-    return float(flat[order][np.searchsorted(reached, reached[-1] * percent / 100.0)])
+    reached = passed + np.cumsum(share[order])
+    return float(flat[order][np.searchsorted(reached, min(target, reached[-1]))])

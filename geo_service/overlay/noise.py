@@ -102,24 +102,27 @@ def bands(parts: Sequence[Polygon], perimeter_m: float, rule: NoiseRule) -> Band
     """
     if not parts:
         return NOTHING
-    # What is not thin at the widest scale is not thin at the others.
-    widest = rule.width_m * max(rule.scales())
-    thinness = [is_thin(part, widest) for part in parts]
-    if not any(thinness):
+    widths_m = [rule.width_m * scale for scale in rule.scales()]
+    # What is not thin at a wider scale is not thin at a narrower one.
+    at_double = [is_thin(part, widths_m[2]) for part in parts]
+    if not any(at_double):
         all_counts = Band(fsum(part.area for part in parts), 0.0, 0.0, 0.0)
         return all_counts, all_counts, all_counts
-    one, half, double = (_band(parts, perimeter_m, rule, scale, thinness) for scale in rule.scales())
+    at_half = [wide and is_thin(part, widths_m[1]) for part, wide in zip(parts, at_double, strict=True)]
+    as_given = [
+        narrow or (wide and is_thin(part, widths_m[0]))
+        for part, narrow, wide in zip(parts, at_half, at_double, strict=True)
+    ]
+    one, half, double = (
+        _band(parts, thin, perimeter_m, rule, scale)
+        for thin, scale in zip((as_given, at_half, at_double), rule.scales(), strict=True)
+    )
     return one, half, double
 
 
 def _band(
-    parts: Sequence[Polygon], perimeter_m: float, rule: NoiseRule, scale: float, at_widest: Sequence[bool]
+    parts: Sequence[Polygon], thinness: Sequence[bool], perimeter_m: float, rule: NoiseRule, scale: float
 ) -> Band:
-    width_m = rule.width_m * scale
-    if scale == max(rule.scales()):
-        thinness = at_widest
-    else:
-        thinness = [is_so and is_thin(part, width_m) for part, is_so in zip(parts, at_widest, strict=True)]
     thin = [part for part, is_so in zip(parts, thinness, strict=True) if is_so]
     counted = fsum(part.area for part, is_so in zip(parts, thinness, strict=True) if not is_so)
     width = max((2 * part.area / part.length for part in thin), default=0.0)

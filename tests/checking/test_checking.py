@@ -59,6 +59,13 @@ def test_the_bytes_are_those_of_measuring_here(service, workspace, examiners):
     assert found.rejected == ()
 
 
+def test_shapes_that_nobody_asks_for_are_not_made_and_the_record_is_the_same(service, examiners):
+    directory, sha256 = service.workspace.directory, service.rulebook.sha256
+    drawn, bare = ([*checking.found(directory, sha256, rows(1), ASKED, drawn=wanted)] for wanted in (True, False))
+    assert bare[0].record == drawn[0].record
+    assert (bare[0].drawn, json.loads(drawn[0].drawn)["type"]) == (b"", "FeatureCollection")
+
+
 def test_without_a_workspace_the_bundled_rules_hold(examiners):
     found = checking.measure(None, world.rulebook().sha256, rows(1), ASKED, project_type="食品")
     body = json.loads(found.records[0][1])

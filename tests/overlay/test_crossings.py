@@ -11,7 +11,7 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geo_service.overlay import crossing, crossings_between, pairs_between
+from geo_service.overlay import crossing, crossings_between, pairs_between, touching
 from geo_service.overlay.crossings import edges
 
 POINTS = st.tuples(st.integers(0, 6), st.integers(0, 6))
@@ -91,3 +91,14 @@ def test_what_lies_beside_touches_or_ends_at_the_boundary_does_not_cross_it() ->
     assert crossings_between(square, beside, 100) == 0
     assert crossings_between(square, [shapely.box(10, 0, 20, 10)], 100) == 1
     assert crossings_between(square, [], 100) == 0
+
+
+@given(st.lists(st.tuples(POINTS, st.integers(1, 4), st.booleans()), min_size=1, max_size=8))
+def test_what_is_left_out_before_counting_is_not_crossed(squares) -> None:
+    boundary = shapely.box(1.5, 1.5, 4.5, 4.5)
+    others = np.array([shapely.box(x, y, x + side, y + side) for (x, y), side, _ in squares], dtype=object)
+    shapely.prepare(others[[prepared for _, _, prepared in squares]])
+    left = touching(boundary, others)
+    assert all(shapely.disjoint(other, boundary) for other in others if not any(other is one for one in left))
+    counted = 0 if not len(left) else crossings_between(boundary, left.tolist(), 1000)
+    assert counted == crossings_between(boundary, others.tolist(), 1000)

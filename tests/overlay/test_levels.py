@@ -10,6 +10,8 @@ import shapely
 from exactextract import exact_extract
 from exactextract.feature import JSONFeatureSource
 from exactextract.raster import NumPyRasterSource
+from hypothesis import given
+from hypothesis import strategies as st
 
 from geo_service.errors import MeasureFailed
 from geo_service.overlay import design_from_grid, levels
@@ -128,3 +130,12 @@ def test_the_slope_at_the_edge_of_a_parcel_is_seen_from_the_ground_beside_it() -
     # The step lies just outside: the cells along it rise by half of it in two cells.
     found = levels(box(50.0, 20.0, 55.0, 80.0), ground(values), values, (), 0.30)
     assert found.slope_p95_percent == pytest.approx(10.0)
+
+
+@given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 2**32 - 1), st.booleans())
+def test_the_95th_percentile_is_the_least_value_that_so_much_ground_does_not_exceed(down, across, seed, coarse) -> None:
+    off = np.random.default_rng(seed).normal(0.0, 0.3, (20, 20))
+    values = np.round(off, 1) if coarse else off
+    found = levels(box(0, 100 - down * 5, across * 5, 100), ground(values), np.zeros((20, 20)), (), 0.30)
+    inside = np.abs(values[:down, :across])
+    assert found.p95_m == np.percentile(inside, 95, method="inverted_cdf")

@@ -1,4 +1,4 @@
-"""Where the prepared cells say that a feature has all of a parcel or nothing of it, cutting says the same."""
+"""What is known of a parcel and its features before any is cut is what cutting finds."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from shapely.geometry import box
 
 from geo_service import overlay
 from geo_service.cells import prepare
+from geo_service.model.evidence import Coverage
 from geo_service.rings import from_wkb
 
 X, Y = 38_400_000.0, 4_000_000.0
@@ -39,3 +40,42 @@ def test_what_is_known_without_cutting_is_what_cutting_finds(squares, plot, turn
         [(feature.id, pytest.approx(feature.area_m2, abs=1e-6), feature.counts) for feature in area.features]
         for area in plain.classes
     ] == [[(feature.id, feature.area_m2, feature.counts) for feature in area.features] for area in quick.classes]
+
+
+SHAPES = st.lists(
+    st.tuples(*[st.integers(-60, 60)] * 2, *[st.integers(1, 120)] * 2, st.sampled_from([0, 17, 45])),
+    min_size=1,
+    max_size=5,
+)
+
+
+def said(found: Coverage) -> tuple[object, ...]:
+    """All of a coverage, geometries by their bytes."""
+    return (
+        found.covered_m2, found.uncovered_m2, found.unsurveyed_m2, found.covered, found.uncovered, found.unsurveyed,
+        found.uncovered_geometry.wkb,
+        [(area.cls, area.area_m2, area.bands, area.features, area.geometry.wkb) for area in found.classes],
+    )  # fmt: skip
+
+
+@given(SHAPES, st.tuples(*[st.integers(-40, 40)] * 2, *[st.integers(1, 60)] * 2), st.booleans())
+def test_prepared_features_and_a_parcel_laid_under_several_layers_give_the_same_bytes(squares, plot, is_two) -> None:
+    shapes = [shapely.affinity.rotate(box(x, y, x + w, y + h), turn) for x, y, w, h, turn in squares]
+    geometries = shapely.transform(np.array(shapes, dtype=object), lambda xy: xy + np.array([X, Y]))
+    one = box(X + plot[0], Y + plot[1], X + plot[0] + plot[2], Y + plot[1] + plot[3])
+    parcel = shapely.union(one, shapely.transform(one, lambda xy: xy + np.array([80.0, 5.0]))) if is_two else one
+    noise = overlay.NoiseRule(0.1, 0.05, 1.0, hard=False, sensitivity=2.0)
+    names = [f"F{row}" for row in range(len(shapes))]
+    plain = [
+        overlay.coverage(parcel, geometries, names, range(len(names)), classes, {"a"}, geometries[0], noise)
+        for classes in (["a"] * len(names), ["ab"[row % 2] for row in range(len(names))])
+    ]
+    shapely.prepare(geometries)
+    uncut = overlay.Uncut(parcel)
+    # Ground that is held by where a layer was surveyed has been surveyed.
+    surveyed = None if overlay.holds(geometries[0], parcel) else geometries[0]
+    quick = [
+        overlay.coverage(parcel, geometries, names, range(len(names)), classes, {"a"}, surveyed, noise, (), uncut)
+        for classes in (["a"] * len(names), ["ab"[row % 2] for row in range(len(names))])
+    ]
+    assert [said(one) for one in quick] == [said(one) for one in plain]
