@@ -24,7 +24,8 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import Any, BinaryIO, NoReturn
 
-_LENGTH = struct.Struct(">Q")
+#: What stands before a message: its length.
+HEAD = struct.Struct(">Q")
 #: What a nursery is told: to do a job itself, which follows; to divide, and whose line comes along.
 _FIRST, _CHILD = b"!", b"+"
 #: From Linux's sched.h.
@@ -60,17 +61,17 @@ _PASSED = (
 
 def send(sink: BinaryIO, payload: bytes) -> None:
     """Write one message."""
-    sink.write(_LENGTH.pack(len(payload)))
+    sink.write(HEAD.pack(len(payload)))
     sink.write(payload)
     sink.flush()
 
 
 def receive(source: BinaryIO) -> bytes | None:
     """Read one message; ``None`` when the other side is gone."""
-    head = source.read(_LENGTH.size)
-    if len(head) < _LENGTH.size:
+    head = source.read(HEAD.size)
+    if len(head) < HEAD.size:
         return None
-    (length,) = _LENGTH.unpack(head)
+    (length,) = HEAD.unpack(head)
     payload = source.read(length)
     return payload if len(payload) == length else None
 
@@ -182,7 +183,7 @@ class Nursery:
             When it is gone.
         """
         if first != self.first:
-            self._door.sendall(_FIRST + _LENGTH.pack(len(first)) + first)
+            self._door.sendall(_FIRST + HEAD.pack(len(first)) + first)
             self.first = first
 
     def fit(self) -> bool:
@@ -257,7 +258,7 @@ def serve(answers: Callable[[Any], Iterable[object]]) -> None:
         # Nothing is read ahead: lines come along with what follows.
         asked, lines, _, _ = socket.recv_fds(door, 1, 1)
         if asked == _FIRST:
-            (length,) = _LENGTH.unpack(door.recv(_LENGTH.size, socket.MSG_WAITALL))
+            (length,) = HEAD.unpack(door.recv(HEAD.size, socket.MSG_WAITALL))
             first = pickle.loads(door.recv(length, socket.MSG_WAITALL))  # noqa: S301 - from whoever started this
             for _ in answers(first):
                 continue

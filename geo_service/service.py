@@ -121,6 +121,10 @@ class Service:
         """Return what is published now; the same one until the register changes."""
         return self._latest.snapshot(self._own)
 
+    def ready_snapshot(self) -> Snapshot | None:
+        """Return what is published now where it has been read already; waits for nothing."""
+        return self._latest.ready(self._own)
+
     @property
     def layers(self) -> LayerSet:
         """The published editions."""
@@ -272,8 +276,15 @@ class Service:
         chosen: date | None,
         project_type: str | None = None,
         zone: str | None = None,
+        *,
+        drawn: bool = True,
     ) -> Iterator[checking.Found | Fault]:
         """Examine boundaries from outside one after the other, see `check`; rows that could not be read are left out.
+
+        Parameters
+        ----------
+        drawn : bool
+            Whether their internal GeoJSON is wanted beside their records.
 
         Raises
         ------
@@ -289,6 +300,7 @@ class Service:
             project_type=project_type,
             zone=zone,
             own=self._own,
+            drawn=drawn,
         )
 
     def _require_own(self, zone: str | None) -> None:
@@ -594,7 +606,8 @@ class Service:
     def keep(self, parcel_id: str, chosen: date | None) -> VerdictRow:
         """Keep the present record of a parcel for good, so that a link can show it later."""
         snapshot, asked = self.snapshot(), self.as_of(chosen)
-        content, digest = snapshot.body(parcel_id, asked), snapshot.digest(parcel_id, asked)
+        written = snapshot.written(parcel_id, asked)
+        content, digest = snapshot.body(written), written.digest
         found = snapshot.record(parcel_id, asked)
         day, status = date.fromisoformat(found["as_of"]), found["verdict"]["status"]
         return self.workspace.register.append_verdict(parcel_id, day, digest, status, content)
@@ -896,6 +909,14 @@ class _Latest:
                 part = self._part(self._snapshot, own)
                 self._parts.put(own, part, 1)
             return part
+
+    def ready(self, own: frozenset[str] | None) -> Snapshot | None:
+        revision = self._workspace.register.revision()
+        if own is None:
+            whole = self._snapshot
+            return whole if whole is not None and whole.revision == revision else None
+        part = self._parts.get(own)
+        return part if part is not None and part.revision == (revision, own) else None
 
     def _part(self, whole: Snapshot, own: frozenset[str]) -> Part:
         rules, editions = self._workspace.rulebook, whole.layers.editions

@@ -12,8 +12,9 @@ from threading import Lock
 from shapely.geometry.base import BaseGeometry
 
 from geo_service.engine import examine
+from geo_service.export import record
 from geo_service.export.geojson import parcel_properties
-from geo_service.export.record import Record, written
+from geo_service.export.record import Record
 from geo_service.kept import Kept
 from geo_service.model.finding import Verdict
 from geo_service.model.layer import LayerSet, Value
@@ -63,12 +64,18 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
-    """A verdict and its record, packed; and the record's canonical bytes, packed."""
+class Written:
+    """A verdict and its record, packed; and the record's canonical bytes, packed.
 
+    Attributes
+    ----------
+    digest : str
+        Of the record.
+    """
+
+    digest: str
     conclusion: bytes
     body: bytes
-    digest: str
 
 
 class Snapshot:
@@ -85,10 +92,10 @@ class Snapshot:
         self._workspace = workspace
         # Held while a verdict is computed: callers who ask for the same parcels at once then share the work.
         self._lock = Lock()
-        self._entries: Kept[Key, _Entry] = Kept(PACKED_BYTES)
+        self._entries: Kept[Key, Written] = Kept(PACKED_BYTES)
+        self._bodies: Kept[str, bytes] = Kept(UNPACKED_BYTES)
         self._summaries: Kept[Key, Summary] = Kept(SUMMARIES)
         self._unpacked: Kept[Key, tuple[Verdict, Record]] = Kept(UNPACKED)
-        self._bodies: Kept[Key, bytes] = Kept(UNPACKED_BYTES)
         # Names of the same properties stand in every summary; one tuple of them is enough.
         self._shared: dict[tuple[str, ...], tuple[str, ...]] = {}
 
@@ -120,7 +127,8 @@ class Snapshot:
         NotFound
             When no parcel has that id.
         """
-        key, entry = self._entry(parcel_id, asked, project_type)
+        key = self._key(parcel_id, asked, project_type)
+        entry = self._written(key)
         found = self._unpacked.get(key)
         if found is None:
             # Written by this process a while ago.
@@ -128,29 +136,32 @@ class Snapshot:
             self._unpacked.put(key, found, 1)
         return found
 
-    def digest(self, parcel_id: str, asked: AsOf, project_type: str | None = None) -> str:
-        """Return the digest of a record.
+    def written(self, parcel_id: str, asked: AsOf, project_type: str | None = None) -> Written:
+        """Return what was concluded of one parcel, as it is kept.
 
         Raises
         ------
         NotFound
             When no parcel has that id.
         """
-        return self._entry(parcel_id, asked, project_type)[1].digest
+        return self._written(self._key(parcel_id, asked, project_type))
 
-    def body(self, parcel_id: str, asked: AsOf, project_type: str | None = None) -> bytes:
-        """Return the canonical bytes of a record.
+    def known(self, parcel_id: str, asked: AsOf, project_type: str | None = None) -> Written | None:
+        """Return what was concluded of one parcel, if it was, and wait for nothing.
 
         Raises
         ------
         NotFound
             When no parcel has that id.
         """
-        key, entry = self._entry(parcel_id, asked, project_type)
-        found = self._bodies.get(key)
+        return self._entries.get(self._key(parcel_id, asked, project_type))
+
+    def body(self, entry: Written) -> bytes:
+        """Return the canonical bytes of a record."""
+        found = self._bodies.get(entry.digest)
         if found is None:
             found = zlib.decompress(entry.body)
-            self._bodies.put(key, found, len(found))
+            self._bodies.put(entry.digest, found, len(found))
         return found
 
     def summary(self, parcel_id: str, asked: AsOf) -> Summary:
@@ -161,7 +172,7 @@ class Snapshot:
         NotFound
             When no parcel has that id.
         """
-        key = (parcel_id, asked.of(self._parcel(parcel_id)), None)
+        key = self._key(parcel_id, asked, None)
         found = self._summaries.get(key)
         if found is None:
             found = self._summary(self.record(parcel_id, asked))
@@ -193,25 +204,35 @@ class Snapshot:
         return examine(typed, self.layers, workspace.catalogue, workspace.rulebook, asked, zone=zone)
 
     def _parcel(self, parcel_id: str) -> Parcel:
-        return self.parcels.get(parcel_id) or stored.parcel(self._workspace, parcel_id, self.layers)
+        self._require(parcel_id)
+        return self.parcels[parcel_id]
 
-    def _entry(self, parcel_id: str, asked: AsOf, project_type: str | None) -> tuple[Key, _Entry]:
-        parcel = self._parcel(parcel_id)
-        key = (parcel_id, asked.of(parcel), project_type)
+    def _require(self, parcel_id: str) -> None:
+        # Of another zone's parcel it is said that there is none: for whoever may not see it, there is not.
+        if parcel_id not in self.parcels:
+            raise stored.unknown(parcel_id)
+
+    def _key(self, parcel_id: str, asked: AsOf, project_type: str | None) -> Key:
+        self._require(parcel_id)
+        return parcel_id, asked.on(self.parcels.notice(parcel_id)), project_type
+
+    def _written(self, key: Key) -> Written:
         known = self._entries.get(key)
         if known is None:
             with self._lock:
                 known = self._entries.get(key)
                 if known is None:
-                    verdict = next(self.examine([parcel], asked, project_type, None))
-                    known = self._packed(key, verdict, *written(verdict))
-        return key, known
+                    parcel_id, as_of, project_type = key
+                    asked = AsOf(as_of, as_of)
+                    verdict = next(self.examine([self.parcels[parcel_id]], asked, project_type, None))
+                    known = self._packed(key, verdict, *record.written(verdict))
+        return known
 
-    def _packed(self, key: Key, verdict: Verdict, found: Record, content: bytes) -> _Entry:
-        entry = _Entry(
+    def _packed(self, key: Key, verdict: Verdict, found: Record, content: bytes) -> Written:
+        entry = Written(
+            found["provenance"]["digest"],
             zlib.compress(pickle.dumps((verdict, found), protocol=5), 1),
             zlib.compress(content, 1),
-            found["provenance"]["digest"],
         )
         self._entries.put(key, entry, len(entry.conclusion) + len(entry.body) + ENTRY_BYTES)
         self._unpacked.put(key, (verdict, found), 1)
@@ -262,33 +283,35 @@ class Part(Snapshot):
 
     def conclusion(self, parcel_id: str, asked: AsOf, project_type: str | None = None) -> tuple[Verdict, Record]:
         """Return the verdict of one parcel with its record; see `Snapshot.conclusion`."""
-        return self._whole.conclusion(self._parcel(parcel_id).id, asked, project_type)
+        self._require(parcel_id)
+        return self._whole.conclusion(parcel_id, asked, project_type)
 
-    def digest(self, parcel_id: str, asked: AsOf, project_type: str | None = None) -> str:
-        """Return the digest of a record; see `Snapshot.digest`."""
-        return self._whole.digest(self._parcel(parcel_id).id, asked, project_type)
+    def written(self, parcel_id: str, asked: AsOf, project_type: str | None = None) -> Written:
+        """Return what was concluded of one parcel; see `Snapshot.written`."""
+        self._require(parcel_id)
+        return self._whole.written(parcel_id, asked, project_type)
 
-    def body(self, parcel_id: str, asked: AsOf, project_type: str | None = None) -> bytes:
+    def known(self, parcel_id: str, asked: AsOf, project_type: str | None = None) -> Written | None:
+        """Return what was concluded of one parcel, if it was; see `Snapshot.known`."""
+        self._require(parcel_id)
+        return self._whole.known(parcel_id, asked, project_type)
+
+    def body(self, entry: Written) -> bytes:
         """Return the canonical bytes of a record; see `Snapshot.body`."""
-        return self._whole.body(self._parcel(parcel_id).id, asked, project_type)
+        return self._whole.body(entry)
 
     def summary(self, parcel_id: str, asked: AsOf) -> Summary:
         """Return what a search asks of a parcel; see `Snapshot.summary`."""
-        return self._whole.summary(self._parcel(parcel_id).id, asked)
+        self._require(parcel_id)
+        return self._whole.summary(parcel_id, asked)
 
     def place(self, parcel_id: str, asked: AsOf) -> BaseGeometry:
         """Return a parcel as it was measured, in lon/lat; see `Snapshot.place`."""
-        return self._whole.place(self._parcel(parcel_id).id, asked)
+        self._require(parcel_id)
+        return self._whole.place(parcel_id, asked)
 
     def examine(
         self, parcels: Iterable[Parcel], asked: AsOf, project_type: str | None, zone: str | None
     ) -> Iterator[Verdict]:
         """Examine any parcels; see `Snapshot.examine`."""
         return self._whole.examine(parcels, asked, project_type, zone)
-
-    def _parcel(self, parcel_id: str) -> Parcel:
-        found = self.parcels.get(parcel_id)
-        if found is None:
-            # Said in the words for a parcel that there is not, because for these zones there is none.
-            raise stored.unknown(parcel_id)
-        return found

@@ -10,15 +10,17 @@ import io
 import logging
 import os
 import pickle
+import select
+import socket
 import threading
 import time
-from collections.abc import Collection, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from geo_service import nursery
 from geo_service.errors import GeoServiceError
-from geo_service.nursery import Nursery, hung_up, receive, send
+from geo_service.nursery import HEAD, Nursery, hung_up
 from geo_service.tally import TALLY, WORKER_DIED, WORKER_KILLED
 
 START_LIMIT_S = 60.0
@@ -28,8 +30,10 @@ SLOTS = max(2, os.cpu_count() or 2)
 FILE_BYTES = 4 << 30
 #: A job may wait for a processor for so many times as long as it may compute, less one.
 WALL = 3.0
-#: How often it is looked at, at the most, what a process has used.
-LOOK_S = 0.02
+#: How often it is looked at what a process has used: at the most, and at least.
+LOOK_S, LONGEST_S = 0.02, 3600.0
+#: So much of a message is taken at once.
+PART_BYTES = 1 << 20
 
 Name = tuple[str, str]
 #: Exceptions that any worker may answer.
@@ -89,6 +93,28 @@ class Reply(NamedTuple):
     used_s: float
 
 
+class _Allowed:
+    """What a process may use for one job; see `Worker.ask`."""
+
+    def __init__(self, limit_s: float, computed_s: Callable[[], float | None]) -> None:
+        self._limit_s = limit_s
+        self._computed_s = computed_s
+        self._before, self._began = computed_s(), time.monotonic()
+
+    def used_s(self) -> float:
+        """Tell what it has used so far."""
+        now, passed = self._computed_s(), time.monotonic() - self._began
+        return passed if now is None or self._before is None else max(now - self._before, passed / WALL)
+
+    def left_s(self) -> float:
+        """Tell what it may still use."""
+        return self._limit_s - self.used_s()
+
+    def sure_s(self) -> float:
+        """Tell for how long nothing needs to be looked at: it cannot compute for longer than the time that passes."""
+        return self._limit_s - (time.monotonic() - self._began)
+
+
 class Worker:
     """One worker process.
 
@@ -109,7 +135,6 @@ class Worker:
             self._child = nursery.child(START_LIMIT_S)
         except OSError as error:
             raise GeoServiceError("工作进程无法启动 / a worker process does not start") from error
-        self._sink, self._source = self._child.line.makefile("wb"), self._child.line.makefile("rb")
         self._spent = False
 
     @property
@@ -131,42 +156,67 @@ class Worker:
         The process is killed when it has computed for ``limit_s`` seconds, or when `WALL` times as many have passed:
         on a crowded machine whoever waits for a processor has done nothing wrong.
         """
-        # Killing it also ends our waiting on the pipe.
-        answered, overran = threading.Event(), threading.Event()
-        began, before = time.monotonic(), self._computed_s()
-
-        def used_s() -> float:
-            now = self._computed_s()
-            passed = time.monotonic() - began
-            return passed if now is None or before is None else max(now - before, passed / WALL)
-
-        def watch() -> None:
-            while (left := limit_s - used_s()) > 0:
-                # It cannot compute for longer than the time that passes; when stopped or waiting, for less.
-                if answered.wait(min(max(left, LOOK_S), threading.TIMEOUT_MAX)):
-                    return
-            if not answered.is_set():
-                overran.set()
-                self._child.kill()
-                TALLY.add(WORKER_KILLED, self._module)
-
-        watching = threading.Thread(target=watch, daemon=True)
-        watching.start()
-        answer = None
+        allowed = _Allowed(limit_s, self._computed_s)
+        answer, overran = None, False
         try:
             if payload is not None:
-                send(self._sink, payload)
-            answer = receive(self._source)
+                self._tell(payload, allowed)
+            answer = self._hear(allowed)
+        except TimeoutError:
+            overran = True
+            self._child.kill()
+            TALLY.add(WORKER_KILLED, self._module)
         except OSError:
             # A dead process takes nothing; that is told by the missing answer.
             pass
-        finally:
-            spent = used_s()
-            answered.set()
-        if answer is None and not overran.is_set():
+        spent = allowed.used_s()
+        if answer is None and not overran:
             TALLY.add(WORKER_DIED, self._module)
         self._spent = self._spent or answer is None
-        return Reply(answer, overran.is_set(), spent)
+        return Reply(answer, overran, spent)
+
+    def _tell(self, payload: bytes, allowed: _Allowed) -> None:
+        """Send a message; the process may never take it."""
+        for part in (HEAD.pack(len(payload)), payload):
+            left = memoryview(part)
+            while left:
+                self._wait(select.POLLOUT, allowed)
+                left = left[self._child.line.send(left, socket.MSG_DONTWAIT) :]
+
+    def _hear(self, allowed: _Allowed) -> bytes | None:
+        """Receive a message, any part of which may never come; ``None`` when the process is gone."""
+
+        def exactly(length: int) -> bytes | None:
+            parts = []
+            while length:
+                self._wait(select.POLLIN, allowed)
+                # However much is announced, only what comes takes memory.
+                parts.append(self._child.line.recv(min(length, PART_BYTES)))
+                if not parts[-1]:
+                    return None
+                length -= len(parts[-1])
+            return b"".join(parts)
+
+        head = exactly(HEAD.size)
+        return None if head is None else exactly(HEAD.unpack(head)[0])
+
+    def _wait(self, event: int, allowed: _Allowed) -> None:
+        """Wait until something can be sent or received.
+
+        Raises
+        ------
+        TimeoutError
+            When the process has used what it may.
+        """
+        asked = select.poll()
+        asked.register(self._child.line, event)
+        sure_s = allowed.sure_s()
+        while True:
+            if sure_s <= 0.0 and (sure_s := allowed.left_s()) <= 0.0:
+                raise TimeoutError
+            if asked.poll(1e3 * min(max(sure_s, LOOK_S), LONGEST_S)):
+                return
+            sure_s = 0.0
 
     def _computed_s(self) -> float | None:
         """Processor seconds of the process so far; ``None`` where the system does not tell."""
@@ -180,12 +230,7 @@ class Worker:
     def close(self) -> None:
         """End the process."""
         self._spent = True
-        for end in (self._child, self._sink, self._source):
-            try:
-                end.close()
-            except OSError:
-                # What a dead process did not take cannot be flushed to it.
-                continue
+        self._child.close()
 
 
 class Workers:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from geo_service.checking.process import EXAMINERS, Examiners
-from geo_service.nursery import Nursery
+from geo_service.nursery import HEAD, Child, Nursery
 from geo_service.worker import Worker
 from tests.processes import gone
 
@@ -119,3 +120,52 @@ def test_a_child_has_no_network(nursery):
     ours, theirs = (os.readlink(f"/proc/{pid}/ns/net") for pid in ("self", child.pid))
     assert (ours != theirs) is allowed
     child.close()
+
+
+class Odd:
+    """Where processes come from that were broken by what they read: one tells a part of an answer, and then more."""
+
+    module = "geo_service.odd"
+
+    def __init__(self, says: Callable[[socket.socket], None]) -> None:
+        self.says = says
+
+    def child(self, limit_s: float) -> Child:
+        ours, theirs = socket.socketpair()
+        if os.fork() == 0:
+            ours.close()
+            socket.send_fds(theirs, [str(os.getpid()).encode()], [os.pidfd_open(os.getpid())])
+            try:
+                self.says(theirs)
+            finally:
+                os._exit(0)
+        theirs.close()
+        return Child(ours, limit_s)
+
+
+def drips(line: socket.socket) -> None:
+    line.sendall(HEAD.pack(1 << 60))
+    while True:
+        line.sendall(b"x")
+        time.sleep(0.005)
+
+
+def takes_nothing(line: socket.socket) -> None:
+    time.sleep(60)
+
+
+def breaks_off(line: socket.socket) -> None:
+    line.sendall(HEAD.pack(100) + b"half")
+
+
+@pytest.mark.parametrize(("says", "overruns"), [(drips, True), (takes_nothing, True), (breaks_off, False)])
+def test_whatever_a_broken_process_says_nobody_waits_for_ever(says, overruns):
+    worker = Worker(Odd(says))
+    began = time.monotonic()
+    # More than fits into the line, for a process that takes nothing.
+    reply = worker.ask(b"x" * 10_000_000 if says is takes_nothing else b"job", 0.3)
+    assert time.monotonic() - began < 10
+    assert reply.answer is None and reply.overran is overruns
+    assert not worker.fit()
+    os.waitpid(worker.pid, 0)
+    worker.close()

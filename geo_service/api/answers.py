@@ -11,6 +11,9 @@ from starlette.responses import Response
 from geo_service.api.links import HTML, JSON
 from geo_service.export.geojson import compact
 
+#: An answer in one of several forms, each of which may come packed.
+VARIED = {"Vary": "Accept, Accept-Encoding"}
+
 
 def json_answer(value: Any, media: str = JSON, headers: Mapping[str, str] | None = None) -> Response:
     """Write JSON without blanks; a number that is not finite raises."""
@@ -19,18 +22,25 @@ def json_answer(value: Any, media: str = JSON, headers: Mapping[str, str] | None
 
 def holds(request: Request, tag: str) -> bool:
     """Tell whether the caller has the bytes of a tag already."""
-    held = [part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")]
+    shown = request.headers.get("if-none-match")
+    if shown is None:
+        return False
+    held = [part.strip().removeprefix("W/") for part in shown.split(",")]
     return f'"{tag}"' in held or "*" in held
+
+
+def unchanged(tag: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Say that the caller has the bytes of a tag already."""
+    return Response(status_code=304, headers={**(headers or {}), "ETag": f'"{tag}"'})
 
 
 def tagged(
     request: Request, content: bytes, tag: str, media: str, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Answer with an entity tag, or say that the caller has these bytes already."""
-    out = {**(headers or {}), "ETag": f'"{tag}"'}
     if holds(request, tag):
-        return Response(status_code=304, headers=out)
-    return Response(content, media_type=media, headers=out)
+        return unchanged(tag, headers)
+    return Response(content, media_type=media, headers={**(headers or {}), "ETag": f'"{tag}"'})
 
 
 def attachment(content: bytes, name: str, media: str) -> Response:

@@ -1,4 +1,7 @@
-"""Connections that must ask something: whoever opens one and says nothing, or says it byte by byte, loses it."""
+"""Connections that must ask something: whoever opens one and says nothing, or says it byte by byte, loses it.
+
+What is answered goes out with as few calls into the system as it takes.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,48 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 #: The line and the headers of a request must be there so soon after a connection was opened, or after its last answer.
 HEAD_S = 10.0
+#: So much of an answer waits for more of it.
+TOGETHER_BYTES = 65_536
+
+
+class Together:
+    """A transport that sends as one what is written in one turn of the loop: the head of an answer with its body.
+
+    Parameters
+    ----------
+    transport : asyncio.Transport
+        What it is sent over.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def __getattr__(self, name: str) -> Any:
+        """Be the transport in everything else."""
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Send something, soon."""
+        if not self._parts:
+            self._loop.call_soon(self._send)
+        self._parts.append(data)
+        self._size += len(data)
+        if self._size >= TOGETHER_BYTES:
+            # Also what waits here must hold up whoever writes faster than the client reads.
+            self._send()
+
+    def close(self) -> None:
+        """Send what waits, and close."""
+        self._send()
+        self._transport.close()
+
+    def _send(self) -> None:
+        parts, self._parts, self._size = self._parts, [], 0
+        if parts and not self._transport.is_closing():
+            self._transport.write(b"".join(parts))
 
 
 class Connection(H11Protocol):
@@ -19,7 +64,7 @@ class Connection(H11Protocol):
 
     def connection_made(self, transport: Any) -> None:
         """Wait for the first request."""
-        super().connection_made(transport)
+        super().connection_made(cast(asyncio.Transport, Together(transport, self.loop)))
         self._expect()
 
     def data_received(self, data: bytes) -> None:

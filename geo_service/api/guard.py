@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
 import uuid
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -25,7 +26,17 @@ BODY_SECONDS = 300.0
 GRACE_SECONDS = 10.0
 SLOWEST_BYTES_PER_SECOND = 1000.0
 MULTIPART = "multipart/form-data"
-POLICY = "default-src 'none'; frame-ancestors 'none'"
+#: Written as they are sent: every answer passes here.
+OWN_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    # Others who share a cache may not see what this caller may.
+    (b"cache-control", b"private, no-cache"),
+    (b"vary", b"Accept-Encoding"),
+)
+#: What one who has an answer already has with it.
+HELD = frozenset({b"x-content-type-options", b"referrer-policy", b"content-security-policy"})
 _LOG = logging.getLogger("geo_service.api")
 
 
@@ -67,7 +78,8 @@ class Guard:
         head = scope["method"] == "HEAD"
         if head:
             scope = {**scope, "method": "GET"}
-        number = str(uuid.uuid4())
+        # A name, not a secret; and with threads at work a thread that asks the system for chance waits for its turn.
+        number = str(uuid.UUID(int=random.getrandbits(128), version=4))
         scope.setdefault("state", {})["request_id"] = number
         started = False
 
@@ -75,7 +87,7 @@ class Guard:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                _set_headers(MutableHeaders(scope=message), number)
+                message = {**message, "headers": _with_own(message, number)}
             elif head:
                 message = {**message, "body": b""}
             await send(message)
@@ -132,13 +144,15 @@ def _declared(headers: Headers) -> int:
     return int(length) if length.isdecimal() else 0
 
 
-def _set_headers(headers: MutableHeaders, number: str) -> None:
-    headers["X-Request-Id"] = number
-    headers["X-Content-Type-Options"] = "nosniff"
-    headers.setdefault("Referrer-Policy", "no-referrer")
-    headers.setdefault("Content-Security-Policy", POLICY)
-    # Others who share a cache may not see what this caller may.
-    headers.setdefault("Cache-Control", "private, no-cache")
+def _with_own(message: Message, number: str) -> list[tuple[bytes, bytes]]:
+    """Add what every answer says, where it does not say something else."""
+    found = [*message.get("headers", ())]
+    there = {name for name, _ in found}
+    if message["status"] == 304:
+        there |= HELD
+    found.append((b"x-request-id", number.encode()))
+    found += [one for one in OWN_HEADERS if one[0] not in there]
+    return found
 
 
 def _too_large(limit: int) -> Problem:

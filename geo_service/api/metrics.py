@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import cache
 from threading import Lock
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
@@ -41,14 +42,16 @@ _TALLIED = {
         "geo_service_check_seconds", "Seconds that checking boundaries took", ["kind"], registry=_OWN
     ),
 }
+# To look a figure up by its labels takes longer than to count: there is one for each template and status.
+_requests, _request_seconds = cache(_REQUESTS.labels), cache(_REQUEST_SECONDS.labels)
 _lock = Lock()
 _told: dict[tuple[str, str], float] = {}
 
 
 def note(method: str, route: str, status: int, seconds: float) -> None:
     """Count a request."""
-    _REQUESTS.labels(method, route, str(status)).inc()
-    _REQUEST_SECONDS.labels(route).observe(seconds)
+    _requests(method, route, str(status)).inc()
+    _request_seconds(route).observe(seconds)
     _take_over()
 
 

@@ -191,7 +191,8 @@ def declared(request: Request) -> list[str]:
 
 async def only_known(request: Request) -> None:
     """Let a route be asked only with its own parameters."""
-    refuse_unknown(request, declared(request))
+    if request.scope["query_string"]:
+        refuse_unknown(request, declared(request))
 
 
 OnlyKnown = Depends(only_known)

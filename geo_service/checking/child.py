@@ -35,7 +35,8 @@ HEADROOM_BYTES = 2 << 30
 #: Beyond this a boundary and the features it meets take seconds to lay over each other.
 MAX_CROSSINGS = 20_000
 
-#: The record and the internal GeoJSON of a boundary, what is wrong with it, or nothing where nothing was asked.
+#: The record and the internal GeoJSON of a boundary (empty where it is not wanted), what is wrong with it, or nothing
+#: where nothing was asked.
 Answer = tuple[bytes, bytes] | GeoServiceError | None
 
 
@@ -72,7 +73,7 @@ class _Open:
         parcel = stored.parcel(self._workspace, min(parcels.ids), self.layers)
         brought = replace(parcel, geometry=lon_lat(parcel.geometry, parcel.crs), crs=LON_LAT)
         prepare((brought,), self.layers, self.rulebook, job.as_of)
-        _record_of(self.examine((brought,), job))
+        _record_of(self.examine((brought,), job), drawn=True)
         self._rehearsed = self.layers
 
     def examine(self, parcels: Iterable[Parcel], job: Job) -> Iterator[Verdict]:
@@ -153,7 +154,7 @@ class Examiner:
             left = _OnOwnGround(left, ground.layers, job.own, ground.rulebook)
         verdicts = ground.examine(left, job)
         for _ in job.parcels:
-            found = _record_of(verdicts)
+            found = _record_of(verdicts, drawn=job.drawn)
             if not isinstance(found[0], tuple):
                 # What raised is at its end; another goes on with the boundaries that are left.
                 verdicts = ground.examine(left, job)
@@ -172,11 +173,11 @@ class Examiner:
         return self._open
 
 
-def _record_of(verdicts: Iterator[Verdict]) -> tuple[Answer, str]:
+def _record_of(verdicts: Iterator[Verdict], *, drawn: bool) -> tuple[Answer, str]:
     try:
         verdict = next(verdicts)
         body, content = written(verdict)
-        return (content, geojson.collection(verdict, body, Profile.INTERNAL, forced=False)), ""
+        return (content, geojson.collection(verdict, body, Profile.INTERNAL, forced=False) if drawn else b""), ""
     except InputError as error:
         return error, ""
     except (MemoryError, RecursionError):

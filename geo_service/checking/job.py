@@ -33,6 +33,8 @@ class Job:
     ----------
     own : frozenset of str or None
         Zones whose ground may be looked at; ``None``: all.
+    drawn : bool
+        Whether the internal GeoJSON of each boundary is wanted beside its record.
     rehearse : bool
         Whether a stored parcel is measured too, and thrown away, so that all that a measurement needs is loaded.
     """
@@ -42,6 +44,7 @@ class Job:
     as_of: AsOf
     zone: str | None
     own: frozenset[str] | None = None
+    drawn: bool = True
     rehearse: bool = False
 
 

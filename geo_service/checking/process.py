@@ -60,7 +60,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found of one boundary: the canonical bytes of its record, and its internal GeoJSON."""
+    """What was found of one boundary: the canonical bytes of its record, and its internal GeoJSON if it is wanted."""
 
     row: int
     record: bytes
@@ -128,6 +128,8 @@ class Examiners(Workers):
         as_of: AsOf,
         zone: str | None,
         own: frozenset[str] | None = None,
+        *,
+        drawn: bool = True,
     ) -> Iterator[Found | Fault]:
         """Measure boundaries one after the other, see `measure`; what was found of each, in the order of rows.
 
@@ -139,7 +141,7 @@ class Examiners(Workers):
             deaths = 0
             while left:
                 with self.borrowed() as examiner:
-                    error = _begun(examiner, Job(ground, tuple(parcel for _, parcel in left), as_of, zone, own))
+                    error = _begun(examiner, Job(ground, tuple(parcel for _, parcel in left), as_of, zone, own, drawn))
                     if error is None:
                         for one in self._ask(examiner, left, budget):
                             TALLY.add(BOUNDARY_CHECKED, _result(one))
@@ -266,9 +268,17 @@ def found(
     project_type: str | None = None,
     zone: str | None = None,
     own: frozenset[str] | None = None,
+    drawn: bool = True,
 ) -> Iterator[Found | Fault]:
-    """Measure boundaries from outside one after the other, with a record or a fault for each; see `measure`."""
-    return EXAMINERS.found(_ground(directory, rulebook_sha256), _typed(rows, project_type), as_of, zone, own)
+    """Measure boundaries from outside one after the other, with a record or a fault for each; see `measure`.
+
+    Parameters
+    ----------
+    drawn : bool
+        Whether their internal GeoJSON is wanted beside their records.
+    """
+    ground = _ground(directory, rulebook_sha256)
+    return EXAMINERS.found(ground, _typed(rows, project_type), as_of, zone, own, drawn=drawn)
 
 
 def _typed(rows: Sequence[Row], project_type: str | None) -> Sequence[Row]:

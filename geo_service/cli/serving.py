@@ -124,6 +124,7 @@ def _config(maker: Maker, app: FastAPI | None = None) -> uvicorn.Config:
         http=Connection,
         workers=settings.workers,
         log_level="warning",
+        server_header=False,
         # Lines of JSON take the library's own messages as well.
         log_config=None if settings.log else uvicorn.config.LOGGING_CONFIG,
         timeout_graceful_shutdown=settings.stop_seconds,

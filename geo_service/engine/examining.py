@@ -9,9 +9,9 @@ from typing import Any
 
 import shapely
 
-from geo_service import __version__
+from geo_service import __version__, overlay
 from geo_service.engine import zones
-from geo_service.engine.ground import Ground
+from geo_service.engine.ground import Ground, ground_of
 from geo_service.engine.judging import Findings, Judge
 from geo_service.engine.site import Site
 from geo_service.errors import Fault, InputError, MeasureFailed, TooComplex, too_complex
@@ -66,9 +66,8 @@ def examine(
     TooComplex
         When a boundary crosses features more often than allowed.
     """
-    grounds: dict[str, Ground] = {}
     for parcel in parcels:
-        yield _examine(parcel, layers, catalogue, rulebook, as_of.of(parcel), zone, max_crossings, grounds)
+        yield _examine(parcel, layers, catalogue, rulebook, as_of.of(parcel), zone, max_crossings)
 
 
 def prepare(
@@ -78,11 +77,9 @@ def prepare(
 
     Only the boxes around the parcels are looked at, so that no boundary can make this slow.
     """
-    grounds: dict[str, Ground] = {}
     for parcel in parcels:
         box = replace(parcel, geometry=shapely.box(*parcel.geometry.bounds))
-        crs = _working_crs(box, layers, rulebook, as_of.of(parcel), zone, grounds)
-        ground = grounds.setdefault(crs, Ground(layers, crs, rulebook.zones_layer))
+        ground, _ = _placed(box, layers, rulebook, as_of.of(parcel), zone)
         for layer in layers.editions:
             features = ground.features(layer)
             if features is not None:
@@ -98,13 +95,10 @@ def _examine(
     as_of: date,
     zone: str | None,
     max_crossings: int | None,
-    grounds: dict[str, Ground],
 ) -> Verdict:
     _check_date(rulebook, as_of)
-    crs = _working_crs(parcel, layers, rulebook, as_of, zone, grounds)
-    ground = grounds.setdefault(crs, Ground(layers, crs, rulebook.zones_layer))
-    geometry = project(parcel.geometry, parcel.crs, crs)
-    site = Site(parcel, geometry, ground, rulebook)
+    ground, uncut = _placed(parcel, layers, rulebook, as_of, zone)
+    site = Site(parcel, uncut, ground, rulebook)
     if max_crossings is not None:
         names = [name for name in layers.editions if name != rulebook.parcels_layer]
         if site.is_crowded(names, max_crossings):
@@ -119,10 +113,10 @@ def _examine(
     return Verdict(
         parcel=parcel,
         zone=findings.zone,
-        geometry=geometry,
-        crs=crs,
-        area_m2=float(geometry.area),
-        ellipsoidal_area_m2=ellipsoidal_area_m2(geometry, crs),
+        geometry=site.geometry,
+        crs=ground.crs,
+        area_m2=uncut.area_m2,
+        ellipsoidal_area_m2=ellipsoidal_area_m2(site.geometry, ground.crs),
         as_of=as_of,
         decision=findings.decision,
         boundary_sensitive=sensitive,
@@ -163,28 +157,25 @@ def _check_date(rulebook: Rulebook, as_of: date) -> None:
         )
 
 
-def _working_crs(
-    parcel: Parcel,
-    layers: LayerSet,
-    rulebook: Rulebook,
-    as_of: date,
-    zone: str | None,
-    grounds: dict[str, Ground],
-) -> str:
-    """Return the working CRS: the zone's own, else that of the zone's longitude, else that of the parcel's."""
+def _placed(
+    parcel: Parcel, layers: LayerSet, rulebook: Rulebook, as_of: date, zone: str | None
+) -> tuple[Ground, overlay.Uncut]:
+    """Bring a parcel to its working CRS: the zone's own, else that of the zone's longitude, else that of its own."""
     centre = lon_lat(parcel.geometry.centroid, parcel.crs)
     guess = working_crs(rulebook.jurisdiction, centre.x)
-    ground = grounds.setdefault(guess, Ground(layers, guess, rulebook.zones_layer))
+    ground = ground_of(layers, guess, rulebook.zones_layer)
+    uncut = overlay.Uncut(project(parcel.geometry, parcel.crs, guess))
     features = ground.features(rulebook.zones_layer)
     if features is None:
-        return guess
+        return ground, uncut
     try:
-        row = zones.find(features, project(parcel.geometry, parcel.crs, guess), zone or parcel.zone, as_of)
+        row = zones.find(features, uncut, zone or parcel.zone, as_of)
     except MeasureFailed:
-        return guess
-    if row is None:
-        return guess
-    return zones.working_crs_of(features, row, rulebook.jurisdiction)
+        return ground, uncut
+    crs = guess if row is None else zones.working_crs_of(features, row, rulebook.jurisdiction)
+    if crs == guess:
+        return ground, uncut
+    return ground_of(layers, crs, rulebook.zones_layer), overlay.Uncut(project(parcel.geometry, parcel.crs, crs))
 
 
 def _valid_until(judge: Judge, rulebook: Rulebook, findings: Findings, as_of: date) -> date | None:

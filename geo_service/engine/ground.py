@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from weakref import WeakKeyDictionary
 
@@ -26,6 +26,7 @@ _PROJECTED: WeakKeyDictionary[Features, dict[str, Features]] = WeakKeyDictionary
 _PLACED: WeakKeyDictionary[Features, WeakKeyDictionary[Features, Features]] = WeakKeyDictionary()
 _WHEREABOUTS: WeakKeyDictionary[Features, Whereabouts | None] = WeakKeyDictionary()
 _NEIGHBOURS: WeakKeyDictionary[Features, overlay.Neighbours] = WeakKeyDictionary()
+_GROUNDS: WeakKeyDictionary[LayerSet, dict[tuple[str, str], Ground]] = WeakKeyDictionary()
 
 
 def in_crs(features: Features, crs: str) -> Features:
@@ -50,6 +51,14 @@ def neighbours(features: Features) -> overlay.Neighbours:
     return found
 
 
+def ground_of(layers: LayerSet, crs: str, zones_layer: str) -> Ground:
+    """Return layers in a working CRS; made once, then remembered. See `Ground`."""
+    known, key = _GROUNDS.setdefault(layers, {}), (crs, zones_layer)
+    if key not in known:
+        known[key] = Ground(layers, crs, zones_layer)
+    return known[key]
+
+
 class Ground:
     """All published layers in one working CRS.
 
@@ -64,7 +73,8 @@ class Ground:
     """
 
     def __init__(self, layers: LayerSet, crs: str, zones_layer: str) -> None:
-        self._layers = layers
+        # Another set of the same, so that a ground that is kept with its layers does not keep them.
+        self._layers = LayerSet(layers.editions)
         self._zones_layer = zones_layer
         self._placed: dict[str, Features] = {}
         self._failed: set[str] = set()
@@ -123,29 +133,28 @@ class Ground:
         edition = self._layers.editions.get(layer)
         return edition is not None and edition.spec.surveyed_extent is Extent.ZONES
 
-    def surveys(self, layer: str, window: BaseGeometry, as_of: date) -> tuple[int, ...]:
-        """Return the rows that say where a layer was surveyed, of those in force on a date."""
+    def surveys(self, layer: str, rows: Sequence[int], as_of: date) -> tuple[int, ...]:
+        """Return which of some rows say where a layer was surveyed, and are in force on a date."""
         features = self.features(layer)
         if features is None or not (features.spec.class_field and features.spec.surveyed_class):
             return ()
         column = features.attributes.get(features.spec.class_field, (None,) * len(features))
-        rows = [row for row in features.tree.query(window).tolist() if column[row] == features.spec.surveyed_class]
-        if not rows:
-            return ()
         known = attributes(features)
         return tuple(
             row
-            for row in sorted(rows, key=known.rank.__getitem__)
-            if constraints.stands(values := known.row(row), as_of) and is_clear(values.get("status"))
+            for row in rows
+            if column[row] == features.spec.surveyed_class
+            and constraints.stands(values := known.row(row), as_of)
+            and is_clear(values.get("status"))
         )
 
     def surveyed(self, layer: str, window: BaseGeometry, surveys: tuple[int, ...]) -> BaseGeometry | None:
-        """Return where a layer was surveyed within a window, given its surveys in force; ``None`` is everywhere."""
+        """Return where a layer was surveyed within a window, given its surveys in force; ``None`` is all over it."""
         features = self.features(layer)
         if features is None:
             return shapely.Polygon()
         if features.extent is not None:
-            return shapely.intersection(features.extent, window)
+            return None if _holds(features.extent, window) else shapely.intersection(features.extent, window)
         spec = features.spec
         if spec.surveyed_extent is Extent.JURISDICTION:
             return None
@@ -185,6 +194,15 @@ def _placed(features: Features, zones: Features) -> Features:
     )
 
 
-def _clipped(features: Features, rows: Iterable[int], window: BaseGeometry) -> BaseGeometry:
+def _clipped(features: Features, rows: Iterable[int], window: BaseGeometry) -> BaseGeometry | None:
+    """Return what some features have of a window; ``None`` when one of them has all of it."""
     ordered = sorted((int(row) for row in rows), key=attributes(features).rank.__getitem__)
+    if any(_holds(features.geometries[row], window) for row in ordered):
+        return None
     return shapely.union_all([shapely.intersection(features.geometries[row], window) for row in ordered])
+
+
+def _holds(geometry: BaseGeometry, window: BaseGeometry) -> bool:
+    """Tell whether a geometry has all of a window, which is quicker seen than cut out."""
+    shapely.prepare(geometry)
+    return bool(shapely.covers(geometry, window))

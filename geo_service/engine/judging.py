@@ -105,7 +105,7 @@ class Judge:
         self.read.add(layer)
         self.turning.update(attributes(features).every_turning_day)
         try:
-            row = zones.find(features, self._site.geometry, self._zone, as_of)
+            row = zones.find(features, self._site.uncut, self._zone, as_of)
         except MeasureFailed:
             self._failed.add(layer)
             return None

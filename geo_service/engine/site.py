@@ -15,6 +15,7 @@ from shapely import GEOSException
 from shapely.geometry.base import BaseGeometry
 
 from geo_service import overlay
+from geo_service.engine.attributes import attributes
 from geo_service.engine.ground import Ground, neighbours
 from geo_service.errors import MeasureFailed
 from geo_service.model.evidence import ClassArea, Coverage, Levels, Nearest
@@ -46,9 +47,10 @@ class Site:
     Measurements are remembered by what was asked, so that looking at another date costs only law.
     """
 
-    def __init__(self, parcel: Parcel, geometry: BaseGeometry, ground: Ground, rulebook: Rulebook) -> None:
+    def __init__(self, parcel: Parcel, uncut: overlay.Uncut, ground: Ground, rulebook: Rulebook) -> None:
         self.parcel = parcel
-        self.geometry = geometry
+        self.uncut = uncut
+        self.geometry = uncut.parcel
         self.ground = ground
         self._rulebook = rulebook
         self._coverages: dict[Key, Coverage | MeasureFailed] = {}
@@ -58,10 +60,6 @@ class Site:
         self._rows: dict[tuple[str, float], tuple[int, ...]] = {}
         self._nearest: dict[Key, Nearest | None] = {}
         self._levels: dict[Key, Levels | MeasureFailed] = {}
-
-    @cached_property
-    def _uncut(self) -> BaseGeometry:
-        return overlay.as_cut(self.geometry)
 
     @cached_property
     def _outline(self) -> Shapes:
@@ -75,25 +73,35 @@ class Site:
         key = (layer, within_m)
         if key not in self._rows:
             features = self.ground.features(layer)
-            west, south, east, north = self.geometry.bounds
-            box = shapely.box(west - within_m, south - within_m, east + within_m, north + within_m)
-            found = () if features is None else features.tree.query(box)
-            ids = () if features is None else features.ids
-            self._rows[key] = tuple(sorted((int(row) for row in found), key=lambda row: (ids[row], row)))
+            if features is None:
+                return ()
+            box: BaseGeometry = self.geometry
+            if within_m:
+                west, south, east, north = self.uncut.bounds
+                box = shapely.box(west - within_m, south - within_m, east + within_m, north + within_m)
+            rank = attributes(features).rank
+            self._rows[key] = tuple(sorted(features.tree.query(box).tolist(), key=rank.__getitem__))
         return self._rows[key]
 
     def is_crowded(self, layers: Iterable[str], most: int) -> bool:
         """Tell whether the boundary crosses features more often than ``most`` times."""
-        met = [
-            geometry
-            for layer in layers
-            if (features := self.ground.features(layer)) is not None
-            for geometry in features.geometries[list(self.rows(layer))]
-        ]
+        met: list[BaseGeometry] = []
+        for layer in layers:
+            features, rows = self.ground.features(layer), self.rows(layer)
+            if features is not None and rows:
+                shares = self._shares(layer, rows)
+                # What has all of the parcel or nothing of it has no edge on it.
+                met += [features.geometries[row] for row, share in zip(rows, shares, strict=True) if share is None]
         # Most boundaries have fewer edges than that would take, which is seen sooner than counted.
-        if not met or overlay.pairs_between(self.geometry, met) <= most:
+        if not met or self._points * int(shapely.get_num_coordinates(met).sum()) <= most:
+            return False
+        if overlay.pairs_between(self.geometry, met) <= most:
             return False
         return overlay.crossings_between(self.geometry, met, most) > most
+
+    @cached_property
+    def _points(self) -> int:
+        return int(shapely.get_num_coordinates(self.geometry))
 
     def _refuse_crowded(self, others: NDArray[np.object_]) -> None:
         """Leave unmeasured what would keep this process busy; no call into GEOS can be interrupted.
@@ -103,8 +111,7 @@ class Site:
         MeasureFailed
             When the boundary crosses others too often.
         """
-        own = int(shapely.get_num_coordinates(self.geometry))
-        if own * int(shapely.get_num_coordinates(others).sum()) <= FEW_PAIRS:
+        if not len(others) or self._points * int(shapely.get_num_coordinates(others).sum()) <= FEW_PAIRS:
             return
         if overlay.crossings_between(self.geometry, others.tolist(), MAX_CROSSINGS) > MAX_CROSSINGS:
             raise MeasureFailed(f"more than {MAX_CROSSINGS} crossings")
@@ -112,7 +119,7 @@ class Site:
     def surveys(self, layer: str, as_of: date) -> tuple[int, ...]:
         """Return the rows that say where a layer was surveyed, of those in force on a date."""
         if (layer, as_of) not in self._surveys:
-            self._surveys[layer, as_of] = self.ground.surveys(layer, self.geometry, as_of)
+            self._surveys[layer, as_of] = self.ground.surveys(layer, self.rows(layer), as_of)
         return self._surveys[layer, as_of]
 
     def surveyed(self, layer: str, surveys: tuple[int, ...]) -> BaseGeometry | None:
@@ -131,12 +138,13 @@ class Site:
         """
         with _measuring():
             window = shapely.buffer(self.geometry, within_m) if within_m else self.geometry
-            extent = self.ground.surveyed(layer, window, self.ground.surveys(layer, window, as_of))
+            surveys = self.ground.surveys(layer, self.rows(layer, within_m), as_of)
+            extent = self.ground.surveyed(layer, window, surveys)
             if extent is None:
                 return True
             rule = self.noise(self._features(layer), hard=False)
             missing = overlay.pieces(shapely.difference(window, extent))
-            return overlay.bands(missing, self.geometry.length, rule)[0].counted_m2 <= 0.0
+            return overlay.bands(missing, self.uncut.perimeter_m, rule)[0].counted_m2 <= 0.0
 
     def touches(self, layer: str, row: int) -> bool:
         """Tell whether a feature lies on the parcel beyond noise.
@@ -150,7 +158,7 @@ class Site:
         self._refuse_crowded(features.geometries[[row]])
         with _measuring():
             parts = overlay.pieces(shapely.intersection(self.geometry, features.geometries[row]))
-            return overlay.bands(parts, self.geometry.length, self.noise(features, hard=False))[0].counted_m2 > 0.0
+            return overlay.bands(parts, self.uncut.perimeter_m, self.noise(features, hard=False))[0].counted_m2 > 0.0
 
     def without(self, settled: ClassArea | None) -> BaseGeometry:
         """Return the parcel without the ground of a class.
@@ -211,7 +219,7 @@ class Site:
                         self.surveyed(layer, surveys),
                         self.noise(features, hard=hard),
                         shares,
-                        self._uncut if of is None else None,
+                        self.uncut if of is None else None,
                     )
             except MeasureFailed as error:
                 self._coverages[key] = error
@@ -224,7 +232,7 @@ class Site:
         """Tell of features whether they have all of the parcel, nothing of it, or must be cut out."""
         if layer not in self._whereabouts:
             known = self.ground.whereabouts(layer)
-            self._whereabouts[layer] = None if known is None else known.features_in(*self.geometry.bounds)
+            self._whereabouts[layer] = None if known is None else known.features_in(*self.uncut.bounds)
         found = self._whereabouts[layer]
         if found is None:
             return [None] * len(rows)

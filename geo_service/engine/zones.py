@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-
-from shapely.geometry.base import BaseGeometry
+from weakref import WeakKeyDictionary
 
 from geo_service import assessments, constraints, indicators, overlay
 from geo_service.engine.attributes import attributes
@@ -15,6 +14,9 @@ from geo_service.model.rulebook import Jurisdiction, Rulebook
 from geo_service.projection import lon_lat, working_crs
 
 APPROVED, APPLIED = "approved", "applied"
+
+# Features are immutable, so what follows from their places may be kept as long as they live.
+_WORKING_CRS: WeakKeyDictionary[Features, dict[tuple[int, tuple[str, ...]], str]] = WeakKeyDictionary()
 
 
 def zone_id(features: Features, row: int) -> str:
@@ -31,7 +33,12 @@ def working_crs_declared(features: Features, row: int) -> str | None:
 def working_crs_of(features: Features, row: int, jurisdiction: Jurisdiction) -> str:
     """Return the working CRS of a zone: the one it declares, else that of its longitude."""
     declared = working_crs_declared(features, row)
-    return declared or working_crs(jurisdiction, lon_lat(features.geometries[row].centroid, features.crs).x)
+    if declared:
+        return declared
+    known, key = _WORKING_CRS.setdefault(features, {}), (row, jurisdiction.working_crs)
+    if key not in known:
+        known[key] = working_crs(jurisdiction, lon_lat(features.geometries[row].centroid, features.crs).x)
+    return known[key]
 
 
 def require_zone(zone: str, layers: LayerSet, rulebook: Rulebook) -> None:
@@ -60,7 +67,7 @@ def require_zone(zone: str, layers: LayerSet, rulebook: Rulebook) -> None:
         )
 
 
-def find(features: Features, geometry: BaseGeometry, declared: str | None, as_of: date) -> int | None:
+def find(features: Features, parcel: overlay.Uncut, declared: str | None, as_of: date) -> int | None:
     """Return the row of the zone version that a parcel is judged by.
 
     A declared zone wins where there is such a one; else the one with the largest share of the parcel. Approved
@@ -72,14 +79,14 @@ def find(features: Features, geometry: BaseGeometry, declared: str | None, as_of
         When GEOS cannot answer.
     """
     best: tuple[tuple[bool, float, date], str, int] | None = None
-    rows = range(len(features)) if declared else features.tree.query(geometry).tolist()
+    rows = range(len(features)) if declared else features.tree.query(parcel.parcel).tolist()
     for row in rows:
         if declared and declared not in (zone_id(features, row), features.ids[row]):
             continue
         values = attributes(features).row(row)
         if not constraints.stands(values, as_of):
             continue
-        overlap = overlay.shared_m2(geometry, features.geometries[row])
+        overlap = parcel.shared_m2(features.geometries[row])
         if not declared and overlap <= 0.0:
             continue
         begins = values.get("valid_from") or values.get("approved_on")
@@ -91,7 +98,7 @@ def find(features: Features, geometry: BaseGeometry, declared: str | None, as_of
         if best is None or key > best[0] or (key == best[0] and features.ids[row] < best[1]):
             best = (key, features.ids[row], row)
     if best is None and declared:
-        return find(features, geometry, None, as_of)
+        return find(features, parcel, None, as_of)
     return None if best is None else best[2]
 
 

@@ -1,23 +1,19 @@
-"""JSON that has one spelling (RFC 8785), written by the standard library where that spells the same way."""
+"""JSON that has one spelling (RFC 8785), written here where Python spells texts and numbers the same way."""
 
 from __future__ import annotations
 
-import json
-import re
+from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import Any
 
 import rfc8785
 
 # Between these Python writes a fraction as the standard does; beyond them only one of the two takes an exponent.
 _LEAST, _MOST = 1e-4, float(2**53)
-_AS_IT_IS = frozenset((str, bool, type(None)))
-_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
-# Stands for a number until the text is there; as JSON it is written with its quotes, which no text inside has.
-_MARK, _MARKED = "\0number{}", re.compile(r'"\\u0000number(\d+)"')
 
 
 class _NotPlain(Exception):
-    """A value that the standard library does not write as RFC 8785 asks, or not at all."""
+    """A value that is not written here."""
 
 
 def canonical(value: Any) -> bytes:
@@ -33,35 +29,58 @@ def canonical(value: Any) -> bytes:
     >>> canonical({"b": 2.0, "a": [1e-7, "地"]}).decode()
     '{"a":[1e-7,"地"],"b":2}'
     """
-    numbers: list[str] = []
+    out: list[str] = []
     try:
-        text = _ENCODER.encode(_plain(value, numbers))
-        if numbers:
-            text, found = _MARKED.subn(lambda mark: numbers[int(mark[1])], text)
-            if found != len(numbers):
-                raise _NotPlain
-        return text.encode()
+        _write(value, out)
+        return "".join(out).encode()
     except (_NotPlain, TypeError, UnicodeEncodeError):
         return rfc8785.dumps(value)
 
 
-def _plain(value: Any, numbers: list[str]) -> Any:
-    """Return a value with whole numbers as integers, and marks for numbers that Python spells in another way."""
-    if isinstance(value, dict):
-        # Code points and UTF-16 units sort alike as long as names are ASCII.
-        if not all(map(str.isascii, value)):
-            raise _NotPlain
-        # Most values are texts: they are passed on here, without a call for each.
-        return {name: one if type(one) in _AS_IT_IS else _plain(one, numbers) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one, numbers) for one in value]
-    if isinstance(value, float):
+@lru_cache(maxsize=256)
+def _order(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Return names in their order, each as it stands before its value; values of one kind have the same names."""
+    # Code points and UTF-16 units sort alike as long as names are ASCII.
+    if not all(map(str.isascii, names)):
+        raise _NotPlain
+    return tuple((name, f"{encode_basestring(name)}:") for name in sorted(names))
+
+
+def _write(value: Any, out: list[str]) -> None:
+    """Append the pieces of a value's text; kinds that are most frequent in a record are asked for first."""
+    kind = type(value)
+    if kind is dict:
+        between = "{"
+        for name, before in _order(tuple(value)):
+            out.append(between)
+            out.append(before)
+            between = ","
+            one = value[name]
+            # Most values are texts: they are written here, without a call for each.
+            if type(one) is str:
+                out.append(encode_basestring(one))
+            else:
+                _write(one, out)
+        out.append("}" if value else "{}")
+    elif kind is list or kind is tuple:
+        between = "["
+        for one in value:
+            out.append(between)
+            between = ","
+            _write(one, out)
+        out.append("]" if value else "[]")
+    elif kind is str:
+        out.append(encode_basestring(value))
+    elif value is None:
+        out.append("null")
+    elif kind is bool:
+        out.append("true" if value else "false")
+    elif kind is float:
         if value.is_integer() and -_MOST < value < _MOST:
-            return int(value)
-        if not _LEAST <= abs(value) < _MOST:
-            numbers.append(rfc8785.dumps(value).decode())
-            return _MARK.format(len(numbers) - 1)
-        return value
-    if value is None or isinstance(value, str | bool) or (isinstance(value, int) and -_MOST < value < _MOST):
-        return value
-    raise _NotPlain
+            out.append(repr(int(value)))
+        else:
+            out.append(repr(value) if _LEAST <= abs(value) < _MOST else rfc8785.dumps(value).decode())
+    elif kind is int and -_MOST < value < _MOST:
+        out.append(repr(value))
+    else:
+        raise _NotPlain

@@ -23,11 +23,21 @@ PLACEHOLDERS = frozenset(
 )
 
 
-class _Said(dict[str, str]):
+class _Chinese:
     """Values for a template; what was not measured is written as a dash."""
 
-    def __missing__(self, name: str) -> str:
-        return DASH.zh
+    def __init__(self, values: Mapping[str, str | Text]) -> None:
+        self._values = values
+
+    def __getitem__(self, name: str) -> str:
+        value = self._values.get(name, DASH)
+        return value if isinstance(value, str) else value.zh
+
+
+class _English(_Chinese):
+    def __getitem__(self, name: str) -> str:
+        value = self._values.get(name, DASH)
+        return value if isinstance(value, str) else value.en
 
 
 def _fill(text: Text | None, values: Mapping[str, str | Text]) -> Text | None:
@@ -35,22 +45,21 @@ def _fill(text: Text | None, values: Mapping[str, str | Text]) -> Text | None:
         return None
     if "{" not in text.zh and "{" not in text.en and "}" not in text.zh and "}" not in text.en:
         return text
-    zh = _Said({key: value.zh if isinstance(value, Text) else value for key, value in values.items()})
-    en = _Said({key: value.en if isinstance(value, Text) else value for key, value in values.items()})
-    return Text(text.zh.format_map(zh), text.en.format_map(en))
+    return Text(text.zh.format_map(_Chinese(values)), text.en.format_map(_English(values)))
 
 
 def area_values(
     area_m2: float, covered_m2: float, uncovered_m2: float, unsurveyed_m2: float, noise_m2: float, width_m: float
 ) -> dict[str, str | Text]:
     """Write the measured areas for the templates."""
+    share, covered = share_text(covered_m2 / area_m2 if area_m2 else 0.0, area_m2 - covered_m2), area_text(covered_m2)
     return {
-        "share": share_text(covered_m2 / area_m2 if area_m2 else 0.0, area_m2 - covered_m2),
-        "covered": area_text(covered_m2),
+        "share": share,
+        "covered": covered,
         "uncovered": area_text(uncovered_m2),
         "unsurveyed": area_text(unsurveyed_m2),
-        "touched": area_text(covered_m2),
-        "touched_share": share_text(covered_m2 / area_m2 if area_m2 else 0.0, area_m2 - covered_m2),
+        "touched": covered,
+        "touched_share": share,
         "noise": area_text(noise_m2),
         "noise_width": f"{width_m:.2f}m",
     }

@@ -6,6 +6,7 @@ Areas are kept in m² as doubles and rounded only when they are written, half up
 from __future__ import annotations
 
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
 M2_PER_HA = 10000.0
 THIN_SPACE = "\u2009"
@@ -30,7 +31,11 @@ def rounded(value: float, decimals: int) -> Decimal:
     >>> rounded(0.125, 2)
     Decimal('0.13')
     """
-    return Decimal(repr(value)).quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)
+    return _rounded(repr(value), decimals)
+
+
+def _rounded(number: str, decimals: int) -> Decimal:
+    return Decimal(number).quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)
 
 
 def grouped(value: float, decimals: int) -> str:
@@ -41,7 +46,13 @@ def grouped(value: float, decimals: int) -> str:
     >>> grouped(204366.64, 2).replace(THIN_SPACE, "_")
     '204_366.64'
     """
-    return f"{rounded(value, decimals):,}".replace(",", THIN_SPACE).replace("-", "\u2212")
+    return _grouped(repr(value), decimals)
+
+
+# A parcel's areas are said again and again; by how they are written, because -0.0 and 0.0 are equal.
+@lru_cache(maxsize=1024)
+def _grouped(number: str, decimals: int) -> str:
+    return f"{_rounded(number, decimals):,}".replace(",", THIN_SPACE).replace("-", "\u2212")
 
 
 def area_text(area_m2: float) -> str:

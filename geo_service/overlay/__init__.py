@@ -10,7 +10,7 @@ Each side is cut into its connected pieces. A piece is thin when no disc of the 
 what a boundary drawn twice leaves behind; ``noise`` tells thin pieces that count from those that do not.
 """
 
-from geo_service.overlay.coverage import as_cut, coverage, shared_m2
+from geo_service.overlay.coverage import Uncut, coverage
 from geo_service.overlay.crossings import crossing, crossings_between, pairs_between
 from geo_service.overlay.levels import design_from_grid, levels
 from geo_service.overlay.nearest import Neighbours, nearest, neighbours
@@ -19,7 +19,7 @@ from geo_service.overlay.noise import NoiseRule, bands, pieces
 __all__ = [
     "Neighbours",
     "NoiseRule",
-    "as_cut",
+    "Uncut",
     "bands",
     "coverage",
     "crossing",
@@ -30,5 +30,4 @@ __all__ = [
     "neighbours",
     "pairs_between",
     "pieces",
-    "shared_m2",
 ]

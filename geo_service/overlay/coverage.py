@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import zip_longest
 from math import fsum
 
@@ -14,12 +15,120 @@ from shapely import GEOSException, Polygon
 from shapely.geometry.base import BaseGeometry
 
 from geo_service.errors import MeasureFailed
-from geo_service.model.evidence import ClassArea, Coverage, FeatureArea
-from geo_service.overlay.noise import NoiseRule, bands, is_thin, pieces
+from geo_service.model.evidence import Bands, ClassArea, Coverage, FeatureArea
+from geo_service.overlay.noise import NOTHING, NoiseRule, bands, is_thin, pieces
 
 # GEOS can fail on a pathological pair; once more on a 0.1 mm grid shifts areas by at most 6.5e-3 m².
 RETRY_GRID_M = 1e-4
 _NOTHING = shapely.MultiPolygon()
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """Connected polygons that were cut out of a parcel, with what every layer asks of them."""
+
+    polygons: tuple[Polygon, ...]
+    _bands: dict[tuple[float, NoiseRule], Bands] = field(default_factory=dict)
+
+    @cached_property
+    def area_m2(self) -> float:
+        """All of them together."""
+        return fsum(polygon.area for polygon in self.polygons)
+
+    @cached_property
+    def geometry(self) -> BaseGeometry:
+        """All of them as one geometry."""
+        return shapely.multipolygons(self.polygons) if self.polygons else _NOTHING
+
+    def bands(self, perimeter_m: float, noise: NoiseRule) -> Bands:
+        """Sort them by thinness; see `noise.bands`."""
+        if not self.polygons:
+            return NOTHING
+        key = (perimeter_m, noise)
+        if key not in self._bands:
+            self._bands[key] = bands(self.polygons, perimeter_m, noise)
+        return self._bands[key]
+
+
+NO_GROUND = Cut(())
+
+
+class Uncut:
+    """A parcel that features are to be laid over: what does not depend on the layer is worked out once.
+
+    Parameters
+    ----------
+    parcel : Polygon or MultiPolygon
+        Valid, in metres.
+
+    Examples
+    --------
+    >>> Uncut(shapely.box(0, 0, 10, 10)).cut(shapely.box(5, 0, 20, 10)).area_m2
+    50.0
+    """
+
+    def __init__(self, parcel: BaseGeometry) -> None:
+        self.parcel = parcel
+        self.area_m2 = float(parcel.area)
+        self.perimeter_m = float(parcel.length)
+        self._thin: dict[float, bool] = {}
+        # With the geometry, whose identity would else be another's once it is gone.
+        self._shared: dict[int, tuple[BaseGeometry, BaseGeometry]] = {}
+        self._cuts: dict[int, Cut] = {}
+
+    @cached_property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """West, south, east and north of the parcel, in metres."""
+        west, south, east, north = self.parcel.bounds
+        return west, south, east, north
+
+    @cached_property
+    def whole(self) -> Cut:
+        """The parcel as GEOS gives it when nothing is cut off: its rings turned and begun as in all that is cut.
+
+        Raises
+        ------
+        MeasureFailed
+            When GEOS cannot answer, even on a 0.1 mm grid.
+        """
+        return _less(self.parcel, NO_GROUND)
+
+    def is_thin(self, width_m: float) -> bool:
+        """Tell whether no disc of that diameter fits in any part of the parcel."""
+        if width_m not in self._thin:
+            self._thin[width_m] = all(is_thin(part, width_m) for part in pieces(self.parcel))
+        return self._thin[width_m]
+
+    def shared_m2(self, geometry: BaseGeometry) -> float:
+        """Return the area that a geometry shares with the parcel.
+
+        Raises
+        ------
+        MeasureFailed
+            When GEOS cannot answer, even on a 0.1 mm grid.
+        """
+        return float(self._shared_with(geometry).area)
+
+    def cut(self, geometry: BaseGeometry) -> Cut:
+        """Return what a geometry takes of the parcel; many layers hold the same one.
+
+        Raises
+        ------
+        MeasureFailed
+            When GEOS cannot answer, even on a 0.1 mm grid.
+        """
+        found = self._cuts.get(id(geometry))
+        if found is None:
+            polygons = tuple(pieces(self._shared_with(geometry)))
+            found = self.whole if polygons == self.whole.polygons else Cut(polygons)
+            self._cuts[id(geometry)] = found
+        return found
+
+    def _shared_with(self, geometry: BaseGeometry) -> BaseGeometry:
+        found = self._shared.get(id(geometry))
+        if found is None:
+            found = self._shared[id(geometry)] = geometry, _safe(shapely.intersection, self.parcel, geometry)
+        return found[1]
 
 
 def coverage(
@@ -32,7 +141,7 @@ def coverage(
     surveyed: BaseGeometry | None,
     noise: NoiseRule,
     shares: Sequence[bool | None] = (),
-    uncut: BaseGeometry | None = None,
+    uncut: Uncut | None = None,
 ) -> Coverage:
     """Split a parcel into covered, unsurveyed and uncovered ground, and give the area of each class.
 
@@ -54,8 +163,8 @@ def coverage(
         Tolerances.
     shares : sequence of bool or None, of length n or empty
         What is known without cutting: a feature has all of the parcel (``True``) or nothing of it (``False``).
-    uncut : BaseGeometry, optional
-        See `as_cut`; worked out where it is not given.
+    uncut : Uncut, optional
+        The parcel with what other layers have asked of it already.
 
     Raises
     ------
@@ -72,110 +181,82 @@ def coverage(
     >>> [(feature.id, feature.area_m2) for feature in found.classes[0].features]
     [('a', 50.0), ('b', 20.0)]
     """
-    area, perimeter = float(parcel.area), float(parcel.length)
+    uncut = uncut or Uncut(parcel)
+    area, perimeter, whole = uncut.area_m2, uncut.perimeter_m, uncut.whole
     # Ground that is thin itself would be noise as a whole, and nothing at all would cover it.
-    if all(is_thin(part, noise.width_m * max(noise.scales())) for part in pieces(parcel)):
+    if uncut.is_thin(noise.width_m * max(noise.scales())):
         noise = replace(noise, width_m=0.0)
-    whole = as_cut(parcel) if uncut is None else uncut
     on_parcel = [
-        pieces(_safe(shapely.intersection, parcel, geometry) if share is None else whole if share else _NOTHING)
+        uncut.cut(geometry) if share is None else whole if share else NO_GROUND
         for geometry, share in zip_longest(geometries, shares[: len(geometries)])
     ]
     found: list[ClassArea] = []
-    covering_parts: list[list[Polygon]] = []
+    covering_parts: list[Cut] = []
     for cls in sorted({cls for cls in classes if cls is not None}):
-        members = [index for index, own in enumerate(classes) if own == cls]
-        union_parts = pieces(_union([on_parcel[index] for index in members]))
-        if not union_parts:
+        members = [index for index, own in enumerate(classes) if own == cls and on_parcel[index].polygons]
+        union = _union([on_parcel[index] for index in members])
+        if not union.polygons:
             continue
         if cls in covering:
-            covering_parts.append(union_parts)
+            covering_parts.append(union)
         features = []
         for index in members:
-            own_parts = on_parcel[index]
-            if own_parts:
-                band = bands(own_parts, perimeter, noise)[0]
-                own_area = fsum(part.area for part in own_parts)
-                features.append(FeatureArea(ids[index], rows[index], own_area, band.counted_m2 + band.review_m2 > 0.0))
+            band = on_parcel[index].bands(perimeter, noise)[0]
+            counts = band.counted_m2 + band.review_m2 > 0.0
+            features.append(FeatureArea(ids[index], rows[index], on_parcel[index].area_m2, counts))
         found.append(
             ClassArea(
                 cls,
-                fsum(part.area for part in union_parts),
-                bands(union_parts, perimeter, noise),
+                union.area_m2,
+                union.bands(perimeter, noise),
                 tuple(sorted(features, key=lambda feature: (feature.id, feature.row))),
-                _multi(union_parts),
+                union.geometry,
             )
         )
     covered = _union(covering_parts)
     # Taken from itself a parcel leaves nothing, and that is quicker seen than worked out.
-    rest = [] if pieces(covered) == pieces(whole) else pieces(_safe(shapely.difference, parcel, covered))
-    if surveyed is None or not rest:
-        unsurveyed_parts: list[Polygon] = []
+    if covered.polygons == whole.polygons:
+        rest = NO_GROUND
     else:
-        unknown = _safe(shapely.difference, _multi(rest), surveyed)
+        rest = _less(parcel, covered) if covered.polygons else whole
+    unsurveyed = NO_GROUND
+    if surveyed is not None and rest.polygons:
+        unknown = _safe(shapely.difference, rest.geometry, surveyed)
         if not unknown.is_empty:
-            unknown = _safe(shapely.difference, unknown, _union(on_parcel))
-        unsurveyed_parts = pieces(unknown)
-    uncovered_parts = (
-        pieces(_safe(shapely.difference, _multi(rest), _multi(unsurveyed_parts))) if unsurveyed_parts else rest
-    )
-    unsurveyed_m2 = fsum(part.area for part in unsurveyed_parts)
-    uncovered_m2 = fsum(part.area for part in uncovered_parts)
+            unsurveyed = _less(unknown, _union(on_parcel))
+    uncovered = _less(rest.geometry, unsurveyed) if unsurveyed.polygons else rest
     return Coverage(
         area_m2=area,
-        covered_m2=max(area - unsurveyed_m2 - uncovered_m2, 0.0),
-        unsurveyed_m2=unsurveyed_m2,
-        uncovered_m2=uncovered_m2,
-        covered=bands(pieces(covered), perimeter, noise),
-        unsurveyed=bands(unsurveyed_parts, perimeter, noise),
-        uncovered=bands(uncovered_parts, perimeter, noise),
+        covered_m2=max(area - unsurveyed.area_m2 - uncovered.area_m2, 0.0),
+        unsurveyed_m2=unsurveyed.area_m2,
+        uncovered_m2=uncovered.area_m2,
+        covered=covered.bands(perimeter, noise),
+        unsurveyed=unsurveyed.bands(perimeter, noise),
+        uncovered=uncovered.bands(perimeter, noise),
         classes=tuple(found),
-        uncovered_geometry=_multi(uncovered_parts),
+        uncovered_geometry=uncovered.geometry,
     )
 
 
-def shared_m2(one: BaseGeometry, other: BaseGeometry) -> float:
-    """Return the area that two geometries share.
-
-    Raises
-    ------
-    MeasureFailed
-        When GEOS cannot answer, even on a 0.1 mm grid.
-
-    Examples
-    --------
-    >>> shared_m2(shapely.box(0, 0, 10, 10), shapely.box(5, 0, 20, 10))
-    50.0
-    """
-    return float(_safe(shapely.intersection, one, other).area)
+def _less(geometry: BaseGeometry, taken: Cut) -> Cut:
+    return Cut(tuple(pieces(_safe(shapely.difference, geometry, taken.geometry))))
 
 
-def as_cut(parcel: BaseGeometry) -> BaseGeometry:
-    """Return a parcel as GEOS gives it when nothing is cut off: its rings turned and begun as in all that is cut.
-
-    Raises
-    ------
-    MeasureFailed
-        When GEOS cannot answer, even on a 0.1 mm grid.
-    """
-    return _safe(shapely.difference, parcel, _NOTHING)
-
-
-def _multi(polygons: list[Polygon]) -> BaseGeometry:
-    return shapely.multipolygons(polygons) if polygons else _NOTHING
-
-
-def _union(parts: Sequence[list[Polygon]]) -> BaseGeometry:
-    polygons = [piece for part in parts for piece in part]
-    if len(polygons) < 2:
-        return _multi(polygons)
+def _union(parts: Sequence[Cut]) -> Cut:
+    there = [part for part in parts if part.polygons]
+    if not there:
+        return NO_GROUND
+    if len(there) == 1 and len(there[0].polygons) == 1:
+        return there[0]
+    polygons = [polygon for part in there for polygon in part.polygons]
     try:
-        return shapely.union_all(polygons)
+        found = shapely.union_all(polygons)
     except GEOSException:
         try:
-            return shapely.union_all(polygons, grid_size=RETRY_GRID_M)
+            found = shapely.union_all(polygons, grid_size=RETRY_GRID_M)
         except GEOSException as error:
             raise MeasureFailed(str(error)) from error
+    return Cut(tuple(pieces(found)))
 
 
 def _safe(operation: Callable[..., BaseGeometry], left: BaseGeometry, right: BaseGeometry) -> BaseGeometry:

@@ -103,15 +103,23 @@ def bands(parts: Sequence[Polygon], perimeter_m: float, rule: NoiseRule) -> Band
     if not parts:
         return NOTHING
     # What is not thin at the widest scale is not thin at the others.
-    if not any(is_thin(part, rule.width_m * max(rule.scales())) for part in parts):
+    widest = rule.width_m * max(rule.scales())
+    thinness = [is_thin(part, widest) for part in parts]
+    if not any(thinness):
         all_counts = Band(fsum(part.area for part in parts), 0.0, 0.0, 0.0)
         return all_counts, all_counts, all_counts
-    one, half, double = (_band(parts, perimeter_m, rule, scale) for scale in rule.scales())
+    one, half, double = (_band(parts, perimeter_m, rule, scale, thinness) for scale in rule.scales())
     return one, half, double
 
 
-def _band(parts: Sequence[Polygon], perimeter_m: float, rule: NoiseRule, scale: float) -> Band:
-    thinness = [is_thin(part, rule.width_m * scale) for part in parts]
+def _band(
+    parts: Sequence[Polygon], perimeter_m: float, rule: NoiseRule, scale: float, at_widest: Sequence[bool]
+) -> Band:
+    width_m = rule.width_m * scale
+    if scale == max(rule.scales()):
+        thinness = at_widest
+    else:
+        thinness = [is_so and is_thin(part, width_m) for part, is_so in zip(parts, at_widest, strict=True)]
     thin = [part for part, is_so in zip(parts, thinness, strict=True) if is_so]
     counted = fsum(part.area for part, is_so in zip(parts, thinness, strict=True) if not is_so)
     width = max((2 * part.area / part.length for part in thin), default=0.0)

@@ -53,6 +53,16 @@ class Parcels(Mapping[str, Parcel]):
         """Return those whose ids are named."""
         return Parcels(self._make, {id_: row for id_, row in self._rows.items() if id_ in ids}, self._notices)
 
+    def notice(self, id_: str) -> date | None:
+        """Return the day for which the notice of one is planned.
+
+        Raises
+        ------
+        KeyError
+            When there is none of that id.
+        """
+        return self._notices[self._rows[id_]]
+
     def notices(self) -> Iterator[tuple[str, date | None]]:
         """Go through the ids with the day for which the notice of each is planned."""
         for id_, row in self._rows.items():

@@ -35,6 +35,11 @@ _REPORT = TypeAdapter(ImportReport)
 _PUT, _RUN = "register.put", "verdicts.run"
 
 
+# Asked with nearly every request, and put together once.
+_NEWEST = select(AUDIT.c.seq).where(AUDIT.c.action.not_in(CHANGING_NOTHING)).order_by(AUDIT.c.seq.desc()).limit(1)
+_PUBLISHED = select(EDITIONS.c.layer, EDITIONS.c.name).where(EDITIONS.c.published).order_by(EDITIONS.c.layer)
+
+
 @dataclass(frozen=True, slots=True)
 class EditionRow:
     """One imported edition: ``seq`` counts imports, ``published`` says that it is the one of its layer that is read."""
@@ -278,9 +283,8 @@ class Register:
 
     def published(self) -> Mapping[str, str]:
         """Name of the edition that is read, by layer."""
-        query = select(EDITIONS.c.layer, EDITIONS.c.name).where(EDITIONS.c.published).order_by(EDITIONS.c.layer)
         return self._unless_known(
-            "published", lambda connection: {row.layer: row.name for row in connection.execute(query)}
+            "published", lambda connection: {row.layer: row.name for row in connection.execute(_PUBLISHED)}
         )
 
     # History
@@ -349,9 +353,7 @@ class Register:
 
     def revision(self) -> int:
         """A number that grows with every change of the register, so that what was read can be kept until then."""
-        changing = AUDIT.c.action.not_in(CHANGING_NOTHING)
-        newest = select(AUDIT.c.seq).where(changing).order_by(AUDIT.c.seq.desc()).limit(1)
-        return self._unless_known("revision", lambda connection: int(connection.execute(newest).scalar() or 0))
+        return self._unless_known("revision", lambda connection: int(connection.execute(_NEWEST).scalar() or 0))
 
     def audit(self) -> tuple[AuditRow, ...]:
         """Every line of audit, oldest first."""

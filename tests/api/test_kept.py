@@ -13,9 +13,15 @@ from geo_service.export.record import record_bytes
 from geo_service.kept import Kept
 from geo_service.model.parcel import AsOf
 from geo_service.service import Service
+from geo_service.snapshot import Snapshot
 from tests.api.serving import AS_OF
 
 ASKED = AsOf(None, AS_OF)
+
+
+def body(kept: Snapshot, one: str, asked: AsOf = ASKED) -> bytes:
+    """Return the canonical bytes of a parcel's record."""
+    return kept.body(kept.written(one, asked))
 
 
 @pytest.fixture
@@ -31,7 +37,7 @@ def test_what_was_packed_says_the_same(forgetful, service):
     for one, (verdict, record) in first.items():
         again, same = kept.conclusion(one, ASKED)
         assert same == record and list(same) == list(record)
-        assert record_bytes(same) == record_bytes(record) == service.snapshot().body(one, ASKED)
+        assert record_bytes(same) == record_bytes(record) == body(service.snapshot(), one)
         assert again.geometry.equals_exact(verdict.geometry, 0.0)
         summary = kept.summary(one, ASKED)
         assert summary.properties == parcel_properties(record)
@@ -58,7 +64,7 @@ def test_nothing_is_examined_twice(workspace, monkeypatch):
         service.zone_map(None, single_file=False)
         service.parcel_map("P", None, single_file=False)
         for one in service.parcels:
-            service.snapshot().body(one, ASKED)
+            body(service.snapshot(), one)
             service.snapshot().summary(one, ASKED)
             service.verdict(one)
     assert sorted(examined) == sorted(service.parcels)
@@ -70,7 +76,7 @@ def test_memory_is_bounded_by_bytes(workspace, monkeypatch):
     kept = Service(workspace, lambda: AS_OF).snapshot()
     for days in range(15):
         asked = AsOf(AS_OF + timedelta(days=days), AS_OF)
-        assert kept.body("P", asked)
+        assert body(kept, "P", asked)
         assert kept.summary("P", asked).properties["as_of"] == asked.chosen.isoformat()
     assert 0 < kept._entries.size <= 200_000
     assert kept._summaries.size == 3

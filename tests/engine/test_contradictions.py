@@ -131,18 +131,17 @@ def test_a_layer_without_place_in_the_working_crs_fails_alone(monkeypatch: pytes
     [
         ("nearest", {"WATER", "POWER", "ROAD"}),
         ("levels", {"LEVEL"}),
-        ("shared_m2", {"ZONE", "EIA"}),
+        ("Uncut.shared_m2", {"ZONE", "EIA"}),
         ("coverage", {"EIA", "ZONE", "FARM", "PLAN", "LANDUSE"}),
     ],
 )
 def test_whatever_raises_while_measuring_is_failed(name: str, codes: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    from geo_service import overlay
     from geo_service.errors import MeasureFailed
 
     def broken(*_: Any, **__: Any) -> Any:
-        raise MeasureFailed("injected") if name == "shared_m2" else shapely.GEOSException("injected")
+        raise MeasureFailed("injected") if name == "Uncut.shared_m2" else shapely.GEOSException("injected")
 
-    monkeypatch.setattr(overlay, name, broken)
+    monkeypatch.setattr(f"geo_service.overlay.{name}", broken)
     world = ready_world()
     # Without a claim the network has to speak; an older survey cannot stand in for the ground.
     bare = world.with_parcel(claims=(claim("LEVEL", dated_on=date(2026, 1, 1)),))

@@ -20,7 +20,7 @@ from starlette.responses import Response, StreamingResponse
 
 from geo_service import __version__
 from geo_service.api.access import Guarded, caller_of, needs
-from geo_service.api.answers import holds, json_answer, tagged
+from geo_service.api.answers import VARIED, holds, json_answer, tagged, unchanged
 from geo_service.api.errors import Problem, bad_parameter, problem_of
 from geo_service.api.guard import MULTIPART
 from geo_service.api.links import GEOJSON, JSON
@@ -222,13 +222,13 @@ async def check(
     """
     tag = await run_in_threadpool(_tag, request, service, posted, asked)
     if holds(request, tag):
-        return tagged(request, b"", tag, asked.media)
+        return unchanged(tag, VARIED)
 
     def first() -> Response | Boundaries:
         boundaries = _boundaries(service, posted, asked.crs)
         if len(boundaries.parcels) > GATHERED:
             return boundaries
-        found = list(service.checks(boundaries, asked.as_of, asked.project_type, asked.zone))
+        found = list(service.checks(boundaries, asked.as_of, asked.project_type, asked.zone, drawn=asked.features))
         return _whole(request, asked, posted, boundaries, found, tag)
 
     answer = await _in_turn(request, first)
@@ -248,11 +248,10 @@ def _whole(
         if posted.is_single
         else b"".join(asked.parts([*written, *boundaries.rejected], boundaries.report))
     )
-    headers = {"Vary": "Accept"}
     if any(fault.code in PASSING for fault in rejected):
         # What may come out otherwise next time is not the same answer.
-        return Response(content, media_type=asked.media, headers=headers)
-    return tagged(request, content, tag, asked.media, headers)
+        return Response(content, media_type=asked.media, headers=VARIED)
+    return tagged(request, content, tag, asked.media, VARIED)
 
 
 async def _streamed(request: Request, service: Service, asked: _Asked, boundaries: Boundaries) -> Response:
@@ -260,7 +259,7 @@ async def _streamed(request: Request, service: Service, asked: _Asked, boundarie
     places: asyncio.Semaphore = request.app.state.long_checks
     await _acquired(request, places)
     try:
-        found = service.checks(boundaries, asked.as_of, asked.project_type, asked.zone)
+        found = service.checks(boundaries, asked.as_of, asked.project_type, asked.zone, drawn=asked.features)
         begun = await run_in_threadpool(_to_first, found)
         if not isinstance(begun[-1], Found):
             raise _nothing([*(one for one in begun if isinstance(one, Fault)), *boundaries.rejected])
@@ -277,7 +276,7 @@ async def _streamed(request: Request, service: Service, asked: _Asked, boundarie
         finally:
             places.release()
 
-    return StreamingResponse(sent(), media_type=asked.media, headers={"Vary": "Accept"})
+    return StreamingResponse(sent(), media_type=asked.media, headers=VARIED)
 
 
 def _to_first(found: Iterator[Found | Fault]) -> list[Found | Fault]:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import FileResponse, Response, StreamingResponse
 
 from geo_service.api.access import Guarded, needs
-from geo_service.api.answers import holds, tagged
+from geo_service.api.answers import holds, unchanged
 from geo_service.api.collections import feature
 from geo_service.api.links import GEOJSON
 from geo_service.api.openapi import answers
@@ -49,5 +49,5 @@ def export(request: Request, service: Services, collection_id: CollectionId, as_
     if isinstance(content, Iterator):
         return StreamingResponse(content, 200, saved, GEOJSON)
     if holds(request, content.sha256):
-        return tagged(request, b"", content.sha256, GEOJSON)
+        return unchanged(content.sha256)
     return FileResponse(content.path, 200, {**saved, "ETag": f'"{content.sha256}"'}, GEOJSON)

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from geo_service.api.access import Guarded, needs
-from geo_service.api.answers import json_answer, prefers_html
+from geo_service.api.answers import VARIED, json_answer, prefers_html
 from geo_service.api.collections import (
     Collection,
     Items,
@@ -347,7 +347,7 @@ def _as_page(request: Request, form: Form | None) -> bool:
 
 
 def _varied(answer: Response) -> Response:
-    answer.headers["Vary"] = "Accept"
+    answer.headers.update(VARIED)
     return answer
 
 

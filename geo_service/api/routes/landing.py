@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from geo_service.api.access import Guarded, needs
-from geo_service.api.answers import json_answer, prefers_html
+from geo_service.api.answers import VARIED, json_answer, prefers_html
 from geo_service.api.links import GEOJSON, HTML, JSON, OPENAPI, link, segment, url
 from geo_service.api.openapi import answers, document
 from geo_service.api.pages import page
@@ -65,7 +65,7 @@ def landing(request: Request, service: Services) -> Response:
         answer = page(html, nonce)
     else:
         answer = json_answer({"title": TITLE, "description": DESCRIPTION, "links": _links(request)})
-    answer.headers["Vary"] = "Accept"
+    answer.headers.update(VARIED)
     return answer
 
 

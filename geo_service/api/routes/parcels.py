@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from geo_service.api.access import Guarded, needs
-from geo_service.api.answers import holds, json_answer, tagged
+from geo_service.api.answers import holds, json_answer, unchanged
 from geo_service.api.collections import Page, VerdictItems, feature, paged, within
 from geo_service.api.errors import bad_parameter
 from geo_service.api.links import GEOJSON, JSON, link, segment, url
@@ -137,7 +138,7 @@ def _fits(
     summary="核查记录 / assessment record",
     responses=answers({JSON: RECORD}, 404, 422),
 )
-def assessment(
+async def assessment(
     request: Request,
     service: Services,
     parcel_id: ParcelId,
@@ -148,14 +149,18 @@ def assessment(
 
     The assessment record of one parcel, as the canonical bytes of RFC 8785; its ETag is the digest.
     """
-    snapshot, asked = service.snapshot(), service.as_of(as_of)
-    digest = snapshot.digest(parcel_id, asked, project_type)
-    content = b"" if holds(request, digest) else snapshot.body(parcel_id, asked, project_type)
+    asked = service.as_of(as_of)
+    snapshot = service.ready_snapshot()
+    found = None if snapshot is None else snapshot.known(parcel_id, asked, project_type)
+    # Only what must be read or concluded first is worth a thread.
+    if snapshot is None or found is None:
+        snapshot = await run_in_threadpool(service.snapshot)
+        found = await run_in_threadpool(snapshot.written, parcel_id, asked, project_type)
+    if holds(request, found.digest):
+        return unchanged(found.digest)
     schema = url(request, "/schemas/assessment.json")
-    return tagged(
-        request,
-        content,
-        digest,
-        JSON,
-        {"Link": f'<{schema}>; rel="describedby"; type="application/schema+json"'},
-    )
+    headers = {
+        "ETag": f'"{found.digest}"',
+        "Link": f'<{schema}>; rel="describedby"; type="application/schema+json"',
+    }
+    return Response(snapshot.body(found), media_type=JSON, headers=headers)
