@@ -1,25 +1,26 @@
-"""Sheets of plain cells as a workbook (XLSX): the same sheets give the same bytes, and text stays text."""
+"""Sheets of plain cells as a workbook (XLSX): the same sheets give the same bytes, and text stays text.
+
+The library of the format is loaded when the first is written, as a start would wait for it.
+"""
 
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
-from openpyxl.packaging.core import DocumentProperties
-from openpyxl.styles import Alignment, Font, PatternFill
-from openpyxl.utils import get_column_letter
-from openpyxl.worksheet._write_only import WriteOnlyWorksheet
-from openpyxl.xml.functions import tostring
+if TYPE_CHECKING:
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
 MOMENT = datetime(2020, 1, 1)  # noqa: DTZ001 - the format stores no zone, and the moment is only there to be fixed
 PROPERTIES = "docProps/core.xml"
-HEADING = PatternFill("solid", fgColor="DCE6F1")
+#: Characters that no XML may hold.
+ILLEGAL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 Cell = str | float | date | None
 
@@ -46,6 +47,9 @@ def workbook(sheets: Sequence[Sheet]) -> bytes:
     >>> [(cell.value, cell.data_type) for cell in book["a"]["A"]]
     [('no.', 's'), ('=1+1', 's'), (2.5, 'n')]
     """
+    from openpyxl import Workbook
+    from openpyxl.utils import get_column_letter
+
     book = Workbook(write_only=True)
     for sheet in sheets:
         target = book.create_sheet(sheet.title)
@@ -62,13 +66,18 @@ def workbook(sheets: Sequence[Sheet]) -> bytes:
 
 
 def _heading(target: WriteOnlyWorksheet, words: str) -> WriteOnlyCell:
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.styles import Alignment, Font, PatternFill
+
     cell = WriteOnlyCell(target, words)
-    cell.font, cell.fill = Font(bold=True), HEADING
+    cell.font, cell.fill = Font(bold=True), PatternFill("solid", fgColor="DCE6F1")
     cell.alignment = Alignment(wrap_text=True, vertical="center")
     return cell
 
 
 def _cell(target: WriteOnlyWorksheet, value: Cell) -> WriteOnlyCell | None:
+    from openpyxl.cell import WriteOnlyCell
+
     if value is None or value == "":
         return None
     if not isinstance(value, str):
@@ -76,8 +85,8 @@ def _cell(target: WriteOnlyWorksheet, value: Cell) -> WriteOnlyCell | None:
         if isinstance(value, date):
             cell.number_format = "yyyy-mm-dd"
         return cell
-    # Characters that no XML may hold are of no use to a reader either.
-    cell = WriteOnlyCell(target, ILLEGAL_CHARACTERS_RE.sub("", value))
+    # They are of no use to a reader either.
+    cell = WriteOnlyCell(target, ILLEGAL.sub("", value))
     cell.data_type = "s"
     cell.number_format = "@"
     return cell
@@ -85,6 +94,9 @@ def _cell(target: WriteOnlyWorksheet, value: Cell) -> WriteOnlyCell | None:
 
 def fixed(data: bytes) -> bytes:
     """The same workbook without the moment of writing."""
+    from openpyxl.packaging.core import DocumentProperties
+    from openpyxl.xml.functions import tostring
+
     properties = tostring(DocumentProperties(creator="geo-service", created=MOMENT, modified=MOMENT).to_tree())
     buffer = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as target:

@@ -17,7 +17,6 @@ from typing import IO
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from geo_service.batch import hilbert
@@ -117,6 +116,9 @@ class Plan:
 
     def _output(self, chosen: Sequence[str] | None) -> Rows:
         if chosen is None:
+            # A start would wait for it.
+            import pyarrow.compute as pc
+
             # By code points, as in Python: UTF-8 keeps their order.
             return np.asarray(pc.sort_indices(self.ids), dtype=np.int64)
         row_of = {id_: row for row, id_ in enumerate(self.ids.to_pylist())}

@@ -42,9 +42,7 @@ from geo_service.settings import Settings
 from geo_service.settings import read as read_settings
 from geo_service.store.definitions import bundled, load_catalogue, load_rulebook
 from geo_service.store.keys import USUAL_DAYS
-from geo_service.store.template import template
 from geo_service.store.workspace import FILE, Workspace
-from geo_service.store.xlsx import read as read_sheets
 
 DEFAULT_WORKSPACE = Path(WORKSPACE)
 DEFAULT_PORT = 8000
@@ -205,6 +203,9 @@ def register_template(
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
 ) -> None:
     """写出台账填报模板 / Write the spreadsheet to fill in."""
+    # A start would wait for the library of sheets.
+    from geo_service.store.template import template
+
     content = template(Workspace.open(workspace).rulebook)
     _write(file, content)
     say.note(f"模板已写出 / template written: {file}")
@@ -218,6 +219,9 @@ def register_import(
     """导入台账，全部成功或全部不入 / Import the spreadsheet, all or nothing."""
     opened = Workspace.open(workspace)
     content = _read(file)
+    # As above.
+    from geo_service.store.xlsx import read as read_sheets
+
     sheets = read_sheets(content, opened.rulebook)
     changes = opened.register.put(
         sheets.claims, sheets.facts, sheets.indicators, source=file.name, at=datetime.now(ZoneInfo("UTC"))

@@ -13,7 +13,6 @@ from geo_service.errors import NotFound
 from geo_service.service import Service
 from geo_service.store.definitions import bundled
 from geo_service.store.workspace import Workspace
-from geo_service.store.xlsx import read as read_sheets
 
 
 def seed(directory: Path) -> Workspace:
@@ -53,6 +52,9 @@ def seed(directory: Path) -> Workspace:
             attribution=entry.get("attribution", ""),
         )
         service.prepare(workspace.publish(data, report).name)
+    # A start would wait for the library of sheets.
+    from geo_service.store.xlsx import read as read_sheets
+
     sheets = read_sheets((source / manifest["register"]).read_bytes(), workspace.rulebook)
     workspace.register.put(sheets.claims, sheets.facts, sheets.indicators, source=manifest["register"])
     return workspace

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
-
 from geo_service.errors import Fault
-from geo_service.workbook import Sheet, workbook
+from geo_service.workbook import ILLEGAL, Sheet, workbook
 
 #: A text that begins like this would be a formula to some program that reads the file later.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\0")
@@ -50,5 +48,5 @@ def plain_text(text: str) -> str:
     >>> plain_text("=1+1"), plain_text("G5-1")
     ("'=1+1", 'G5-1')
     """
-    kept = ILLEGAL_CHARACTERS_RE.sub("\N{REPLACEMENT CHARACTER}", text)[: MAX_TEXT - 1]
+    kept = ILLEGAL.sub("\N{REPLACEMENT CHARACTER}", text)[: MAX_TEXT - 1]
     return f"'{kept}" if text.startswith(FORMULA_STARTS) else kept
