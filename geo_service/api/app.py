@@ -8,6 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from importlib import import_module
 from threading import Event, current_thread, main_thread
 from types import FrameType
 
@@ -47,6 +48,7 @@ from geo_service.api.tiles import Tiles
 from geo_service.basemaps import opened, registered
 from geo_service.importing import Desk
 from geo_service.maps.view import STATIC
+from geo_service.model.catalogue import GeometryKind
 from geo_service.service import Service
 
 #: What programs ask for most stands first: it is looked for from the top.
@@ -71,6 +73,7 @@ ROUTERS = (
 )
 FINISH_S = 30.0
 CLOSED = Policy()
+_MEASURED_IN_LOOPS = {GeometryKind.LINE, GeometryKind.RASTER}
 _LOG = logging.getLogger("geo_service.api")
 
 
@@ -95,6 +98,18 @@ def read_first(app: FastAPI) -> None:
     _tried(app.state.service.snapshot)
 
 
+def _prepare(app: FastAPI) -> None:
+    """Load what measures rasters and lines, where there are any, and make what tiles and the list are taken from."""
+    _tried(partial(_load_compiler, app.state.service))
+    _tried(app.state.tiles.warm_up)
+
+
+def _load_compiler(service: Service) -> None:
+    if _MEASURED_IN_LOOPS & {edition.spec.geometry for edition in service.layers.editions.values()}:
+        # See `geo_service.compiled`.
+        import_module("numba")
+
+
 def _tried(make: Callable[[], object]) -> None:
     try:
         make()
@@ -117,7 +132,7 @@ async def _life(app: FastAPI) -> AsyncIterator[None]:
         )
     await run_in_threadpool(app.state.imports.recover)
     # Whoever asks for a tile or the list before it is there waits for it; nobody else does.
-    preparing = asyncio.create_task(run_in_threadpool(_tried, app.state.tiles.warm_up))
+    preparing = asyncio.create_task(run_in_threadpool(_prepare, app))
     try:
         yield
     finally:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sqlite3
 import threading
 import time
+from contextlib import closing
 
 import httpx
 import pytest
@@ -128,7 +130,9 @@ def test_boundaries_are_counted_by_what_was_concluded(served):
     text = httpx.get(f"{served.base}/metrics", headers=admin, trust_env=False)
     assert text.headers["content-type"].startswith("text/plain")
     assert figure(text.text, "geo_service_check_seconds_total") > 0
-    assert 'geo_service_imports{state="done"} 0.0' in text.text
+    with closing(sqlite3.connect(served.service.workspace.directory / "register.sqlite")) as register:
+        [[done]] = register.execute("SELECT count(*) FROM jobs WHERE state = 'done'")
+    assert f'geo_service_imports{{state="done"}} {done}.0' in text.text
 
 
 def test_processes_that_are_killed_and_that_die_are_told_apart():
