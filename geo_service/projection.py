@@ -183,11 +183,10 @@ def _divided(points: Points, convert: Chain) -> Points:
     parts = np.maximum(np.ceil(np.sqrt(2 * deviation / DEVIATION_M)).astype(int), 1)
     if (parts == 1).all():
         return np.asarray(ends)
-    steps = [
-        start + (end - start) * (np.arange(count) / count)[:, None]
-        for start, end, count in zip(points[:-1], points[1:], parts, strict=True)
-    ]
-    return np.asarray(convert(np.concatenate([*steps, points[-1:]])))
+    edge = np.repeat(np.arange(len(parts)), parts)
+    step = np.arange(len(edge)) - np.repeat(np.cumsum(parts) - parts, parts)
+    between = points[edge] + (points[edge + 1] - points[edge]) * (step / parts[edge])[:, None]
+    return np.asarray(convert(np.concatenate([between, points[-1:]])))
 
 
 def _rebuild(geometry: BaseGeometry, chain: Chain) -> BaseGeometry:

@@ -252,7 +252,7 @@ def holds(geometry: BaseGeometry, parcel: BaseGeometry) -> bool:
     >>> wide, inner, edge = shapely.box(0, 0, 3, 3), shapely.box(1, 1, 2, 2), shapely.box(0, 1, 2, 2)
     >>> holds(wide, inner)
     False
-    >>> shapely.prepare(wide)
+    >>> _ = shapely.prepare(wide)
     >>> holds(wide, inner), holds(wide, edge)
     (True, False)
     """

@@ -49,7 +49,7 @@ def touching(boundary: BaseGeometry, others: NDArray[np.object_]) -> NDArray[np.
     Examples
     --------
     >>> near, far = shapely.box(0, 0, 3, 3), shapely.box(5, 5, 6, 6)
-    >>> shapely.prepare([near, far])
+    >>> _ = shapely.prepare([near, far])
     >>> touching(shapely.box(1, 1, 4, 4), np.array([near, far])).tolist()
     [<POLYGON ((3 0, 3 3, 0 3, 0 0, 3 0))>]
     """
