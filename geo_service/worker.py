@@ -220,11 +220,10 @@ class Worker:
     def _computed_s(self) -> float | None:
         """Processor seconds of the process so far; ``None`` where the system does not tell."""
         try:
-            with open(f"/proc/{self.pid}/stat", encoding="ascii", errors="replace") as file:
-                fields = file.read().rpartition(")")[2].split()
+            # The clock that Linux gives every process (clock_getcpuclockid).
+            return time.clock_gettime(~self.pid << 3 | 2)
         except OSError:
             return None
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def close(self) -> None:
         """End the process."""
