@@ -123,6 +123,11 @@ class Worker:
     nursery : Nursery
         Where it comes from.
 
+    Attributes
+    ----------
+    told : Any
+        What whoever asks it has told it before, and need not tell it again.
+
     Raises
     ------
     GeoServiceError
@@ -136,6 +141,7 @@ class Worker:
         except OSError as error:
             raise GeoServiceError("工作进程无法启动 / a worker process does not start") from error
         self._spent = False
+        self.told: Any = None
 
     @property
     def pid(self) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from geo_service.errors import Fault, GeoServiceError, InputError, TooComplex, too_complex
 from geo_service.ingest.intake import run
-from geo_service.ingest.job import GridResult, Job, VectorResult
+from geo_service.ingest.job import Given, GridResult, Job, Sent, VectorResult
 from geo_service.nursery import serve
 from geo_service.worker import limit
 
@@ -38,11 +38,20 @@ def answer(job: Job) -> tuple[Answer, str]:
         return InputError(fault), traceback.format_exc()
 
 
-def _answers(job: Job) -> Iterator[tuple[Answer, str]]:
-    yield answer(job)
+class Reader:
+    """Answers jobs, each with what it is given itself or what the one before it was given."""
+
+    def __init__(self) -> None:
+        self._given: Given = {}
+
+    def answers(self, message: Sent) -> Iterator[tuple[Answer, str]]:
+        """Do one job."""
+        given, rest = message
+        self._given = given or self._given
+        yield answer(Job(**self._given, **rest))
 
 
 def main() -> None:
     """Answer jobs."""
     limit(MEMORY_BYTES)
-    serve(_answers)
+    serve(Reader().answers)

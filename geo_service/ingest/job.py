@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from shapely.geometry.base import BaseGeometry
 
@@ -55,6 +56,35 @@ class Job:
     anywhere: bool = False
     only_geojson: bool = False
     gdal_skip: tuple[tuple[str, str], ...] | None = None
+
+
+Given = dict[str, Any]
+#: What is the same from job to job, and most of what one takes to send: a process is told it once.
+GIVEN = ("spec", "catalogue", "jurisdiction", "zones")
+#: A job as it is sent: what it is given, unless the process has that from the job before, and the rest.
+Sent = tuple[Given | None, dict[str, Any]]
+
+
+def sent(job: Job, told: Given | None) -> tuple[Sent, Given]:
+    """Return a job as it is sent to a process, and what the process is told then.
+
+    Parameters
+    ----------
+    told : dict or None
+        What it was told before.
+    """
+    rest = {field.name: getattr(job, field.name) for field in fields(job)}
+    given = {name: rest.pop(name) for name in GIVEN}
+    return (None if told is not None and _same(given, told) else given, rest), given
+
+
+def _same(one: Given, other: Given) -> bool:
+    places = zip(one["zones"], other["zones"], strict=False)
+    return (
+        all(one[name] is other[name] for name in ("spec", "catalogue", "jurisdiction"))
+        and len(one["zones"]) == len(other["zones"])
+        and all(crs == other_crs and shape is other_shape for (crs, shape), (other_crs, other_shape) in places)
+    )
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import subprocess
 from functools import cache
 
 from geo_service.errors import Fault, GeoServiceError, InputError, TooComplex, too_complex
-from geo_service.ingest.job import GridResult, Job, VectorResult
+from geo_service.ingest.job import GridResult, Job, VectorResult, sent
 from geo_service.nursery import command, environment
 from geo_service.worker import ERRORS, START_LIMIT_S, Workers, opened
 
@@ -65,7 +65,8 @@ class Readers(Workers):
             What is wrong with the file; ``TooComplex`` when it took too long or too much memory.
         """
         with self.borrowed(job.purpose) as reader:
-            reply, overran, _ = reader.ask(pickle.dumps(job, protocol=5), limit_s)
+            message, reader.told = sent(job, reader.told)
+            reply, overran, _ = reader.ask(pickle.dumps(message, protocol=5), limit_s)
             result, trace = opened(reply, KNOWN) if reply is not None else (_died(job, limit_s, overran=overran), "")
             if not keep:
                 reader.retire()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import tempfile
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from geo_service.errors import Fault, InputError
-from geo_service.ingest.job import GridResult, Job, Purpose, VectorResult
+from geo_service.ingest.job import GridResult, Job, Purpose, VectorResult, sent
 from geo_service.ingest.process import READERS, RETIRE_BYTES, gdal_skip
 from geo_service.ingest.sniff import HEAD_BYTES, NEEDS_GDAL, format_of, head_of
 from geo_service.model.catalogue import Catalogue, GeometryKind, LayerSpec
@@ -267,7 +268,9 @@ def _boundaries(
     skip: Skip,
     only_geojson: bool = False,
 ) -> Boundaries:
-    with tempfile.TemporaryDirectory(prefix="geo-service-") as folder:
+    # Nothing is unpacked of a body: it needs no folder of its own.
+    own = nullcontext(tempfile.gettempdir()) if only_geojson else tempfile.TemporaryDirectory(prefix="geo-service-")
+    with own as folder:
         job = Job(
             Purpose.CHECK,
             spec,
@@ -359,4 +362,4 @@ def begin(
         zones=zones,
         only_geojson=True,
     )
-    READERS.prepare(pickle.dumps(job, protocol=5))
+    READERS.prepare(pickle.dumps(sent(job, None)[0], protocol=5))
