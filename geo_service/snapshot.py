@@ -34,6 +34,9 @@ ENTRY_BYTES = 500
 SUMMARIES = 30_000
 
 Key = tuple[str, date, str | None]
+# Held while a verdict is computed: callers who ask for the same parcels at once then share the work, and of prepared
+# geometries, which several snapshots may have in common, GEOS allows no two threads the first use.
+_EXAMINING = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +93,6 @@ class Snapshot:
         self.layers: LayerSet = workspace.layer_set()
         self.parcels: stored.Parcels = stored.parcels(workspace, self.layers)
         self._workspace = workspace
-        # Held while a verdict is computed: callers who ask for the same parcels at once then share the work.
-        self._lock = Lock()
         self._entries: Kept[Key, Written] = Kept(PACKED_BYTES)
         self._bodies: Kept[str, bytes] = Kept(UNPACKED_BYTES)
         self._summaries: Kept[Key, Summary] = Kept(SUMMARIES)
@@ -219,7 +220,7 @@ class Snapshot:
     def _written(self, key: Key) -> Written:
         known = self._entries.get(key)
         if known is None:
-            with self._lock:
+            with _EXAMINING:
                 known = self._entries.get(key)
                 if known is None:
                     parcel_id, as_of, project_type = key
