@@ -9,7 +9,9 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import BinaryIO
 
 from geo_service import ingest
@@ -22,6 +24,9 @@ from geo_service.store.workspace import Workspace
 
 #: How often it is written down how far a stage is.
 EVERY_S = 1.0
+#: Whoever waits for an answer goes before an import, which takes so much lower a place with the processors (`nice`).
+YIELDING = 5
+AUTOGROUP = Path("/proc/self/autogroup")
 
 
 def run(task: Task) -> None:
@@ -117,9 +122,18 @@ def _end_with(starter: BinaryIO) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+def _stand_back() -> None:
+    """Take a lower place with the processors, alone and as what Linux shares them out to: a session (``autogroup``)."""
+    if hasattr(os, "nice"):
+        os.nice(YIELDING)
+    with suppress(OSError):
+        AUTOGROUP.write_text(str(YIELDING), encoding="ascii")
+
+
 def main() -> None:
     """Take a task from standard input and do it."""
     logging.basicConfig(level=logging.WARNING)
+    _stand_back()
     starter = sys.stdin.buffer
     payload = receive(starter)
     if payload is None:
