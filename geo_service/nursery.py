@@ -30,6 +30,8 @@ HEAD = struct.Struct(">Q")
 _FIRST, _CHILD = b"!", b"+"
 #: From Linux's sched.h.
 _NEW_USERS, _NEW_NETWORK = 0x10000000, 0x40000000
+#: Whoever can be answered at once goes before what takes work, which takes so much lower a place with the processors.
+YIELDING = 5
 #: The longest word that tells a process id.
 _WORD = 32
 #: Fixed before GDAL or PROJ starts, so that no default of a version decides, and no way to the network is looked for.
@@ -296,6 +298,8 @@ def leave_network() -> bool:
 
 def _attend(line: socket.socket, answers: Callable[[Any], Iterable[object]]) -> NoReturn:
     """Answer jobs on a line; end with it."""
+    if hasattr(os, "nice"):
+        os.nice(YIELDING)
     threading.Thread(target=_end_alone, args=(line,), daemon=True).start()
     handles = [os.pidfd_open(os.getpid())] if hasattr(os, "pidfd_open") else []
     socket.send_fds(line, [str(os.getpid()).encode()], handles)

@@ -18,14 +18,12 @@ from geo_service import ingest
 from geo_service.errors import CalledOff, Fault, InputError, NotFound, RejectedRows
 from geo_service.importing.order import EXTENT, FILE, FULL, Task
 from geo_service.importing.steps import prepare, refuse_shifted, zone_shapes
-from geo_service.nursery import receive
+from geo_service.nursery import YIELDING, receive
 from geo_service.store.jobs import Jobs, Stage, State
 from geo_service.store.workspace import Workspace
 
 #: How often it is written down how far a stage is.
 EVERY_S = 1.0
-#: Whoever waits for an answer goes before an import, which takes so much lower a place with the processors (`nice`).
-YIELDING = 5
 AUTOGROUP = Path("/proc/self/autogroup")
 
 
