@@ -283,6 +283,12 @@ def serve(answers: Callable[[Any], Iterable[object]]) -> None:
             os.close(line)
 
 
+def stand_back() -> None:
+    """Take a lower place with the processors, see `YIELDING`, where the system has one."""
+    if hasattr(os, "nice"):
+        os.nice(YIELDING)
+
+
 def leave_network() -> bool:
     """Leave the machine's network for an empty one, where the system allows it.
 
@@ -298,8 +304,7 @@ def leave_network() -> bool:
 
 def _attend(line: socket.socket, answers: Callable[[Any], Iterable[object]]) -> NoReturn:
     """Answer jobs on a line; end with it."""
-    if hasattr(os, "nice"):
-        os.nice(YIELDING)
+    stand_back()
     threading.Thread(target=_end_alone, args=(line,), daemon=True).start()
     handles = [os.pidfd_open(os.getpid())] if hasattr(os, "pidfd_open") else []
     socket.send_fds(line, [str(os.getpid()).encode()], handles)

@@ -18,7 +18,7 @@ from geo_service import ingest
 from geo_service.errors import CalledOff, Fault, InputError, NotFound, RejectedRows
 from geo_service.importing.order import EXTENT, FILE, FULL, Task
 from geo_service.importing.steps import prepare, refuse_shifted, zone_shapes
-from geo_service.nursery import YIELDING, receive
+from geo_service.nursery import YIELDING, receive, stand_back
 from geo_service.store.jobs import Jobs, Stage, State
 from geo_service.store.workspace import Workspace
 
@@ -122,8 +122,7 @@ def _end_with(starter: BinaryIO) -> None:
 
 def _stand_back() -> None:
     """Take a lower place with the processors, alone and as what Linux shares them out to: a session (``autogroup``)."""
-    if hasattr(os, "nice"):
-        os.nice(YIELDING)
+    stand_back()
     with suppress(OSError):
         AUTOGROUP.write_text(str(YIELDING), encoding="ascii")
 
