@@ -303,6 +303,32 @@ class Service:
             drawn=drawn,
         )
 
+    def check_one(
+        self,
+        body: checking.Unread,
+        chosen: date | None,
+        zone: str | None = None,
+        *,
+        drawn: bool = True,
+    ) -> checking.Found | Fault:
+        """Read and examine one boundary from outside, see `checks`: a body of GeoJSON that is no collection.
+
+        Raises
+        ------
+        InputError
+            When the body is no GeoJSON, or ``zone`` is no zone of the workspace.
+        """
+        self._require_own(zone)
+        return checking.one(
+            self.workspace.directory,
+            self.rulebook.sha256,
+            body,
+            self.as_of(chosen),
+            zone=zone,
+            own=self._own,
+            drawn=drawn,
+        )
+
     def _require_own(self, zone: str | None) -> None:
         """Refuse a zone that is not there for whoever asks; the process that measures knows all of them."""
         if zone is not None and self._own is not None:

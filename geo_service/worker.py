@@ -65,14 +65,18 @@ def opened(payload: bytes, known: Collection[Name]) -> Any:
     pickle.UnpicklingError
         When it holds anything else.
     """
+    return _Answers(payload, known).load()
 
-    class Answers(pickle.Unpickler):
-        def find_class(self, module: str, name: str) -> Any:
-            if (module, name) not in known:
-                raise pickle.UnpicklingError(f"{module}.{name} has no place in an answer")
-            return super().find_class(module, name)
 
-    return Answers(io.BytesIO(payload)).load()
+class _Answers(pickle.Unpickler):
+    def __init__(self, payload: bytes, known: Collection[Name]) -> None:
+        super().__init__(io.BytesIO(payload))
+        self._known = known
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in self._known:
+            raise pickle.UnpicklingError(f"{module}.{name} has no place in an answer")
+        return super().find_class(module, name)
 
 
 class Reply(NamedTuple):

@@ -20,6 +20,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Request
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -124,7 +125,7 @@ class Guarded(APIRoute):
         """Return the handler behind the gate."""
         self.needs, looks = self._set_apart()
         answer, needed, template = super().get_route_handler(), self.needs, self.path_format
-        plain = self._plain()
+        plain = _plain(self.dependant)
 
         async def guarded(request: Request) -> Response:
             request.state.route = template
@@ -142,48 +143,10 @@ class Guarded(APIRoute):
             for look in looks:
                 await look(request)
             if plain is not None and not request.scope["query_string"]:
-                return await plain(request)
+                return cast(Response, await plain(request))
             return await answer(request)
 
         return guarded
-
-    def _plain(self) -> Callable[[Request], Coroutine[Any, Any, Response]] | None:
-        """Return how the route is asked without a query: nothing is left to read then but names in the path.
-
-        The framework goes through all that a route declares, for half of the time that a known answer takes. ``None``
-        where more than that could be given, or the route is not awaited.
-        """
-        taken, ask = self.dependant, self.dependant.call
-        texts = {one.name for one in taken.path_params}
-        if (
-            not iscoroutinefunction(ask)
-            or taken.header_params
-            or taken.cookie_params
-            or taken.body_params
-            or any(one.field_info.annotation is not str or one.field_info.metadata for one in taken.path_params)
-            or any(one.field_info.is_required() for one in taken.query_params)
-            or any(
-                one.request_param_name != "request"
-                or one.dependencies
-                or one.query_params
-                or not iscoroutinefunction(one.call)
-                for one in taken.dependencies
-            )
-        ):
-            return None
-        unsaid = {one.name: one.get_default() for one in taken.query_params}
-        composed = [(cast(str, one.name), cast(Look, one.call)) for one in taken.dependencies]
-        requested = taken.request_param_name
-
-        async def plain(request: Request) -> Response:
-            given = {**unsaid, **{name: request.path_params[name] for name in texts}}
-            for name, compose in composed:
-                given[name] = await compose(request)
-            if requested is not None:
-                given[requested] = request
-            return cast(Response, await ask(**given))
-
-        return plain
 
     def _set_apart(self) -> tuple[tuple[Need, ...], tuple[Look, ...]]:
         """Take out what stands beside the route and gives it nothing.
@@ -196,6 +159,40 @@ class Guarded(APIRoute):
         assert all(one.request_param_name == "request" and not one.dependencies for one in looks)
         needs = tuple(one.call for one in beside if isinstance(one.call, Need))
         return needs, tuple(cast(Look, one.call) for one in looks)
+
+
+def _plain(taken: Dependant) -> Look | None:
+    """Return how something is called without a query: nothing is left to read then but names in the path.
+
+    The framework goes through all that a route declares, for half of the time that a known answer takes. ``None``
+    where more than that could be given, or it is not awaited.
+    """
+    call = taken.call
+    below = [(cast(str, one.name), _plain(one)) for one in taken.dependencies]
+    if (
+        not iscoroutinefunction(call)
+        or taken.header_params
+        or taken.cookie_params
+        or taken.body_params
+        or any(one.field_info.annotation is not str or one.field_info.metadata for one in taken.path_params)
+        or any(one.field_info.is_required() for one in taken.query_params)
+        or any(compose is None for _, compose in below)
+    ):
+        return None
+    unsaid = {one.name: one.get_default() for one in taken.query_params}
+    texts = tuple(one.name for one in taken.path_params)
+    composed = tuple((name, cast(Look, compose)) for name, compose in below)
+    requested = taken.request_param_name
+
+    async def plain(request: Request) -> Any:
+        given = {**unsaid, **{name: request.path_params[name] for name in texts}}
+        for name, compose in composed:
+            given[name] = await compose(request)
+        if requested is not None:
+            given[requested] = request
+        return await call(**given)
+
+    return plain
 
 
 def require_declared(routers: Iterable[APIRouter]) -> None:

@@ -126,7 +126,8 @@ class Guard:
             # Only the time in which somebody listens is the client's.
             began = time.monotonic()
             try:
-                message = await asyncio.wait_for(receive(), allowed - waited)
+                async with asyncio.timeout(allowed - waited):
+                    message = await receive()
             except TimeoutError:
                 raise _too_slow() from None
             waited += time.monotonic() - began

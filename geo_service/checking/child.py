@@ -12,12 +12,16 @@ from pathlib import Path
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from geo_service.checking.job import Ground, Job, rehearsal
-from geo_service.engine import examine, foreign_ground, prepare, require_zone
+from geo_service.checking.faults import of_row
+from geo_service.checking.job import OURS, THEIRS, Ground, Job, Unread, rehearsal
+from geo_service.engine import examine, foreign_ground, is_prepared, prepare, require_zone
 from geo_service.errors import Fault, GeoServiceError, InputError, TooComplex, WorkspaceError, too_complex
 from geo_service.export import geojson
 from geo_service.export.profile import Profile
 from geo_service.export.record import written
+from geo_service.ingest.boundaries import body_job, boundaries_of
+from geo_service.ingest.child import answer as read
+from geo_service.ingest.job import VectorResult
 from geo_service.model.catalogue import Catalogue
 from geo_service.model.finding import Verdict
 from geo_service.model.layer import LayerSet
@@ -35,9 +39,9 @@ HEADROOM_BYTES = 2 << 30
 #: Beyond this a boundary and the features it meets take seconds to lay over each other.
 MAX_CROSSINGS = 20_000
 
-#: The record and the internal GeoJSON of a boundary (empty where it is not wanted), what is wrong with it, or nothing
-#: where nothing was asked.
-Answer = tuple[bytes, bytes] | GeoServiceError | None
+#: The record and the internal GeoJSON of a boundary (empty where it is not wanted), what is wrong with it or with the
+#: job, whose work follows, or nothing where nothing was asked.
+Answer = tuple[bytes, bytes] | Fault | GeoServiceError | str | None
 
 
 class _Open:
@@ -55,6 +59,24 @@ class _Open:
             self.catalogue, self.rulebook = load_catalogue(bundled()[0]), load_rulebook(bundled()[1])
         else:
             self.catalogue, self.rulebook = self._workspace.catalogue, self._workspace.rulebook
+
+    def is_current(self) -> bool:
+        """Tell whether nothing was published since."""
+        return self._workspace is None or self._workspace.register.published() == self._published
+
+    def read(self, sent: Unread) -> tuple[Parcel | Fault | GeoServiceError, str]:
+        """Read one boundary, or tell what is wrong with it or with the body, and the trace of what nobody foresaw."""
+        spec = self.catalogue.layers[self.rulebook.parcels_layer]
+        job = body_job(sent.body, self.catalogue, self.rulebook.jurisdiction, spec, crs=sent.crs)
+        found, trace = read(job)
+        if isinstance(found, GeoServiceError):
+            return found, trace
+        assert isinstance(found, VectorResult)
+        boundaries = boundaries_of(found)
+        if boundaries.rejected:
+            return boundaries.rejected[0], trace
+        [(_, parcel)] = boundaries.parcels
+        return parcel if sent.project_type is None else replace(parcel, project_type=sent.project_type), trace
 
     def refresh(self) -> None:
         """Read what was published since."""
@@ -116,6 +138,18 @@ class _OnOwnGround(Iterator[Parcel]):
         return parcel
 
 
+def _allowed(parcels: Iterable[Parcel], ground: _Open, job: Job) -> Iterator[Parcel]:
+    if job.own is None:
+        return iter(parcels)
+    return _OnOwnGround(iter(parcels), ground.layers, job.own, ground.rulebook)
+
+
+def _bound() -> None:
+    """Take no more from now on than `HEADROOM_BYTES`."""
+    taken = address_space()
+    limit(None if taken is None else taken + HEADROOM_BYTES)
+
+
 class Examiner:
     """Answers jobs, one ground at a time."""
 
@@ -134,6 +168,9 @@ class Examiner:
 
         Beside each stands the trace of an error that nobody foresaw, for the log.
         """
+        if job.unread is not None:
+            yield from self._one(job, job.unread)
+            return
         # What is ours may take what it takes; what is theirs, so much more.
         limit(None)
         try:
@@ -146,12 +183,9 @@ class Examiner:
         except GeoServiceError as error:
             yield error, ""
             return
-        taken = address_space()
-        limit(None if taken is None else taken + HEADROOM_BYTES)
+        _bound()
         yield None, ""
-        left: Iterator[Parcel] = iter(job.parcels)
-        if job.own is not None:
-            left = _OnOwnGround(left, ground.layers, job.own, ground.rulebook)
+        left = _allowed(job.parcels, ground, job)
         verdicts = ground.examine(left, job)
         for _ in job.parcels:
             found = _record_of(verdicts, drawn=job.drawn)
@@ -159,6 +193,41 @@ class Examiner:
                 # What raised is at its end; another goes on with the boundaries that are left.
                 verdicts = ground.examine(left, job)
             yield found
+
+    def _one(self, job: Job, sent: Unread) -> Iterator[tuple[Answer, str]]:
+        """Read a boundary and measure it; work of ours that may take long is told before and after."""
+        try:
+            ground = self._current(job.ground)
+            if ground is None:
+                yield OURS, ""
+                limit(None)
+                ground = self._opened(job.ground)
+                yield THEIRS, ""
+            if job.zone is not None:
+                require_zone(job.zone, ground.layers, ground.rulebook)
+            _bound()
+            parcel, trace = ground.read(sent)
+            if not isinstance(parcel, Parcel):
+                yield parcel, trace
+                return
+            if not is_prepared(parcel, ground.layers, ground.rulebook):
+                yield OURS, ""
+                limit(None)
+                prepare((parcel,), ground.layers, ground.rulebook, job.as_of, zone=job.zone)
+                _bound()
+                yield THEIRS, ""
+        except GeoServiceError as error:
+            yield error, ""
+            return
+        found, trace = _record_of(ground.examine(_allowed((parcel,), ground, job), job), drawn=job.drawn)
+        yield of_row(found, 1, parcel.id) if isinstance(found, GeoServiceError) else found, trace
+
+    def _current(self, asked: Ground) -> _Open | None:
+        """Return the ground, if it is open and nothing has changed since."""
+        there = self._open
+        if there is None or (there.directory, there.rulebook.sha256) != (asked.directory, asked.rulebook_sha256):
+            return None
+        return there if there.is_current() else None
 
     def _opened(self, asked: Ground) -> _Open:
         if self._open is None or self._open.directory != asked.directory:

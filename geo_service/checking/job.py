@@ -25,6 +25,27 @@ class Ground:
     rulebook_sha256: str
 
 
+#: What the measuring process tells before work of ours, which takes what it takes, and after it.
+OURS, THEIRS = "ours", "theirs"
+
+
+@dataclass(frozen=True)
+class Unread:
+    """One boundary as it was sent: a body of GeoJSON that is no collection.
+
+    Attributes
+    ----------
+    crs : str or None
+        Counts before what the body declares.
+    project_type : str or None
+        Instead of what the body says.
+    """
+
+    body: bytes
+    crs: str | None = None
+    project_type: str | None = None
+
+
 @dataclass(frozen=True)
 class Job:
     """Boundaries to be measured, one answer each; see `geo_service.engine.examine`.
@@ -37,6 +58,8 @@ class Job:
         Whether the internal GeoJSON of each boundary is wanted beside its record.
     rehearse : bool
         Whether a stored parcel is measured too, and thrown away, so that all that a measurement needs is loaded.
+    unread : Unread or None
+        Instead of parcels.
     """
 
     ground: Ground
@@ -46,6 +69,7 @@ class Job:
     own: frozenset[str] | None = None
     drawn: bool = True
     rehearse: bool = False
+    unread: Unread | None = None
 
 
 def rehearsal(ground: Ground) -> Job:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from geo_service.checking.job import Ground, Job, rehearsal
-from geo_service.errors import Fault, GeoServiceError, InputError, too_complex
+from geo_service.checking.faults import failed, of_row, too_late
+from geo_service.checking.job import OURS, THEIRS, Ground, Job, Unread, rehearsal
+from geo_service.errors import Fault, GeoServiceError, too_complex
 from geo_service.model.parcel import AsOf, Parcel
 from geo_service.tally import BOUNDARY_CHECKED, CHECK_SECONDS, TALLY
 from geo_service.worker import ERRORS, Worker, Workers, opened
@@ -26,6 +27,8 @@ CHECK_LIMIT_S_PER_ROW = 1.0
 CHECK_LIMIT_MAX_S = 600.0
 #: Rows that one process is given at a time.
 TOGETHER = 100
+#: Messages about one boundary: its answer, and what is told before and after opening and preparing the ground.
+MESSAGES = 5
 
 KNOWN = ERRORS | {("geo_service.errors", "GeoServiceError")}
 
@@ -153,12 +156,33 @@ class Examiners(Workers):
                     if alive or deaths > 1:
                         raise error
 
+    def one(self, job: Job) -> Found | Fault:
+        """Have one boundary read and measured by one process, see `Unread`.
+
+        Raises
+        ------
+        GeoServiceError
+            When the ground cannot be opened, ``zone`` is no zone, or the body as a whole cannot be read.
+        """
+        for _ in range(2):
+            with self.borrowed() as examiner:
+                found = _read_and_measured(examiner, job)
+            # One that died at work of ours did so for no fault of theirs: once more with another.
+            if found is not None:
+                break
+        if found is None:
+            raise _not_opened()
+        if isinstance(found, GeoServiceError):
+            raise found
+        TALLY.add(BOUNDARY_CHECKED, _result(found))
+        return found
+
     def _ask(self, examiner: Worker, left: list[Row], budget: _Budget) -> Iterator[Found | Fault]:
         """Take the answers of one process, until there are no more rows or it is gone."""
         while left:
             if budget.left_s <= 0:
                 examiner.retire()
-                yield from (_told(_too_late(), row, parcel) for row, parcel in left)
+                yield from (replace(too_late(), row=row, id=parcel.id) for row, parcel in left)
                 left.clear()
                 return
             reply, overran, used_s = examiner.ask(None, min(ROW_LIMIT_S, budget.left_s))
@@ -168,7 +192,7 @@ class Examiners(Workers):
             if reply is None:
                 if not overran:
                     _log.error("the measuring process died on row %d", row)
-                yield _told(too_complex(None, f"> {ROW_LIMIT_S:g} s") if overran else _failed(), row, parcel)
+                yield replace(_lost(overran=overran), row=row, id=parcel.id)
                 return
             found, trace = opened(reply, KNOWN)
             if trace:
@@ -176,47 +200,56 @@ class Examiners(Workers):
             if isinstance(found, tuple):
                 yield Found(row, *found)
             else:
-                yield _told(found.faults[0] if isinstance(found, InputError) else _failed(), row, parcel)
+                yield of_row(found, row, parcel.id)
 
 
 def _begun(examiner: Worker, job: Job) -> GeoServiceError | None:
     """Hand over a job; return why it cannot begin, if it cannot."""
     reply = examiner.ask(pickle.dumps(job, protocol=5), OPEN_LIMIT_S).answer
     if reply is None:
-        return GeoServiceError("测量进程无法打开工作区 / the measuring process cannot open the workspace")
+        return _not_opened()
     found, _ = opened(reply, KNOWN)
     assert found is None or isinstance(found, GeoServiceError)
     return found
+
+
+def _read_and_measured(examiner: Worker, job: Job) -> Found | Fault | GeoServiceError | None:
+    """Hand over a boundary that nobody has read yet; ``None`` when the process died at work of ours."""
+    payload: bytes | None = pickle.dumps(job, protocol=5)
+    stage = THEIRS
+    for _ in range(MESSAGES):
+        reply, overran, used_s = examiner.ask(payload, OPEN_LIMIT_S if stage == OURS else ROW_LIMIT_S)
+        if reply is None and stage == OURS:
+            return None
+        if stage == THEIRS:
+            TALLY.add(CHECK_SECONDS, "measuring", used_s)
+        if reply is None:
+            if not overran:
+                _log.error("the measuring process died on a boundary")
+            return replace(_lost(overran=overran), row=1)
+        found, trace = opened(reply, KNOWN)
+        if trace:
+            _log.error("measuring a boundary failed\n%s", trace)
+        if not isinstance(found, str):
+            return Found(1, *found) if isinstance(found, tuple) else found
+        payload, stage = None, found
+    # One that goes on announcing is broken.
+    examiner.retire()
+    return replace(failed(), row=1)
+
+
+def _lost(*, overran: bool) -> Fault:
+    return too_complex(None, f"> {ROW_LIMIT_S:g} s") if overran else failed()
+
+
+def _not_opened() -> GeoServiceError:
+    return GeoServiceError("测量进程无法打开工作区 / the measuring process cannot open the workspace")
 
 
 def _result(one: Found | Fault) -> str:
     """Return the verdict, which stands at the end of a record, or that there is none."""
     match = None if isinstance(one, Fault) else _VERDICT.search(one.record[-200:])
     return "rejected" if match is None else match[1].decode()
-
-
-def _told(fault: Fault, row: int, parcel: Parcel) -> Fault:
-    return replace(fault, row=row, id=parcel.id)
-
-
-def _failed() -> Fault:
-    return Fault(
-        "measuring_failed",
-        "量算异常终止，本行未得出结论",
-        "measuring broke off; nothing was concluded of this row",
-        "请重试；若再次出现，请简化图形并告知管理员",
-        "try again; if it happens again, simplify the geometry and tell the administrator",
-    )
-
-
-def _too_late() -> Fault:
-    return Fault(
-        "not_measured",
-        "前面各行用尽了限定时间，本行未核查",
-        "the rows before took all the time there is; this one was not looked at",
-        "请将其余各行单独提交",
-        "check the rows that are left by themselves",
-    )
 
 
 EXAMINERS = Examiners()
@@ -279,6 +312,28 @@ def found(
     """
     ground = _ground(directory, rulebook_sha256)
     return EXAMINERS.found(ground, _typed(rows, project_type), as_of, zone, own, drawn=drawn)
+
+
+def one(
+    directory: Path | None,
+    rulebook_sha256: str,
+    body: Unread,
+    as_of: AsOf,
+    *,
+    zone: str | None = None,
+    own: frozenset[str] | None = None,
+    drawn: bool = True,
+) -> Found | Fault:
+    """Read and measure one boundary from outside, both in the process that measures; see `found`.
+
+    Raises
+    ------
+    InputError
+        When the body is no GeoJSON, or ``zone`` is no zone.
+    WorkspaceError
+        When the workspace cannot be opened.
+    """
+    return EXAMINERS.one(Job(_ground(directory, rulebook_sha256), (), as_of, zone, own, drawn, unread=body))
 
 
 def _typed(rows: Sequence[Row], project_type: str | None) -> Sequence[Row]:

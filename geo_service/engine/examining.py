@@ -80,11 +80,25 @@ def prepare(
     for parcel in parcels:
         box = replace(parcel, geometry=shapely.box(*parcel.geometry.bounds))
         ground, _ = _placed(box, layers, rulebook, as_of.of(parcel), zone)
+        if ground.prepared:
+            continue
         for layer in layers.editions:
             features = ground.features(layer)
             if features is not None:
                 # An index is made when it is first asked for.
                 features.tree  # noqa: B018
+        ground.prepared = True
+
+
+def is_prepared(parcel: Parcel, layers: LayerSet, rulebook: Rulebook) -> bool:
+    """Tell whether the layers have been brought to where a parcel will be measured, whichever zone has it."""
+    guess = working_crs(rulebook.jurisdiction, lon_lat(parcel.geometry.centroid, parcel.crs).x)
+    ground = ground_of(layers, guess, rulebook.zones_layer)
+    # The zones must be there before any is asked for its own CRS.
+    return ground.prepared and all(
+        ground_of(layers, crs, rulebook.zones_layer).prepared
+        for crs in zones.working_crss(ground.features(rulebook.zones_layer), rulebook.jurisdiction)
+    )
 
 
 def _examine(

@@ -73,6 +73,11 @@ class Ground:
         Working CRS.
     zones_layer : str
         Layer whose features are the boundaries that a report may name.
+
+    Attributes
+    ----------
+    prepared : bool
+        Whether all layers have been brought here already.
     """
 
     def __init__(self, layers: LayerSet, crs: str, zones_layer: str) -> None:
@@ -82,6 +87,7 @@ class Ground:
         self._placed: dict[str, Features] = {}
         self._failed: set[str] = set()
         self.crs = crs
+        self.prepared = False
 
     def features(self, layer: str) -> Features | None:
         """Return the features of a layer, those that name a zone version placed on its boundary.

@@ -41,6 +41,12 @@ def working_crs_of(features: Features, row: int, jurisdiction: Jurisdiction) -> 
     return known[key]
 
 
+def working_crss(features: Features | None, jurisdiction: Jurisdiction) -> set[str]:
+    """Return the working CRSs of all zones."""
+    rows = range(0 if features is None else len(features))
+    return {working_crs_of(features, row, jurisdiction) for row in rows if features is not None}
+
+
 def require_zone(zone: str, layers: LayerSet, rulebook: Rulebook) -> None:
     """Refuse a zone id that no boundary in the workspace has.
 

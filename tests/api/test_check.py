@@ -68,6 +68,13 @@ def test_a_collection_gives_records_and_rejected_rows_in_order(served):
     assert all(entry["reason"]["zh"] and entry["reason"]["en"] and entry["code"] for entry in body["rejected"])
 
 
+def test_a_collection_however_it_is_spelled_is_answered_with_lists(served):
+    rows = [feature(polygon(*world.PARCEL), id=name) for name in ("a", "b")]
+    spelled = json.dumps(collection(*rows)).replace("Feature", r"\u0046eature").encode()
+    answer = served.client.post("/check", content=spelled, headers={"Content-Type": "application/json"}).json()
+    assert [record["parcel"]["id"] for record in answer["records"]] == ["a", "b"]
+
+
 def test_one_feature_in_a_collection_still_gives_lists(served):
     body = served.client.post("/check", json=collection(feature(polygon(*world.PARCEL)))).json()
     assert len(body["records"]) == 1 and body["rejected"] == []

@@ -255,8 +255,14 @@ def test_a_single_boundary_that_breaks_its_process_is_no_answer_of_ours(served, 
 
     before = asked()
     assert before.status_code == 200
+    real = process._read_and_measured
+
+    def broken(examiner, job):
+        os.kill(examiner.pid, how)
+        return real(examiner, job)
+
     with monkeypatch.context() as breaking:
-        breaking.setattr(process, "_begun", lambda examiner, job: os.kill(examiner.pid, how))
+        breaking.setattr(process, "_read_and_measured", broken)
         began = time.monotonic()
         answer = asked()
         assert time.monotonic() - began < SOON_S

@@ -117,7 +117,7 @@ def stopped(command, upload: Upload, listener: Listener | None = None) -> None:
     assert b" 422 " in upload.finish()
     if listener is not None:
         listener.finish()
-    assert command.process.wait(60) == 0
+    assert command.process.wait(300) == 0
 
 
 def ends_unanswered(connection: socket.socket) -> bool:
@@ -132,7 +132,8 @@ def ends_unanswered(connection: socket.socket) -> bool:
 
 
 def test_several_processes_are_one_service(start, keys, workspace):
-    command = start("--workers", "2")
+    # Whatever else a crowded machine does: what was taken is finished in that time.
+    command = start("--workers", "2", environment={"GEO_SERVICE_STOP_SECONDS": "300"})
     first = children(command.process.pid)
     assert len(first) == 2
     for number in range(20):
@@ -178,26 +179,29 @@ def test_several_processes_are_one_service(start, keys, workspace):
     assert viewer[12:] not in said and "lb_guess" not in said and "S-00" not in said and "limit=" not in said
 
 
-def sockets(pid: int) -> int:
-    """Count a process's open sockets."""
-    found = 0
+def connections(pid: int, port: int) -> int:
+    """Count the connections that clients have to a process."""
+    open_ = set()
     for one in Path(f"/proc/{pid}/fd").iterdir():
         # One may be closed while it is looked at.
         with suppress(FileNotFoundError):
-            found += os.readlink(one).startswith("socket:")
-    return found
+            open_.add(os.readlink(one))
+    # Local address and port in hexadecimal digits, state 1 for a connection that stands, inode (Linux, proc(5)).
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    there = [row[9] for row in rows if row[1].endswith(f":{port:04X}") and row[3] == "01"]
+    return sum(f"socket:[{inode}]" in open_ for inode in there)
 
 
 def test_clients_are_dealt_out_to_the_processes_and_no_part_of_an_answer_is_kept_back(start, keys):
     command = start("--workers", "2", environment={"GEO_SERVICE_LOG": "false"})
     host, port = command.base.removeprefix("http://").split(":")
     wait_for(lambda: any(f"{command.base}/map" in line for line in command.lines), 60)
-    before = {pid: sockets(pid) for pid in children(command.process.pid)}
+    processes = children(command.process.pid)
     held = [socket.create_connection((host, int(port))) for _ in range(40)]
     try:
-        wait_for(lambda: sum(sockets(pid) for pid in before) >= sum(before.values()) + 40, 60)
+        wait_for(lambda: sum(connections(pid, int(port)) for pid in processes) == len(held), 60)
         # By chance one of two gets five or fewer of forty once in a million times.
-        assert min(sockets(pid) - number for pid, number in before.items()) > 5
+        assert min(connections(pid, int(port)) for pid in processes) > 5
     finally:
         for one in held:
             one.close()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
 from itertools import chain
@@ -28,7 +30,7 @@ from geo_service.api.openapi import answers
 from geo_service.api.pace import PACED
 from geo_service.api.parameters import AsOfDay, OnlyKnown, ProjectType, Services, listed
 from geo_service.api.uploads import FIELD, form_schema, media_of, uploads
-from geo_service.checking import Found
+from geo_service.checking import Found, Unread
 from geo_service.errors import Fault, InputError
 from geo_service.export.checked import (
     checked_parts,
@@ -67,6 +69,11 @@ WAIT_S = 20.0
 RETRY_S = 5
 JSON_KINDS = ("application/json", "application/geo+json", "application/vnd.geo+json")
 
+#: One boundary of so much is read where it is measured.
+SINGLE_BYTES = 200_000
+#: What a body must have in it to be a collection; a letter may be written as its number.
+_COLLECTION = re.compile(rb"FeatureCollection|\\u")
+
 T = TypeVar("T")
 Crs = Annotated[
     str | None, Query(max_length=200, description="坐标系代码，优先于文件声明 / CRS, before what the file declares")
@@ -95,7 +102,13 @@ class Posted:
         """Tell whether one boundary was sent by itself; only for what could be read."""
         return self.file is None and json.loads(self.body.removeprefix(b"\xef\xbb\xbf"))["type"] != "FeatureCollection"
 
+    @property
+    def is_surely_single(self) -> bool:
+        """Tell whether this can be no collection, nor much, whatever it is: the word stands nowhere in it."""
+        return self.file is None and len(self.body) <= SINGLE_BYTES and _COLLECTION.search(self.body) is None
 
+
+@asynccontextmanager
 async def _posted(request: Request) -> AsyncIterator[Posted]:
     kind = media_of(request)
     if kind in JSON_KINDS:
@@ -145,15 +158,16 @@ class _Asked:
         """Media type of the answer."""
         return GEOJSON if self.features else JSON
 
+    def told(self, one: Found) -> bytes:
+        """Write what was found of a boundary as it is wanted."""
+        if self.features:
+            return flat_feature(one.drawn, self.left_out)
+        return one.record if self.assessments is None else with_assessments(one.record, self.assessments)
+
     def written(self, found: Iterable[Found | Fault]) -> Iterator[bytes | Fault]:
-        """Write what was found of boundaries as it is wanted; faults stay."""
+        """Write what was found of boundaries; faults stay."""
         for one in found:
-            if isinstance(one, Fault):
-                yield one
-            elif self.features:
-                yield flat_feature(one.drawn, self.left_out)
-            else:
-                yield one.record if self.assessments is None else with_assessments(one.record, self.assessments)
+            yield one if isinstance(one, Fault) else self.told(one)
 
     def parts(self, found: Iterable[bytes | Fault], report: ImportReport) -> Iterator[bytes]:
         """Put them together."""
@@ -207,7 +221,6 @@ def _wants_features(request: Request) -> bool:
 async def check(
     request: Request,
     service: Services,
-    posted: Annotated[Posted, Depends(_posted)],
     asked: Annotated[_Asked, Depends(_asked)],
 ) -> Response:
     """核查一个或多个界址，不入库.
@@ -220,6 +233,11 @@ async def check(
     the records are sent as they are made. With ``Accept: application/geo+json`` features are answered, the outcomes as
     their properties. Few boundaries have an ETag: the same under the same data and rules.
     """
+    async with _posted(request) as posted:
+        return await _checked(request, service, posted, asked)
+
+
+async def _checked(request: Request, service: Service, posted: Posted, asked: _Asked) -> Response:
     if posted.file is None:
         tag = _tag(request, service, posted, asked)
     else:
@@ -228,6 +246,12 @@ async def check(
         return unchanged(tag, VARIED)
 
     def first() -> Response | Boundaries:
+        if posted.is_surely_single:
+            body = Unread(posted.body, asked.crs, asked.project_type)
+            one = service.check_one(body, asked.as_of, asked.zone, drawn=asked.features)
+            if isinstance(one, Fault):
+                raise _nothing([one])
+            return tagged(request, asked.told(one), tag, asked.media, VARIED)
         boundaries = _boundaries(service, posted, asked.crs)
         if len(boundaries.parcels) > GATHERED:
             return boundaries
@@ -315,7 +339,6 @@ def _tag(request: Request, service: Service, posted: Posted, asked: _Asked) -> s
 async def panels(
     request: Request,
     service: Services,
-    posted: Annotated[Posted, Depends(_posted)],
     as_of: AsOfDay = None,
     crs: Crs = None,
 ) -> Response:
@@ -325,7 +348,7 @@ async def panels(
     stored.
     """
 
-    def answer() -> Response:
+    def answer(posted: Posted) -> Response:
         boundaries = _boundaries(service, posted, crs)
         found = service.check(boundaries, as_of)
         return json_answer(
@@ -336,7 +359,8 @@ async def panels(
             }
         )
 
-    return await _in_turn(request, answer)
+    async with _posted(request) as posted:
+        return await _in_turn(request, lambda: answer(posted))
 
 
 async def _in_turn(request: Request, answer: Callable[[], T]) -> T:
@@ -355,7 +379,8 @@ async def _acquired(request: Request, places: asyncio.Semaphore) -> None:
         raise _busy()
     state.waiting += 1
     try:
-        await asyncio.wait_for(places.acquire(), WAIT_S)
+        async with asyncio.timeout(WAIT_S):
+            await places.acquire()
     except TimeoutError:
         raise _busy() from None
     finally:
