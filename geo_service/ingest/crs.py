@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from pyproj import CRS
 from pyproj.exceptions import CRSError
@@ -41,12 +41,14 @@ def admitted(jurisdiction: Jurisdiction) -> tuple[str, ...]:
 def offset_datum(text: str, jurisdiction: Jurisdiction) -> str | None:
     """Return the offset datum that a text names, if it names one."""
     low = text.lower()
-    for name in jurisdiction.offset_datums:
-        # A whole word with or without its separators: parcel ABD0901 says nothing of Baidu.
-        pattern = r"[\W_]*".join(re.escape(letter) for letter in _plain(name))
-        if re.search(rf"(?<![0-9a-z]){pattern}(?![0-9a-z])", low):
-            return name
-    return None
+    return next((name for name in jurisdiction.offset_datums if _as_word(name).search(low)), None)
+
+
+@cache
+def _as_word(name: str) -> re.Pattern[str]:
+    # A whole word with or without its separators: parcel ABD0901 says nothing of Baidu.
+    pattern = r"[\W_]*".join(re.escape(letter) for letter in _plain(name))
+    return re.compile(rf"(?<![0-9a-z]){pattern}(?![0-9a-z])")
 
 
 def refuse_offset(text: str, jurisdiction: Jurisdiction, name: str) -> None:

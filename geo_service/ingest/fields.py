@@ -43,6 +43,10 @@ def _key(name: str) -> str:
     return unicodedata.normalize("NFKC", name).strip().casefold()
 
 
+# The names of a catalogue's fields come again with every file; those of its columns are anybody's.
+_known_key = lru_cache(maxsize=10_000)(_key)
+
+
 def _cut(name: str) -> set[str]:
     """Return what ten bytes leave of a name, in the two usual encodings."""
     return {_key(name.encode(codec, "ignore")[:10].decode(codec, "ignore")) for codec in ("gb18030", "utf-8")}
@@ -67,12 +71,14 @@ def match_columns(
     for column in columns:
         by_key.setdefault(_key(column), column)
     found: dict[str, str] = {}
+    if not by_key:
+        return found, ()
     for cutting in (False, True) if truncated else (False,):
         for field in spec.fields:
             if field.name in found:
                 continue
             for name in (field.name, *field.aliases, field.title.zh):
-                keys = _cut(name) if cutting else {_key(name)}
+                keys = _cut(name) if cutting else (_known_key(name),)
                 match = next((by_key[key] for key in keys if key in by_key), None)
                 if match is not None and match not in found.values():
                     found[field.name] = match
