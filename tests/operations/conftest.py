@@ -50,12 +50,14 @@ def keys(workspace: Workspace) -> dict[str, dict[str, str]]:
 def start(workspace: Workspace) -> Iterator[Start]:
     running = []
 
-    def started(*options: str, environment: dict[str, str] | None = None) -> Command:
+    def started(
+        *options: str, environment: dict[str, str] | None = None, directory: Path = workspace.directory
+    ) -> Command:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         command = [sys.executable, "-c", "from geo_service.cli import main; main()", "serve"]
-        command += ["--workspace", str(workspace.directory), "--port", str(port), *options]
+        command += ["--workspace", str(directory), "--port", str(port), *options]
         process = subprocess.Popen(
             command,
             cwd=ROOT,
