@@ -32,6 +32,9 @@ _FIRST, _CHILD = b"!", b"+"
 _NEW_USERS, _NEW_NETWORK = 0x10000000, 0x40000000
 #: Whoever can be answered at once goes before what takes work, which takes so much lower a place with the processors.
 YIELDING = 5
+#: So many more objects than before are there when it is looked for those that nobody counts on: a job makes tens of
+#: thousands, nearly all of which go without being looked for.
+SELDOM = 50_000
 #: The longest word that tells a process id.
 _WORD = 32
 #: Fixed before GDAL or PROJ starts, so that no default of a version decides, and no way to the network is looked for.
@@ -305,6 +308,7 @@ def leave_network() -> bool:
 def _attend(line: socket.socket, answers: Callable[[Any], Iterable[object]]) -> NoReturn:
     """Answer jobs on a line; end with it."""
     stand_back()
+    gc.set_threshold(SELDOM)
     threading.Thread(target=_end_alone, args=(line,), daemon=True).start()
     handles = [os.pidfd_open(os.getpid())] if hasattr(os, "pidfd_open") else []
     socket.send_fds(line, [str(os.getpid()).encode()], handles)
