@@ -25,7 +25,7 @@ from geo_service.model.finding import (
 from geo_service.model.labels import EFFECTS
 from geo_service.model.layer import Value, day_of
 from geo_service.model.rulebook import AssessmentRule, AssessmentVersion, Rulebook, Use
-from geo_service.model.speech import area_values, concern, condition, remark
+from geo_service.model.speech import Said, area_values, concern, condition, remark
 from geo_service.model.text import Text
 from geo_service.model.validity import DAY, VOID, in_force, is_clear, last_day
 
@@ -231,7 +231,7 @@ def judge(
         else Use(effect=effect, zh=EFFECTS[effect].zh, en=EFFECTS[effect].en)
     )
 
-    values: dict[str, str | Text] = {
+    values: dict[str, Said] = {
         "types": Text(
             "、".join(title.zh for title in excluded_titles), ", ".join(title.en for title in excluded_titles)
         ),

@@ -14,8 +14,7 @@ from geo_service.model.enums import Outcome, Severity
 from geo_service.model.finding import IndicatorFinding, ZoneRead
 from geo_service.model.register import IndicatorValue
 from geo_service.model.rulebook import IndicatorRule, IndicatorVersion, Rulebook
-from geo_service.model.speech import concern
-from geo_service.model.text import Text
+from geo_service.model.speech import Said, concern
 
 KIND = "indicator"
 Asked = tuple[tuple[str, float | None, str], ...]
@@ -103,7 +102,7 @@ def judge(
         meets = value >= standard if version.comparator == ">=" else value <= standard
         outcome = Outcome.SET if meets else Outcome.BELOW_STANDARD
     sign = {">=": "≥", "<=": "≤"}[version.comparator]
-    words: dict[str, str | Text] = {
+    words: dict[str, Said] = {
         "value": _written(value),
         "standard": _written(standard),
         "unit": version.unit,
