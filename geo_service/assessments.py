@@ -232,14 +232,14 @@ def judge(
     )
 
     values: dict[str, Said] = {
-        "types": Text(
+        "types": lambda: Text(
             "、".join(title.zh for title in excluded_titles), ", ".join(title.en for title in excluded_titles)
         ),
         "project_type": question.project_type or "—",
-        "report_no": next((report.report_no for report in reports if report.report_no), None) or "—",
-        "approved_by": next((report.approved_by for report in reports if report.approved_by), None) or "—",
-        "window_end": (as_of + timedelta(days=window_days)).isoformat(),
-        "document": next((scope.waiver_doc_no or "" for scope in waivers), "—"),
+        "report_no": lambda: next((report.report_no for report in reports if report.report_no), None) or "—",
+        "approved_by": lambda: next((report.approved_by for report in reports if report.approved_by), None) or "—",
+        "window_end": (as_of + timedelta(days=window_days)).isoformat,
+        "document": lambda: next((scope.waiver_doc_no or "" for scope in waivers), "—"),
     }
     ending = [report for report in reports if report.in_force and report.valid_to is not None]
     if ending:

@@ -67,7 +67,7 @@ def converted(version: IndicatorVersion, value: float, unit: str) -> Fraction | 
     4 500 万元/公顷 is exactly 300 万元/亩.
     """
     ratio = version.units.get(unit or version.unit)
-    return None if ratio is None or not isfinite(value) else Fraction(Decimal(repr(value))) * Fraction(*ratio)
+    return None if ratio is None or not isfinite(value) else _exactly(repr(value), ratio)
 
 
 def judge(
@@ -90,7 +90,7 @@ def judge(
     if number is not None:
         standard = converted(version, number, unit)
     elif version.standard is not None:
-        standard = Fraction(Decimal(repr(version.standard)))
+        standard = _exactly(repr(version.standard))
 
     given = next((value for value in values if value.code == rule.code), None)
     value = None if given is None or given.value is None else converted(version, given.value, given.unit)
@@ -132,6 +132,11 @@ def judge(
 
 
 # All parcels of a zone are held against the same standards.
+@lru_cache(maxsize=256)
+def _exactly(number: str, ratio: tuple[int, int] = (1, 1)) -> Fraction:
+    return Fraction(Decimal(number)) * Fraction(*ratio)
+
+
 @lru_cache(maxsize=256)
 def _written(value: Fraction | None) -> str:
     """Write a value with up to four decimals, never rounded onto the standard."""

@@ -5,10 +5,11 @@ Names stand in the order of RFC 8785; what stands under them is told in `geo_ser
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from datetime import date
 from functools import lru_cache
 from json.encoder import encode_basestring as quoted
+from typing import TypeVar
 
 from geo_service.export.canonical import number
 from geo_service.model.finding import (
@@ -31,6 +32,13 @@ from geo_service.model.rulebook import Basis, Use
 from geo_service.model.text import Text
 from geo_service.model.units import mu
 
+T = TypeVar("T")
+
+#: So many bases are kept: several times what a rulebook has.
+BASES = 2_000
+# What the versions of rules rest on, by identity (they stay for as long as they are here), and how it is written.
+_BASES: dict[int, tuple[tuple[Basis, ...], str]] = {}
+
 
 def record_text(verdict: Verdict) -> tuple[str, str]:
     """Return the canonical text of a record in two parts; its digest belongs between them.
@@ -41,12 +49,12 @@ def record_text(verdict: Verdict) -> tuple[str, str]:
         For a number that JSON cannot hold.
     """
     before = (
-        f'{{"as_of":{_day(verdict.as_of)},"assessments":{_list(map(_assessment, verdict.assessments))},'
-        f'"constraints":{_list(map(_constraint, verdict.constraints))},'
-        f'"indicators":{_list(map(_indicator, verdict.indicators))},"parcel":{_parcel(verdict)},"provenance":{{'
+        f'{{"as_of":{_day(verdict.as_of)},"assessments":{_each(_assessment, verdict.assessments)},'
+        f'"constraints":{_each(_constraint, verdict.constraints)},'
+        f'"indicators":{_each(_indicator, verdict.indicators)},"parcel":{_parcel(verdict)},"provenance":{{'
     )
     after = (
-        f'"engine":{quoted(verdict.engine)},"layers":{_list(map(_layer, verdict.layers))},'
+        f'"engine":{quoted(verdict.engine)},"layers":{_each(_layer, verdict.layers)},'
         f'"rulebook":{{"edition":{quoted(verdict.rulebook_edition)},"sha256":{quoted(verdict.rulebook_sha256)}}}}},'
         f'"readiness":{_readiness(verdict.readiness)},"verdict":{_verdict(verdict)}}}'
     )
@@ -68,7 +76,7 @@ def _parcel(verdict: Verdict) -> str:
 def _verdict(verdict: Verdict) -> str:
     return (
         f'{{"boundary_sensitive":{_flag(verdict.boundary_sensitive)},'
-        f'"reasons":{_list(map(_reason, verdict.decision.reasons))},"status":{quoted(verdict.decision.status)},'
+        f'"reasons":{_each(_reason, verdict.decision.reasons)},"status":{quoted(verdict.decision.status)},'
         f'"valid_until":{_day(verdict.valid_until)}}}'
     )
 
@@ -85,9 +93,9 @@ def _assessment(finding: AssessmentFinding) -> str:
     concern = finding.concern
     return (
         f'{{"basis":{_basis(finding.basis)},"code":{quoted(concern.code)},"coverage":{_coverage(finding.coverage)},'
-        f'"excluded_project_types":{_list(map(quoted, finding.excluded_project_types))},'
+        f'"excluded_project_types":{_each(quoted, finding.excluded_project_types)},'
         f'"group":{quoted(finding.group)},"message":{_sentence(concern.message)},"outcome":{quoted(concern.outcome)},'
-        f'"reason":{_word(concern.reason)},"reports":{_list(map(_report, finding.reports))},'
+        f'"reason":{_word(concern.reason)},"reports":{_each(_report, finding.reports)},'
         f'"required":{_flag(finding.required)},"severity":{quoted(concern.severity)},"title":{_sentence(finding.title)},'
         f'"use":{_use(finding.use)},"waiver":{_waiver(finding.waiver)},"zone_wide":{_flag(finding.zone_wide)}}}'
     )
@@ -123,7 +131,7 @@ def _constraint(finding: ConstraintFinding) -> str:
         f'{{"assessment":{_word(finding.assessment)},"basis":{_basis(finding.basis)},"code":{quoted(concern.code)},'
         f'"coverage":{_coverage(finding.coverage)},"distance_m":{_number(finding.distance_m)},'
         f'"kind":{quoted(finding.kind)},"limit_m":{_number(finding.limit_m)},"message":{_sentence(concern.message)},'
-        f'"outcome":{quoted(concern.outcome)},"parts":{_list(map(_part, finding.parts))},'
+        f'"outcome":{quoted(concern.outcome)},"parts":{_each(_part, finding.parts)},'
         f'"reason":{_word(concern.reason)},"severity":{quoted(concern.severity)},"title":{_sentence(finding.title)}}}'
     )
 
@@ -141,7 +149,7 @@ def _coverage(shares: CoverageShares | None) -> str:
 def _part(part: PartArea) -> str:
     return (
         f'{{"area_m2":{number(part.area_m2)},"class":{quoted(part.cls)},'
-        f'"features":{_list(map(quoted, part.features))},"noise_m2":{number(part.noise_m2)},'
+        f'"features":{_each(quoted, part.features)},"noise_m2":{number(part.noise_m2)},'
         f'"severity":{quoted(part.severity)},"share":{number(part.share)},"title":{_sentence(part.title)}}}'
     )
 
@@ -150,7 +158,7 @@ def _readiness(readiness: Readiness) -> str:
     met = readiness.met
     return (
         f'{{"level":{_level(readiness.level)},"met":{"null" if met is None else _flag(met)},'
-        f'"services":{_list(map(_service, readiness.services))},"standard":{quoted(readiness.standard)},'
+        f'"services":{_each(_service, readiness.services)},"standard":{quoted(readiness.standard)},'
         f'"title":{_sentence(readiness.title)}}}'
     )
 
@@ -158,7 +166,7 @@ def _readiness(readiness: Readiness) -> str:
 def _service(finding: ServiceFinding) -> str:
     concern = finding.concern
     return (
-        f'{{"basis":{_list(map(quoted, finding.rests_on))},"claims":{_list(map(_claim, finding.claims))},'
+        f'{{"basis":{_each(quoted, finding.rests_on)},"claims":{_each(_claim, finding.claims)},'
         f'"code":{quoted(concern.code)},"distance_m":{_number(finding.distance_m)},"kind":{_word(finding.kind)},'
         f'"limit_m":{number(finding.limit_m)},"message":{_sentence(concern.message)},'
         f'"nearest":{_word(finding.nearest)},"network":{quoted(finding.network)},'
@@ -181,7 +189,7 @@ def _claim(claim: Claim) -> str:
 def _level(finding: LevelFinding) -> str:
     concern = finding.concern
     return (
-        f'{{"claims":{_list(map(_claim, finding.claims))},"code":{quoted(concern.code)},'
+        f'{{"claims":{_each(_claim, finding.claims)},"code":{quoted(concern.code)},'
         f'"cut_m3":{_number(finding.cut_m3)},"design":{quoted(finding.design)},"fill_m3":{_number(finding.fill_m3)},'
         f'"message":{_sentence(concern.message)},"nodata_share":{_number(finding.nodata_share)},'
         f'"outcome":{quoted(concern.outcome)},"reason":{_word(concern.reason)},"severity":{quoted(concern.severity)},'
@@ -208,12 +216,21 @@ def _layer(layer: LayerRead) -> str:
     )
 
 
-def _basis(basis: Iterable[Basis]) -> str:
-    return _list([f'{{"article":{_word(entry.article)},"document":{quoted(entry.document)}}}' for entry in basis])
+def _basis(basis: tuple[Basis, ...]) -> str:
+    found = _BASES.get(id(basis))
+    if found is None:
+        if len(_BASES) >= BASES:
+            _BASES.clear()
+        found = _BASES[id(basis)] = basis, _each(_document, basis)
+    return found[1]
 
 
-def _list(texts: Iterable[str]) -> str:
-    return f"[{','.join(texts)}]"
+def _document(entry: Basis) -> str:
+    return f'{{"article":{_word(entry.article)},"document":{quoted(entry.document)}}}'
+
+
+def _each(write: Callable[[T], str], values: Sequence[T]) -> str:
+    return f"[{','.join(map(write, values))}]" if values else "[]"
 
 
 def _sentence(text: Text | None) -> str:

@@ -178,8 +178,8 @@ def concern(
     remark : Text, optional
         Added to the message, e.g. noise that was left out.
     """
-    special = key if key is not None or reason is None else reason.value
-    saying = _saying(rulebook, kind, outcome.value, special, reason, version, own, title, code)
+    special = key if key is not None or reason is None else reason
+    saying = _saying(rulebook, kind, outcome, special, reason, version, own, title, code)
     message, clause, needed = saying.told(values)
     if message is None:
         message = Text(f"{title.zh}：{outcome.value}", f"{title.en}: {outcome.value}")
