@@ -41,6 +41,8 @@ class _Saying:
         self._names: list[str] = []
         self._texts: list[Text | None] = []
         self._open: list[tuple[int, Text]] = []
+        #: What was concluded in these words where nothing is left open and nothing is added to them.
+        self.concerns: dict[Severity, Concern] = {}
         zh = {name: text.zh for name, text in known.items() if text is not None}
         en = {name: text.en for name, text in known.items() if text is not None}
         for place, text in enumerate((words.message, words.clause, words.needed)):
@@ -53,10 +55,11 @@ class _Saying:
                 self._texts.append(None)
             else:
                 self._texts.append(Text(left.zh.format(), left.en.format()))
+        self.is_whole = not self._open
 
     def told(self, values: Mapping[str, Said]) -> list[Text | None]:
         """Return message, clause and what is needed; what was not measured is written as a dash."""
-        if not self._open:
+        if self.is_whole:
             return self._texts
         said = [values.get(name, DASH) for name in self._names]
         texts = [one() if callable(one) else one for one in said]
@@ -180,10 +183,13 @@ def concern(
     """
     special = key if key is not None or reason is None else reason
     saying = _saying(rulebook, kind, outcome, special, reason, version, own, title, code)
+    whole = saying.is_whole and remark is None and not assured and not conditions
+    if whole and severity in saying.concerns:
+        return saying.concerns[severity]
     message, clause, needed = saying.told(values)
     if message is None:
         message = Text(f"{title.zh}：{outcome.value}", f"{title.en}: {outcome.value}")
-    return Concern(
+    found = Concern(
         code=code,
         outcome=outcome,
         severity=severity,
@@ -196,6 +202,9 @@ def concern(
         assured=assured,
         conditions=conditions,
     )
+    if whole:
+        saying.concerns[severity] = found
+    return found
 
 
 def condition(

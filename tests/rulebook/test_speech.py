@@ -75,3 +75,19 @@ def test_what_a_sentence_does_not_tell_is_not_written():
         values,
     )
     assert told.message.zh.startswith(RULE.title.zh)
+
+
+def test_the_same_words_are_said_of_each_finding_as_it_is():
+    def said(severity, **more):
+        version = RULE.versions[-1]
+        return concern(
+            rulebook(), "constraint_avoid", RULE.code, RULE.title, version, Outcome.CLEAR, severity, {}, **more
+        )
+
+    bare = said(Severity.BLOCKING)
+    noted = said(Severity.BLOCKING, remark=Text("；按容差忽略 1㎡", "; 1㎡ ignored"))
+    milder, again = said(Severity.INFO), said(Severity.BLOCKING)
+    assured = said(Severity.BLOCKING, assured=True)
+    assert (bare.severity, milder.severity, again) == (Severity.BLOCKING, Severity.INFO, bare)
+    assert noted.message == bare.message + Text("；按容差忽略 1㎡", "; 1㎡ ignored")
+    assert (bare.assured, assured.assured) == (False, True)
