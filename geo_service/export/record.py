@@ -40,8 +40,8 @@ def record(verdict: Verdict) -> Record:
 def written(verdict: Verdict) -> tuple[Record, bytes]:
     """Return the record of a verdict, digest included, and its canonical bytes; see `record_bytes`."""
     body = _body(verdict)
-    body["provenance"]["digest"], content = _signed(verdict)
-    return body, content
+    body["provenance"]["digest"], there = _signed(verdict)
+    return body, there
 
 
 def content(verdict: Verdict) -> bytes:

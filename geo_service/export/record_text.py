@@ -34,6 +34,8 @@ from geo_service.model.units import mu
 
 T = TypeVar("T")
 
+_FLAGS = {True: "true", False: "false", None: "null"}
+
 #: So many bases are kept: several times what a rulebook has.
 BASES = 2_000
 # What the versions of rules rest on, by identity (they stay for as long as they are here), and how it is written.
@@ -75,7 +77,7 @@ def _parcel(verdict: Verdict) -> str:
 
 def _verdict(verdict: Verdict) -> str:
     return (
-        f'{{"boundary_sensitive":{_flag(verdict.boundary_sensitive)},'
+        f'{{"boundary_sensitive":{_FLAGS[verdict.boundary_sensitive]},'
         f'"reasons":{_each(_reason, verdict.decision.reasons)},"status":{quoted(verdict.decision.status)},'
         f'"valid_until":{_day(verdict.valid_until)}}}'
     )
@@ -96,17 +98,17 @@ def _assessment(finding: AssessmentFinding) -> str:
         f'"excluded_project_types":{_each(quoted, finding.excluded_project_types)},'
         f'"group":{quoted(finding.group)},"message":{_sentence(concern.message)},"outcome":{quoted(concern.outcome)},'
         f'"reason":{_word(concern.reason)},"reports":{_each(_report, finding.reports)},'
-        f'"required":{_flag(finding.required)},"severity":{quoted(concern.severity)},"title":{_sentence(finding.title)},'
-        f'"use":{_use(finding.use)},"waiver":{_waiver(finding.waiver)},"zone_wide":{_flag(finding.zone_wide)}}}'
+        f'"required":{_FLAGS[finding.required]},"severity":{quoted(concern.severity)},"title":{_sentence(finding.title)},'
+        f'"use":{_use(finding.use)},"waiver":{_waiver(finding.waiver)},"zone_wide":{_FLAGS[finding.zone_wide]}}}'
     )
 
 
 def _report(report: Report) -> str:
     return (
         f'{{"approved_by":{_word(report.approved_by)},"approved_on":{_day(report.approved_on)},'
-        f'"covers_sale":{_flag(report.covers_sale)},'
+        f'"covers_sale":{_FLAGS[report.covers_sale]},'
         f'"days_left":{"null" if report.days_left is None else report.days_left},'
-        f'"derived":{_flag(report.derived)},"edition":{quoted(report.edition)},"in_force":{_flag(report.in_force)},'
+        f'"derived":{_FLAGS[report.derived]},"edition":{quoted(report.edition)},"in_force":{_FLAGS[report.in_force]},'
         f'"report_no":{_word(report.report_no)},"share":{number(report.share)},'
         f'"valid_from":{_day(report.valid_from)},"valid_to":{_day(report.valid_to)}}}'
     )
@@ -155,9 +157,8 @@ def _part(part: PartArea) -> str:
 
 
 def _readiness(readiness: Readiness) -> str:
-    met = readiness.met
     return (
-        f'{{"level":{_level(readiness.level)},"met":{"null" if met is None else _flag(met)},'
+        f'{{"level":{_level(readiness.level)},"met":{_FLAGS[readiness.met]},'
         f'"services":{_each(_service, readiness.services)},"standard":{quoted(readiness.standard)},'
         f'"title":{_sentence(readiness.title)}}}'
     )
@@ -171,16 +172,15 @@ def _service(finding: ServiceFinding) -> str:
         f'"limit_m":{number(finding.limit_m)},"message":{_sentence(concern.message)},'
         f'"nearest":{_word(finding.nearest)},"network":{quoted(finding.network)},'
         f'"network_reason":{_word(finding.network_reason)},"outcome":{quoted(concern.outcome)},'
-        f'"reason":{_word(concern.reason)},"required":{_flag(finding.required)},"severity":{quoted(concern.severity)},'
+        f'"reason":{_word(concern.reason)},"required":{_FLAGS[finding.required]},"severity":{quoted(concern.severity)},'
         f'"title":{_sentence(finding.title)}}}'
     )
 
 
 def _claim(claim: Claim) -> str:
-    funded = claim.funded
     return (
         f'{{"capacity":{_number(claim.capacity)},"dated_on":{_day(claim.dated_on)},"document":{quoted(claim.document)},'
-        f'"due_on":{_day(claim.due_on)},"funded":{"null" if funded is None else _flag(funded)},'
+        f'"due_on":{_day(claim.due_on)},"funded":{_FLAGS[claim.funded]},'
         f'"issuer":{quoted(claim.issuer)},"kind":{quoted(claim.kind)},"reach":{quoted(claim.reach)},'
         f'"service":{quoted(claim.service)},"valid_to":{_day(claim.valid_to)}}}'
     )
@@ -203,7 +203,7 @@ def _indicator(finding: IndicatorFinding) -> str:
     return (
         f'{{"basis":{_basis(finding.basis)},"code":{quoted(concern.code)},"comparator":{quoted(finding.comparator)},'
         f'"document":{_word(finding.document)},"message":{_sentence(concern.message)},"outcome":{quoted(concern.outcome)},'
-        f'"required":{_flag(finding.required)},"severity":{quoted(concern.severity)},'
+        f'"required":{_FLAGS[finding.required]},"severity":{quoted(concern.severity)},'
         f'"standard":{_number(finding.standard)},"title":{_sentence(finding.title)},"unit":{quoted(finding.unit)},'
         f'"value":{_number(finding.value)}}}'
     )
@@ -249,7 +249,3 @@ def _number(value: float | None) -> str:
 @lru_cache(maxsize=1024)
 def _day(day: date | None) -> str:
     return "null" if day is None else f'"{day}"'
-
-
-def _flag(flag: bool) -> str:
-    return "true" if flag else "false"
