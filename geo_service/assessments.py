@@ -25,7 +25,7 @@ from geo_service.model.finding import (
 from geo_service.model.labels import EFFECTS
 from geo_service.model.layer import Value, day_of
 from geo_service.model.rulebook import AssessmentRule, AssessmentVersion, Rulebook, Use
-from geo_service.model.speech import area_values, concern, condition, remark
+from geo_service.model.speech import Said, area_values, concern, condition, remark
 from geo_service.model.text import Text
 from geo_service.model.validity import DAY, VOID, in_force, is_clear, last_day
 
@@ -231,15 +231,15 @@ def judge(
         else Use(effect=effect, zh=EFFECTS[effect].zh, en=EFFECTS[effect].en)
     )
 
-    values: dict[str, str | Text] = {
-        "types": Text(
+    values: dict[str, Said] = {
+        "types": lambda: Text(
             "、".join(title.zh for title in excluded_titles), ", ".join(title.en for title in excluded_titles)
         ),
         "project_type": question.project_type or "—",
-        "report_no": next((report.report_no for report in reports if report.report_no), None) or "—",
-        "approved_by": next((report.approved_by for report in reports if report.approved_by), None) or "—",
-        "window_end": (as_of + timedelta(days=window_days)).isoformat(),
-        "document": next((scope.waiver_doc_no or "" for scope in waivers), "—"),
+        "report_no": lambda: next((report.report_no for report in reports if report.report_no), None) or "—",
+        "approved_by": lambda: next((report.approved_by for report in reports if report.approved_by), None) or "—",
+        "window_end": (as_of + timedelta(days=window_days)).isoformat,
+        "document": lambda: next((scope.waiver_doc_no or "" for scope in waivers), "—"),
     }
     ending = [report for report in reports if report.in_force and report.valid_to is not None]
     if ending:

@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
+from functools import partial
 
 from geo_service.model.enums import Kind, NoDataReason, Outcome, Severity
 from geo_service.model.evidence import AS_GIVEN, Band, Coverage, Nearest
 from geo_service.model.finding import ConstraintFinding, CoverageShares, PartArea, Piece
 from geo_service.model.layer import Value, day_of
 from geo_service.model.rulebook import ConstraintRule, ConstraintVersion, Match, Part, Rulebook, Words
-from geo_service.model.speech import area_values, concern, remark
+from geo_service.model.speech import Said, area_values, concern, remark
 from geo_service.model.text import Text
 from geo_service.model.units import area_text, distance_text, share_text
 from geo_service.model.validity import DAY, VOID, in_force, is_clear
@@ -153,7 +154,7 @@ def judge(
     coverage, scale = measured.coverage, question.scale
     if rule.layer is None:
         outcome, reason = (Outcome.REVIEW if question.repairs else Outcome.CLEAR), None
-        values: dict[str, str | Text] = {
+        values: dict[str, Said] = {
             "found": Text("；".join(text.zh for text in question.repairs), "; ".join(t.en for t in question.repairs))
         }
         return _finding(rule, version, rulebook, kind, outcome, version.severity, reason, values)
@@ -200,8 +201,8 @@ def _avoid(
     shares = CoverageShares(touched_m2 / total, touched_m2, free_m2, coverage.unsurveyed_m2, noise_m2)
     values = area_values(total, touched_m2, free_m2, coverage.unsurveyed_m2, noise_m2, width)
     if doubt_m2:
-        values |= {"found": area_text(doubt_m2)}
-    values |= {"classes": _classes(parts)}
+        values |= {"found": partial(area_text, doubt_m2)}
+    values |= {"classes": partial(_classes, parts)}
 
     reason: NoDataReason | None = None
     severity = version.severity
@@ -237,7 +238,7 @@ def _avoid(
     key = None
     if measured.converted_m2 > 0 and outcome is Outcome.CLEAR:
         key = "converted"
-        values |= {"classes": area_text(measured.converted_m2)}
+        values |= {"classes": partial(area_text, measured.converted_m2)}
     pieces = tuple(
         Piece("affected", rule.code, area.cls, area.area_m2, _severity(version, area.cls), area.geometry)
         for area in coverage.classes
@@ -297,10 +298,10 @@ def _contain(
             )
             bare = coverage if pending is None or beyond is None else beyond
             pieces.append(Piece("affected", rule.code, OUTSIDE, rest_m2, version.severity, bare.uncovered_geometry))
-        values |= {"classes": _classes(parts)}
+        values |= {"classes": partial(_classes, parts)}
     elif outside.review_m2 > 0:
         outcome = Outcome.REVIEW
-        values |= {"found": area_text(outside.review_m2)}
+        values |= {"found": partial(area_text, outside.review_m2)}
     elif beyond_noise(unknown):
         outcome = Outcome.NO_DATA
         some = coverage.covered[scale].counted_m2 > 0
@@ -343,7 +344,7 @@ def _match(
     values = area_values(total, coverage.covered_m2, coverage.uncovered_m2, coverage.unsurveyed_m2, noise_m2, width)
     values |= {"land_use": question.land_use}
     parts = _parts(version, coverage, total, scale, leave_out=(SAME, UNCLEAR))
-    values |= {"classes": _classes(parts)}
+    values |= {"classes": partial(_classes, parts)}
     reason: NoDataReason | None = None
     if not question.land_use_known:
         outcome, reason = Outcome.NO_DATA, NoDataReason.ATTRIBUTE_MISSING
@@ -351,7 +352,7 @@ def _match(
         outcome = Outcome.AFFECTED
     elif doubtful is not None and doubtful.bands[scale].counted_m2 > 0:
         outcome = Outcome.REVIEW
-        values |= {"found": area_text(doubtful.area_m2)}
+        values |= {"found": partial(area_text, doubtful.area_m2)}
     elif unknown.counted_m2 > 0 or coverage.uncovered[scale].counted_m2 > 0:
         outcome = Outcome.NO_DATA
         some = any(area.cls in (SAME, DIFFERENT, AMBIGUOUS) for area in coverage.classes)
@@ -376,11 +377,11 @@ def _distance(
 ) -> ConstraintFinding:
     limit = version.distance_m or 0.0
     near = measured.nearest
-    values: dict[str, str | Text] = {"limit": distance_text(limit)}
+    values: dict[str, Said] = {"limit": partial(distance_text, limit)}
     reason: NoDataReason | None = None
     if near is not None and near.distance_m <= limit:
         outcome = Outcome.AFFECTED
-        values |= {"distance": distance_text(near.distance_m)}
+        values |= {"distance": partial(distance_text, near.distance_m)}
     elif not measured.surveyed:
         outcome, reason = Outcome.NO_DATA, NoDataReason.OUTSIDE_SURVEYED_EXTENT
     else:
@@ -399,7 +400,7 @@ def _finding(
     outcome: Outcome,
     severity: Severity,
     reason: NoDataReason | None,
-    values: Mapping[str, str | Text],
+    values: Mapping[str, Said],
     *,
     own: tuple[Mapping[str, Words], ...] = (),
     key: str | None = None,

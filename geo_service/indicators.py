@@ -14,8 +14,7 @@ from geo_service.model.enums import Outcome, Severity
 from geo_service.model.finding import IndicatorFinding, ZoneRead
 from geo_service.model.register import IndicatorValue
 from geo_service.model.rulebook import IndicatorRule, IndicatorVersion, Rulebook
-from geo_service.model.speech import concern
-from geo_service.model.text import Text
+from geo_service.model.speech import Said, concern
 
 KIND = "indicator"
 Asked = tuple[tuple[str, float | None, str], ...]
@@ -68,7 +67,7 @@ def converted(version: IndicatorVersion, value: float, unit: str) -> Fraction | 
     4 500 万元/公顷 is exactly 300 万元/亩.
     """
     ratio = version.units.get(unit or version.unit)
-    return None if ratio is None or not isfinite(value) else Fraction(Decimal(repr(value))) * Fraction(*ratio)
+    return None if ratio is None or not isfinite(value) else _exactly(repr(value), ratio)
 
 
 def judge(
@@ -91,7 +90,7 @@ def judge(
     if number is not None:
         standard = converted(version, number, unit)
     elif version.standard is not None:
-        standard = Fraction(Decimal(repr(version.standard)))
+        standard = _exactly(repr(version.standard))
 
     given = next((value for value in values if value.code == rule.code), None)
     value = None if given is None or given.value is None else converted(version, given.value, given.unit)
@@ -103,7 +102,7 @@ def judge(
         meets = value >= standard if version.comparator == ">=" else value <= standard
         outcome = Outcome.SET if meets else Outcome.BELOW_STANDARD
     sign = {">=": "≥", "<=": "≤"}[version.comparator]
-    words: dict[str, str | Text] = {
+    words: dict[str, Said] = {
         "value": _written(value),
         "standard": _written(standard),
         "unit": version.unit,
@@ -133,6 +132,11 @@ def judge(
 
 
 # All parcels of a zone are held against the same standards.
+@lru_cache(maxsize=256)
+def _exactly(number: str, ratio: tuple[int, int] = (1, 1)) -> Fraction:
+    return Fraction(Decimal(number)) * Fraction(*ratio)
+
+
 @lru_cache(maxsize=256)
 def _written(value: Fraction | None) -> str:
     """Write a value with up to four decimals, never rounded onto the standard."""

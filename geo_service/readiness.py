@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
 from geo_service.model.enums import Design, Network, NoDataReason, Outcome, Severity
 from geo_service.model.evidence import Levels, Nearest
@@ -23,13 +24,15 @@ from geo_service.model.rulebook import (
     ServiceVersion,
     Standard,
 )
-from geo_service.model.speech import concern, condition
+from geo_service.model.speech import Said, concern, condition
 from geo_service.model.text import Text
 from geo_service.model.units import distance_text, grouped, share_text
 from geo_service.model.validity import DAY, add_months, is_clear
 
 SERVICE, LEVEL = "service", "level"
 CLAIM_WITNESS, NETWORK_WITNESS = "claim", "network"
+_NONE_NEAR = Text("搜索范围内无", "none within the search distance")
+_NOT_RECORDED = Text("未登记", "not recorded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,17 +233,19 @@ def _service_values(
     capacity: float | None,
     handover_on: date | None,
     title: Text,
-) -> dict[str, str | Text]:
+) -> dict[str, Said]:
     near = network.nearest
-    values: dict[str, str | Text] = {
+    values: dict[str, Said] = {
         "title": title,
-        "limit": distance_text(version.limit_m),
-        "search": distance_text(version.search_m),
-        "distance": distance_text(near.distance_m) if near else Text("搜索范围内无", "none within the search distance"),
+        "limit": partial(distance_text, version.limit_m),
+        "search": partial(distance_text, version.search_m),
+        "distance": partial(distance_text, near.distance_m)
+        if near
+        else Text("搜索范围内无", "none within the search distance"),
         "unit": version.capacity_unit or "—",
-        "demand": grouped(demand, 0) if demand is not None else "—",
-        "capacity": grouped(capacity, 0) if capacity is not None else Text("未登记", "not recorded"),
-        "handover_on": handover_on.isoformat() if handover_on else Text("未登记", "not recorded"),
+        "demand": partial(grouped, demand, 0) if demand is not None else "—",
+        "capacity": partial(grouped, capacity, 0) if capacity is not None else _NOT_RECORDED,
+        "handover_on": handover_on.isoformat() if handover_on else _NOT_RECORDED,
     }
     if claim is not None:
         kind = CLAIM_KINDS[claim.kind]
@@ -301,7 +306,7 @@ def judge_level(
             outcome = Outcome.PARTIAL
         else:
             outcome = Outcome.REVIEW if valid is not None else Outcome.NOT_MET
-    values: dict[str, str | Text] = {
+    values: dict[str, Said] = {
         "design": DESIGNS[terrain.design],
         "tolerance": f"{version.tolerance_m:.2f}m",
         "claim": f"{valid.issuer} {valid.dated_on.isoformat()} {valid.document}" if valid else "—",
@@ -309,11 +314,11 @@ def judge_level(
     }
     if measured is not None:
         values |= {
-            "level_share": share_text(measured.share_within),
+            "level_share": partial(share_text, measured.share_within),
             "cut": f"{grouped(measured.cut_m3, 0)}m³",
             "fill": f"{grouped(measured.fill_m3, 0)}m³",
             "slope": "—" if measured.slope_p95_percent is None else f"{measured.slope_p95_percent:.1f} %",
-            "unsurveyed": share_text(measured.nodata_share),
+            "unsurveyed": partial(share_text, measured.nodata_share),
         }
     return LevelFinding(
         concern=concern(

@@ -18,7 +18,7 @@ from geo_service.engine import examine, foreign_ground, is_prepared, prepare, re
 from geo_service.errors import Fault, GeoServiceError, InputError, TooComplex, WorkspaceError, too_complex
 from geo_service.export import geojson
 from geo_service.export.profile import Profile
-from geo_service.export.record import written
+from geo_service.export.record import content, written
 from geo_service.ingest.boundaries import body_job, boundaries_of
 from geo_service.ingest.child import answer as read
 from geo_service.ingest.job import VectorResult
@@ -245,8 +245,10 @@ class Examiner:
 def _record_of(verdicts: Iterator[Verdict], *, drawn: bool) -> tuple[Answer, str]:
     try:
         verdict = next(verdicts)
-        body, content = written(verdict)
-        return (content, geojson.collection(verdict, body, Profile.INTERNAL, forced=False) if drawn else b""), ""
+        if not drawn:
+            return (content(verdict), b""), ""
+        body, record = written(verdict)
+        return (record, geojson.collection(verdict, body, Profile.INTERNAL, forced=False)), ""
     except InputError as error:
         return error, ""
     except (MemoryError, RecursionError):

@@ -37,6 +37,39 @@ def canonical(value: Any) -> bytes:
         return rfc8785.dumps(value)
 
 
+@lru_cache(maxsize=1024)
+def number(value: float) -> str:
+    """Return the canonical text of a number.
+
+    Raises
+    ------
+    ValueError
+        For one that JSON cannot hold.
+
+    Examples
+    --------
+    >>> number(2.0), number(0.25), number(1e-7), number(3)
+    ('2', '0.25', '1e-7', '3')
+    """
+    if -_MOST < value < _MOST and (not isinstance(value, float) or value.is_integer()):
+        return repr(int(value))
+    return float.__repr__(value) if _LEAST <= abs(value) < _MOST else rfc8785.dumps(value).decode()
+
+
+def utf8(text: str) -> bytes:
+    """Return the bytes of a canonical text.
+
+    Raises
+    ------
+    ValueError
+        When a text in it is none that UTF-8 can hold.
+    """
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return rfc8785.dumps(text)
+
+
 @lru_cache(maxsize=256)
 def _order(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     """Return names in their order, each as it stands before its value; values of one kind have the same names."""
@@ -75,12 +108,7 @@ def _write(value: Any, out: list[str]) -> None:
         out.append("null")
     elif kind is bool:
         out.append("true" if value else "false")
-    elif kind is float:
-        if value.is_integer() and -_MOST < value < _MOST:
-            out.append(repr(int(value)))
-        else:
-            out.append(repr(value) if _LEAST <= abs(value) < _MOST else rfc8785.dumps(value).decode())
-    elif kind is int and -_MOST < value < _MOST:
-        out.append(repr(value))
+    elif kind is float or kind is int:
+        out.append(number(value))
     else:
         raise _NotPlain

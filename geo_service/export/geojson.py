@@ -18,6 +18,7 @@ from geo_service.model.layer import Value
 from geo_service.projection import lon_lat
 
 LON_LAT_DECIMALS, METRE_DECIMALS = 7, 4
+_COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def rounded_geometry(geometry: BaseGeometry, decimals: int) -> dict[str, Any]:
@@ -139,7 +140,7 @@ def together(features: Iterable[bytes]) -> Iterator[bytes]:
 
 def compact(value: Any) -> bytes:
     """Return JSON without blanks, keys in the order given; non-finite numbers raise."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    return _COMPACT.encode(value).encode()
 
 
 def feature(verdict: Verdict, body: Record) -> dict[str, Any]:

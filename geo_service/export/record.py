@@ -7,11 +7,12 @@ the same inputs give the same bytes within one lock of dependencies.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from geo_service.export.canonical import canonical
+from geo_service.export.canonical import canonical, utf8
+from geo_service.export.record_text import record_text
 from geo_service.model.finding import (
     AssessmentFinding,
     Concern,
@@ -39,15 +40,19 @@ def record(verdict: Verdict) -> Record:
 def written(verdict: Verdict) -> tuple[Record, bytes]:
     """Return the record of a verdict, digest included, and its canonical bytes; see `record_bytes`."""
     body = _body(verdict)
-    # Only one of its parts is another with the digest in it.
-    parts = {name: canonical(part) for name, part in body.items()}
-    body["provenance"]["digest"] = hashlib.sha256(_together(parts)).hexdigest()
-    parts["provenance"] = canonical(body["provenance"])
-    return body, _together(parts)
+    body["provenance"]["digest"], there = _signed(verdict)
+    return body, there
 
 
-def _together(parts: Mapping[str, bytes]) -> bytes:
-    return b"{" + b",".join(b'"%s":%s' % (name.encode(), parts[name]) for name in sorted(parts)) + b"}"
+def content(verdict: Verdict) -> bytes:
+    """Return the canonical bytes of the record of a verdict, digest included; see `written`."""
+    return _signed(verdict)[1]
+
+
+def _signed(verdict: Verdict) -> tuple[str, bytes]:
+    before, after = map(utf8, record_text(verdict))
+    digest = hashlib.sha256(before + after).hexdigest()
+    return digest, b'%b"digest":"%b",%b' % (before, digest.encode(), after)
 
 
 def record_bytes(body: Record) -> bytes:

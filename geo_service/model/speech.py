@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
+from string import Formatter
 
 from geo_service.model.enums import NoDataReason, Outcome, Severity, Stage
 from geo_service.model.finding import Concern, Condition
@@ -23,45 +25,131 @@ PLACEHOLDERS = frozenset(
 )
 
 
-class _Chinese:
-    """Values for a template; what was not measured is written as a dash."""
-
-    def __init__(self, values: Mapping[str, str | Text]) -> None:
-        self._values = values
-
-    def __getitem__(self, name: str) -> str:
-        value = self._values.get(name, DASH)
-        return value if isinstance(value, str) else value.zh
+#: What fills a gap in a sentence. A number that few sentences tell is written when one of them does.
+Said = str | Text | Callable[[], str | Text]
+#: So many sayings are kept: several times what a rulebook has.
+SAYINGS = 10_000
 
 
-class _English(_Chinese):
-    def __getitem__(self, name: str) -> str:
-        value = self._values.get(name, DASH)
-        return value if isinstance(value, str) else value.en
+class _Saying:
+    """What a rule says of an outcome: what differs from parcel to parcel is left open."""
+
+    def __init__(self, words: Words, known: Mapping[str, Text | None], of: tuple[object, ...]) -> None:
+        self.stage = words.stage
+        # While they are here, nothing else has the identities by which this is found.
+        self._of = of
+        self._names: list[str] = []
+        self._texts: list[Text | None] = []
+        self._open: list[tuple[int, Text]] = []
+        #: What was concluded in these words where nothing is left open and nothing is added to them.
+        self.concerns: dict[Severity, Concern] = {}
+        zh = {name: text.zh for name, text in known.items() if text is not None}
+        en = {name: text.en for name, text in known.items() if text is not None}
+        for place, text in enumerate((words.message, words.clause, words.needed)):
+            if text is None:
+                self._texts.append(None)
+                continue
+            left = Text(_partly(text.zh, zh, self._names), _partly(text.en, en, self._names))
+            if _has_gaps(left.zh) or _has_gaps(left.en):
+                self._open.append((place, left))
+                self._texts.append(None)
+            else:
+                self._texts.append(Text(left.zh.format(), left.en.format()))
+        self.is_whole = not self._open
+
+    def told(self, values: Mapping[str, Said]) -> list[Text | None]:
+        """Return message, clause and what is needed; what was not measured is written as a dash."""
+        if self.is_whole:
+            return self._texts
+        said = [values.get(name, DASH) for name in self._names]
+        texts = [one() if callable(one) else one for one in said]
+        zh = [text if isinstance(text, str) else text.zh for text in texts]
+        en = [text if isinstance(text, str) else text.en for text in texts]
+        told = self._texts.copy()
+        for place, text in self._open:
+            told[place] = Text(text.zh.format(*zh), text.en.format(*en))
+        return told
 
 
-def _fill(text: Text | None, values: Mapping[str, str | Text]) -> Text | None:
-    if text is None:
-        return None
-    if "{" not in text.zh and "{" not in text.en and "}" not in text.zh and "}" not in text.en:
-        return text
-    return Text(text.zh.format_map(_Chinese(values)), text.en.format_map(_English(values)))
+_SAYINGS: dict[tuple[object, ...], _Saying] = {}
+
+
+def _saying(
+    rulebook: Rulebook,
+    kind: str,
+    key: str,
+    special: str | None,
+    reason: NoDataReason | None,
+    version: Version,
+    own: tuple[Mapping[str, Words], ...] = (),
+    title: Text | None = None,
+    code: str | None = None,
+) -> _Saying:
+    """Return what is said under a key, and before that under a special one; a rulebook is asked once."""
+    of = (rulebook, title, version, *own)
+    asked = (kind, key, special, reason, code, *map(id, of))
+    found = _SAYINGS.get(asked)
+    if found is None:
+        words = rulebook.say(kind, key, *own, version.words)
+        if special is not None:
+            words = rulebook.say(kind, special, *own, version.words).over(words)
+        known = {
+            "title": title,
+            "code": None if code is None else Text(code, code),
+            "reason": None if reason is None else REASONS[reason],
+        }
+        found = _Saying(words, known, of)
+        if len(_SAYINGS) >= SAYINGS:
+            _SAYINGS.clear()
+        _SAYINGS[asked] = found
+    return found
+
+
+def _partly(sentence: str, known: Mapping[str, str], names: list[str]) -> str:
+    """Fill what is known; other gaps are numbered, and what belongs there is added to the names."""
+    pieces = []
+    for literal, name, form, conversion in Formatter().parse(sentence):
+        pieces.append(_literal(literal))
+        if name is None:
+            continue
+        rest = f"{f'!{conversion}' if conversion else ''}{f':{form}' if form else ''}}}"
+        if name in known:
+            pieces.append(_literal(f"{{{rest}".format(known[name])))
+        else:
+            if name not in names:
+                names.append(name)
+            pieces.append(f"{{{names.index(name)}{rest}")
+    return "".join(pieces)
+
+
+def _literal(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def _has_gaps(sentence: str) -> bool:
+    return any(name is not None for _, name, _, _ in Formatter().parse(sentence))
 
 
 def area_values(
     area_m2: float, covered_m2: float, uncovered_m2: float, unsurveyed_m2: float, noise_m2: float, width_m: float
-) -> dict[str, str | Text]:
-    """Write the measured areas for the templates."""
-    share, covered = share_text(covered_m2 / area_m2 if area_m2 else 0.0, area_m2 - covered_m2), area_text(covered_m2)
+) -> dict[str, Said]:
+    """Measured areas for the templates."""
+
+    def share() -> str:
+        return share_text(covered_m2 / area_m2 if area_m2 else 0.0, area_m2 - covered_m2)
+
+    def covered() -> str:
+        return area_text(covered_m2)
+
     return {
         "share": share,
         "covered": covered,
-        "uncovered": area_text(uncovered_m2),
-        "unsurveyed": area_text(unsurveyed_m2),
+        "uncovered": partial(area_text, uncovered_m2),
+        "unsurveyed": partial(area_text, unsurveyed_m2),
         "touched": covered,
         "touched_share": share,
-        "noise": area_text(noise_m2),
-        "noise_width": f"{width_m:.2f}m",
+        "noise": partial(area_text, noise_m2),
+        "noise_width": lambda: f"{width_m:.2f}m",
     }
 
 
@@ -73,7 +161,7 @@ def concern(
     version: Version,
     outcome: Outcome,
     severity: Severity,
-    values: Mapping[str, str | Text],
+    values: Mapping[str, Said],
     *,
     own: tuple[Mapping[str, Words], ...] = (),
     key: str | None = None,
@@ -93,45 +181,48 @@ def concern(
     remark : Text, optional
         Added to the message, e.g. noise that was left out.
     """
-    filled: dict[str, str | Text] = {"title": title, "code": code, **values}
-    if reason is not None:
-        filled["reason"] = REASONS[reason]
-    words = rulebook.say(kind, outcome.value, *own, version.words)
-    special = key if key is not None or reason is None else reason.value
-    if special is not None:
-        words = rulebook.say(kind, special, *own, version.words).over(words)
-    message = _fill(words.message, filled) or Text(f"{title.zh}：{outcome.value}", f"{title.en}: {outcome.value}")
-    return Concern(
+    special = key if key is not None or reason is None else reason
+    saying = _saying(rulebook, kind, outcome, special, reason, version, own, title, code)
+    whole = saying.is_whole and remark is None and not assured and not conditions
+    if whole and severity in saying.concerns:
+        return saying.concerns[severity]
+    message, clause, needed = saying.told(values)
+    if message is None:
+        message = Text(f"{title.zh}：{outcome.value}", f"{title.en}: {outcome.value}")
+    found = Concern(
         code=code,
         outcome=outcome,
         severity=severity,
         reason=reason,
         message=message if remark is None else message + remark,
         owner=version.owner,
-        stage=words.stage,
-        clause=_fill(words.clause, filled),
-        needed=_fill(words.needed, filled),
+        stage=saying.stage,
+        clause=clause,
+        needed=needed,
         assured=assured,
         conditions=conditions,
     )
+    if whole:
+        saying.concerns[severity] = found
+    return found
 
 
 def condition(
-    rulebook: Rulebook, kind: str, key: str, title: Text, version: Version, values: Mapping[str, str | Text]
+    rulebook: Rulebook, kind: str, key: str, title: Text, version: Version, values: Mapping[str, Said]
 ) -> Condition:
     """Say a condition that comes with an outcome, e.g. ``ends_in_window``."""
-    filled: dict[str, str | Text] = {"title": title, **values}
-    words = rulebook.say(kind, key, version.words)
-    clause = _fill(words.clause, filled) or DASH
+    saying = _saying(rulebook, kind, key, None, None, version, title=title)
+    message, clause, _ = saying.told(values)
+    clause = clause or DASH
     return Condition(
-        stage=words.stage or Stage.IN_NOTICE,
+        stage=saying.stage or Stage.IN_NOTICE,
         owner=version.owner,
-        message=_fill(words.message, filled) or clause,
+        message=message or clause,
         clause=clause,
     )
 
 
-def remark(rulebook: Rulebook, kind: str, key: str, version: Version, values: Mapping[str, str | Text]) -> Text | None:
+def remark(rulebook: Rulebook, kind: str, key: str, version: Version, values: Mapping[str, Said]) -> Text | None:
     """Say a remark that is added to a message, ``None`` where the rulebook has no words for it."""
-    message = _fill(rulebook.say(kind, key, version.words).message, values)
+    message = _saying(rulebook, kind, key, None, None, version).told(values)[0]
     return None if message is None else Text("；" + message.zh, "; " + message.en)
