@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 from geo_service import __version__, overlay
 from geo_service.engine import zones
@@ -78,13 +79,13 @@ def prepare(
     Only the boxes around the parcels are looked at, so that no boundary can make this slow.
     """
     for parcel in parcels:
-        box = replace(parcel, geometry=shapely.box(*parcel.geometry.bounds))
-        ground, _ = _placed(box, layers, rulebook, as_of.of(parcel), zone)
-        for layer in layers.editions:
-            features = ground.features(layer)
-            if features is not None:
-                # An index is made when it is first asked for.
-                features.tree  # noqa: B018
+        box = shapely.box(*parcel.geometry.bounds)
+        ground = _guessed(box, parcel.crs, layers, rulebook)
+        features = ground.features(rulebook.zones_layer)
+        # Where all zones are measured alike, nobody need know which one this is.
+        if features is not None and not zones.every_working_crs(features, rulebook.jurisdiction) <= {ground.crs}:
+            ground, _ = _placed(replace(parcel, geometry=box), layers, rulebook, as_of.of(parcel), zone)
+        ground.ready()
 
 
 def _examine(
@@ -157,13 +158,18 @@ def _check_date(rulebook: Rulebook, as_of: date) -> None:
         )
 
 
+def _guessed(geometry: BaseGeometry, crs: str, layers: LayerSet, rulebook: Rulebook) -> Ground:
+    """Return the ground in the working CRS of the longitude of a geometry."""
+    centre = lon_lat(geometry.centroid, crs)
+    return ground_of(layers, working_crs(rulebook.jurisdiction, centre.x), rulebook.zones_layer)
+
+
 def _placed(
     parcel: Parcel, layers: LayerSet, rulebook: Rulebook, as_of: date, zone: str | None
 ) -> tuple[Ground, overlay.Uncut]:
     """Bring a parcel to its working CRS: the zone's own, else that of the zone's longitude, else that of its own."""
-    centre = lon_lat(parcel.geometry.centroid, parcel.crs)
-    guess = working_crs(rulebook.jurisdiction, centre.x)
-    ground = ground_of(layers, guess, rulebook.zones_layer)
+    ground = _guessed(parcel.geometry, parcel.crs, layers, rulebook)
+    guess = ground.crs
     uncut = overlay.Uncut(project(parcel.geometry, parcel.crs, guess))
     features = ground.features(rulebook.zones_layer)
     if features is None:

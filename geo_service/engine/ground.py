@@ -80,7 +80,10 @@ class Ground:
         self._layers = LayerSet(layers.editions)
         self._zones_layer = zones_layer
         self._placed: dict[str, Features] = {}
+        self._points: dict[str, NDArray[np.int32]] = {}
         self._failed: set[str] = set()
+        self._stale_days: dict[str, date | None] = {}
+        self._is_ready = False
         self.crs = crs
 
     def features(self, layer: str) -> Features | None:
@@ -88,7 +91,8 @@ class Ground:
 
         ``None`` also when they have no place in this CRS; `silence` then says that measuring failed.
         """
-        if layer not in self._placed:
+        known = self._placed.get(layer)
+        if known is None:
             features = self._layers.features(layer)
             if features is None or layer in self._failed:
                 return None
@@ -98,11 +102,29 @@ class Ground:
                 self._failed.add(layer)
                 return None
             placed = self._place(moved) if features.spec.geometry_from else moved
-            if shapely.get_num_coordinates(placed.geometries).sum() <= MOST_PREPARED:
+            points = shapely.get_num_coordinates(placed.geometries)
+            self._points[layer] = points.astype(np.int32)
+            if points.sum() <= MOST_PREPARED:
                 shapely.prepare(placed.geometries)
                 shapely.prepare(placed.extent)
-            self._placed[layer] = placed
-        return self._placed[layer]
+            known = self._placed[layer] = placed
+        return known
+
+    def points(self, layer: str, rows: Iterable[int]) -> int:
+        """Count the points of some features of a layer that has any."""
+        points = self._points[layer]
+        return sum(points[row].item() for row in rows)
+
+    def ready(self) -> None:
+        """Bring all layers here, which takes longer the first time than measuring on them."""
+        if self._is_ready:
+            return
+        for layer in self._layers.editions:
+            features = self.features(layer)
+            if features is not None:
+                # An index is made when it is first asked for.
+                features.tree  # noqa: B018
+        self._is_ready = True
 
     def whereabouts(self, layer: str) -> Whereabouts | None:
         """Return the whereabouts of a layer's features; asked once, then remembered."""
@@ -124,7 +146,7 @@ class Ground:
             return NoDataReason.LAYER_MISSING
         if edition.edition_date is None and edition.spec.max_age_days is not None:
             return NoDataReason.STALE
-        stale = stale_on(edition.edition_date, edition.spec.max_age_days)
+        stale = self.stale_day(layer)
         if stale is not None and stale <= as_of:
             return NoDataReason.STALE
         self.features(layer)
@@ -132,8 +154,11 @@ class Ground:
 
     def stale_day(self, layer: str) -> date | None:
         """Return the first day on which a layer is too old."""
-        edition = self._layers.editions.get(layer)
-        return None if edition is None else stale_on(edition.edition_date, edition.spec.max_age_days)
+        if layer not in self._stale_days:
+            edition = self._layers.editions.get(layer)
+            stale = None if edition is None else stale_on(edition.edition_date, edition.spec.max_age_days)
+            self._stale_days[layer] = stale
+        return self._stale_days[layer]
 
     def needs_zones(self, layer: str) -> bool:
         """Tell whether a layer's extent or its features' places come from the zones."""
@@ -145,31 +170,41 @@ class Ground:
         features = self.features(layer)
         if features is None or not (features.spec.class_field and features.spec.surveyed_class):
             return ()
-        column = features.attributes.get(features.spec.class_field, (None,) * len(features))
         known = attributes(features)
+        if known.surveys.isdisjoint(rows):
+            return ()
         return tuple(
-            row
-            for row in rows
-            if column[row] == features.spec.surveyed_class
-            and constraints.stands(values := known.row(row), as_of)
-            and is_clear(values.get("status"))
+            known.that(
+                ("survey", as_of),
+                [row for row in rows if row in known.surveys],
+                lambda values: constraints.stands(values, as_of) and is_clear(values.get("status")),
+            )
         )
 
-    def surveyed(self, layer: str, window: BaseGeometry, surveys: tuple[int, ...]) -> BaseGeometry | None:
-        """Return where a layer was surveyed within a window, given its surveys in force; ``None`` is all over it."""
+    def surveyed(
+        self, layer: str, window: overlay.Uncut, surveys: tuple[int, ...], holding: Sequence[int] = ()
+    ) -> BaseGeometry | None:
+        """Return where a layer was surveyed within a window, given its surveys in force; ``None`` is all over it.
+
+        Parameters
+        ----------
+        holding : sequence of int
+            Those of the surveys that are known to take all of the window.
+        """
         features = self.features(layer)
         if features is None:
             return shapely.Polygon()
         if features.extent is not None:
-            return None if overlay.holds(features.extent, window) else shapely.intersection(features.extent, window)
+            held = window.is_within(features.extent)
+            return None if held else shapely.intersection(features.extent, window.parcel)
         spec = features.spec
         if spec.surveyed_extent is Extent.JURISDICTION:
             return None
         if spec.surveyed_extent is Extent.ZONES:
             zones = self.features(self._zones_layer)
-            return shapely.Polygon() if zones is None else _clipped(zones, zones.tree.query(window), window)
+            return shapely.Polygon() if zones is None else _clipped(zones, zones.tree.query(window.parcel), window)
         if spec.surveyed_extent is Extent.FEATURES and spec.class_field and spec.surveyed_class:
-            return _clipped(features, surveys, window)
+            return None if holding else _clipped(features, surveys, window)
         return shapely.Polygon()
 
     def _place(self, features: Features) -> Features:
@@ -201,9 +236,9 @@ def _placed(features: Features, zones: Features) -> Features:
     )
 
 
-def _clipped(features: Features, rows: Iterable[int], window: BaseGeometry) -> BaseGeometry | None:
+def _clipped(features: Features, rows: Iterable[int], window: overlay.Uncut) -> BaseGeometry | None:
     """Return what some features have of a window; ``None`` when one of them has all of it."""
     ordered = sorted((int(row) for row in rows), key=attributes(features).rank.__getitem__)
-    if any(overlay.holds(features.geometries[row], window) for row in ordered):
+    if any(window.is_within(features.geometries[row]) for row in ordered):
         return None
-    return shapely.union_all([shapely.intersection(features.geometries[row], window) for row in ordered])
+    return shapely.union_all([shapely.intersection(features.geometries[row], window.parcel) for row in ordered])

@@ -12,7 +12,7 @@ from shapely.geometry.base import BaseGeometry
 
 from geo_service import assessments, constraints, indicators, readiness, verdict
 from geo_service.engine import zones
-from geo_service.engine.attributes import attributes
+from geo_service.engine.attributes import Attributes, attributes
 from geo_service.engine.site import Site
 from geo_service.errors import MeasureFailed
 from geo_service.model.catalogue import Catalogue
@@ -166,9 +166,9 @@ class Judge:
     ) -> list[assessments.Scope]:
         key = (rule.code, version.since)
         if key not in self._scopes:
-            known, codes = attributes(features), features.attributes.get("code", (None,) * len(features))
-            rows = [row for row in self._site.rows(rule.layer) if codes[row] == rule.code]
-            found = (assessments.read_scope(row, features.ids[row], known.row(row), version) for row in rows)
+            known, codes, ids = attributes(features), features.attributes.get("code"), features.ids
+            rows = self._site.rows(rule.layer) if codes is not None else ()
+            found = [known.scope(row, ids[row], version) for row in rows if codes and codes[row] == rule.code]
             self._scopes[key] = [scope for scope in found if scope is not None]
         return self._scopes[key]
 
@@ -261,35 +261,26 @@ class Judge:
         self.turning.update(known.turning_days(rows))
         # The ground of a survey that is no longer in force is not known by it.
         surveys = self._site.surveys(rule.layer, as_of)
-        rows = tuple(row for row in rows if row in surveys or not self._is_survey(rule.layer, row))
+        if known.surveys:
+            rows = tuple(row for row in rows if row in surveys or row not in known.surveys)
         if rule.kind is Kind.MATCH:
             coverage = self._site.coverage(
                 rule.layer,
                 rows,
-                [self._match_class(rule.layer, row, as_of) for row in rows],
+                [self._match_class(known, row, as_of) for row in rows],
                 (constraints.SAME,),
                 as_of,
             )
             return constraints.Measured(coverage)
         if rule.kind is Kind.CONTAIN:
             return self._contained(rule.layer, version, rows, as_of)
-        classes = [
-            None if self._is_survey(rule.layer, row) else constraints.avoid_class(version, known.row(row), as_of)
-            for row in rows
-        ]
+        classes = known.classes(version, as_of, rows, constraints.avoid_class)
         covering = {cls for cls in classes if cls is not None and cls != constraints.WITHHELD}
         if outer is None or outer.layer is None:
             return constraints.Measured(
                 self._site.coverage(rule.layer, rows, classes, covering, as_of, hard=version.hard)
             )
         return self._outside_only(rule.layer, outer, version, rows, classes, covering, as_of)
-
-    def _is_survey(self, layer: str, row: int) -> bool:
-        """Tell whether a feature only says where its layer was surveyed."""
-        features = self._site.ground.features(layer)
-        if features is None or not (features.spec.class_field and features.spec.surveyed_class):
-            return False
-        return features.value(row, features.spec.class_field) == features.spec.surveyed_class
 
     def _outside_only(
         self,
@@ -328,12 +319,9 @@ class Judge:
         self, layer: str, version: ConstraintVersion, rows: tuple[int, ...], as_of: date
     ) -> list[str | None]:
         features = self._site.ground.features(layer)
-        return [
-            None
-            if features is None or self._is_survey(layer, row)
-            else constraints.contain_class(version, attributes(features).row(row), as_of)
-            for row in rows
-        ]
+        if features is None:
+            return [None] * len(rows)
+        return attributes(features).classes(version, as_of, rows, constraints.contain_class)
 
     def _inside(self, layer: str, version: ConstraintVersion, rows: tuple[int, ...], as_of: date) -> Coverage:
         """Measure what lies inside a contain-layer; what is only applied for does not count."""
@@ -360,22 +348,16 @@ class Judge:
         near = self._site.rows(layer, limit)
         known = attributes(features)
         self.turning.update(known.turning_days(near))
-        rows = [
-            row
-            for row in near
-            if constraints.avoid_class(version, known.row(row), as_of) is not None and not self._is_survey(layer, row)
-        ]
+        classes = known.classes(version, as_of, near, constraints.avoid_class)
+        rows = [row for row, cls in zip(near, classes, strict=True) if cls is not None]
         return constraints.Measured(
             nearest=self._site.nearest(layer, rows, limit), surveyed=self._site.is_surveyed(layer, as_of, limit)
         )
 
-    def _match_class(self, layer: str, row: int, as_of: date) -> str | None:
+    def _match_class(self, known: Attributes, row: int, as_of: date) -> str | None:
         """Compare a planned use with the parcel's: the same, different, or not to be told."""
-        features = self._site.ground.features(layer)
-        if features is None:
-            return None
-        values = attributes(features).row(row)
-        if not constraints.stands(values, as_of) or self._is_survey(layer, row):
+        values = known.row(row)
+        if row in known.surveys or not constraints.stands(values, as_of):
             return None
         if values.get("status") == constraints.WITHHELD:
             return constraints.WITHHELD

@@ -14,12 +14,12 @@ from geo_service.errors import MeasureFailed
 from geo_service.model.evidence import Levels
 from geo_service.model.layer import Cells, Grid
 from geo_service.overlay.noise import pieces
-from geo_service.rings import from_wkb
+from geo_service.rings import Shapes, from_wkb
 
 Floats = NDArray[np.float64]
 
 
-def weights(area: BaseGeometry, grid: Grid) -> tuple[tuple[slice, slice], Floats]:
+def weights(polygon: Shapes, grid: Grid) -> tuple[tuple[slice, slice], Floats]:
     """Give the share of each cell that lies in a polygon, in the window of the grid around it.
 
     Returns
@@ -30,7 +30,6 @@ def weights(area: BaseGeometry, grid: Grid) -> tuple[tuple[slice, slice], Floats
         Same shape as the window, each between 0 and 1.
     """
     rows, columns = grid.values.shape
-    polygon = from_wkb([b"" if area.is_empty else area.wkb])
     (down, across), shares = zonal.weights(polygon, grid.transform, (rows, columns))
     if not shares.size:
         return (down, across), shares
@@ -38,6 +37,10 @@ def weights(area: BaseGeometry, grid: Grid) -> tuple[tuple[slice, slice], Floats
     left, right = max(across.start - 1, 0), min(across.stop + 1, columns)
     around = ((down.start - top, bottom - down.stop), (across.start - left, right - across.stop))
     return (slice(top, bottom), slice(left, right)), np.pad(shares, around)
+
+
+def _shape(area: BaseGeometry) -> Shapes:
+    return from_wkb([b"" if area.is_empty else area.wkb])
 
 
 def design_from_grid(ground: Grid, design: Grid) -> Cells:
@@ -80,6 +83,7 @@ def levels(
     platforms: Sequence[tuple[BaseGeometry, float]],
     tolerance_m: float,
     edge_m: float = 0.0,
+    outline: Shapes | None = None,
 ) -> Levels:
     """Compare ground and design.
 
@@ -91,6 +95,8 @@ def levels(
         Design levels on the cells of ``ground``, NaN where there are none; ``None`` when platforms are given.
     platforms : sequence of (geometry, level in m)
         Each is judged by itself without its edges; the least share within the tolerance is the parcel's.
+    outline : Shapes, optional
+        The parcel as plain numbers, where they are at hand.
 
     Examples
     --------
@@ -98,7 +104,7 @@ def levels(
     """
     cell_m2 = abs(ground.transform[1] * ground.transform[5])
     if design is not None:
-        window, shares = weights(parcel, ground)
+        window, shares = weights(_shape(parcel) if outline is None else outline, ground)
         difference = ground.values[window] - design[window]
         slope = _slope_percent(ground, window)
         judged = [(difference, shares)]
@@ -109,10 +115,11 @@ def levels(
         inner, site = _platform_ground(parcel, platforms, edge_m)
         judged = []
         for shape, level in inner:
-            window, shares = weights(shape, ground)
+            window, shares = weights(_shape(shape), ground)
             judged.append((ground.values[window] - level, shares))
         # Ground under several platforms is judged for each and known once.
-        window, shares = weights(shapely.union_all([shape for shape, level in inner if np.isfinite(level)]), ground)
+        known = shapely.union_all([shape for shape, level in inner if np.isfinite(level)])
+        window, shares = weights(_shape(known), ground)
         known_m2 = _known_m2(ground.values[window], shares, cell_m2)
         total_m2 = float(site.area)
         slopes = None
@@ -120,8 +127,8 @@ def levels(
     collected: list[Floats] = []
     collected_weights: list[Floats] = []
     for difference, shares in judged:
-        known = np.isfinite(difference) & (shares > 0)
-        own, own_weights = difference[known], shares[known]
+        given = np.isfinite(difference) & (shares > 0)
+        own, own_weights = difference[given], shares[given]
         own_known = float(own_weights.sum()) * cell_m2
         own_within = float(own_weights[np.abs(own) <= tolerance_m].sum()) * cell_m2
         if own_known > 0:

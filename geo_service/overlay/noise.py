@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import fsum, pi
+from math import fsum, pi, sqrt
 
 import shapely
 from shapely.geometry import Polygon
@@ -14,6 +14,8 @@ from geo_service.model.evidence import Band, Bands
 
 # Residue of double arithmetic on 3° coordinates is below 3e-7 m² a pair; smaller pieces are not ground.
 RESIDUE_M2 = 1e-6
+# Room for what arithmetic rounds.
+_SURELY = 1.0 - 1e-6
 NOTHING = (Band(0.0, 0.0, 0.0, 0.0),) * 3
 
 
@@ -42,6 +44,11 @@ class NoiseRule:
         """Factors of the three bands."""
         return 1.0, 1.0 / self.sensitivity, self.sensitivity
 
+    @property
+    def widest_m(self) -> float:
+        """Diameter of the disc at the widest of the three."""
+        return self.width_m * max(self.scales())
+
 
 def pieces(geometry: BaseGeometry) -> list[Polygon]:
     """Return the connected polygons of a geometry, without lines, points and residue.
@@ -61,6 +68,18 @@ def pieces(geometry: BaseGeometry) -> list[Polygon]:
         for inner in (part.geoms if isinstance(part, BaseMultipartGeometry) else (part,))
     ]
     return [part for part in flat if isinstance(part, Polygon) and part.area > RESIDUE_M2]
+
+
+def thick_m(piece: Polygon) -> float:
+    """Return a diameter such that a disc of any smaller one certainly fits in a piece; see `is_thin`.
+
+    Examples
+    --------
+    >>> round(thick_m(shapely.box(0, 0, 10, 10)), 3)
+    2.5
+    """
+    area, length = piece.area, piece.length
+    return float(2 * area / (length + sqrt(length**2 + 4 * pi * len(piece.interiors) * area))) * _SURELY
 
 
 def is_thin(piece: Polygon, width_m: float) -> bool:
