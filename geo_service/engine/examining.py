@@ -106,7 +106,7 @@ def _examine(
             raise TooComplex(too_complex(None, f"> {max_crossings} crossings"))
     judge = Judge(site, layers, catalogue, rulebook, zone)
     findings = judge.judge(as_of)
-    read = _read(judge, layers, parcel, rulebook)
+    read = _read(judge, ground, parcel, rulebook)
     status = findings.decision.status
     sensitive = not judge.is_sharp() and any(
         judge.judge(as_of, scale).decision.status is not status for scale in (HALVED, DOUBLED)
@@ -207,9 +207,8 @@ def _valid_until(judge: Judge, rulebook: Rulebook, findings: Findings, as_of: da
     return None
 
 
-def _read(judge: Judge, layers: LayerSet, parcel: Parcel, rulebook: Rulebook) -> tuple[LayerRead, ...]:
+def _read(judge: Judge, ground: Ground, parcel: Parcel, rulebook: Rulebook) -> tuple[LayerRead, ...]:
     names = set(judge.read)
     if parcel.edition is not None:
         names.add(rulebook.parcels_layer)
-    found = [layers.editions[name] for name in sorted(names) if name in layers.editions]
-    return tuple(LayerRead(edition.spec.id, edition.name, edition.edition_date, edition.sha256) for edition in found)
+    return tuple(found for name in sorted(names) if (found := ground.read(name)) is not None)

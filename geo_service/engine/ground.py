@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from array import array
 from collections.abc import Iterable, Sequence
 from datetime import date
 from weakref import WeakKeyDictionary
@@ -13,11 +15,14 @@ from shapely import GEOSException
 from shapely.geometry.base import BaseGeometry
 
 from geo_service import constraints, overlay
-from geo_service.engine.attributes import attributes
-from geo_service.errors import CrsMismatch
+from geo_service.engine.attributes import Attributes, attributes
+from geo_service.errors import CrsMismatch, MeasureFailed
+from geo_service.kept import Kept
 from geo_service.model.catalogue import Extent
 from geo_service.model.enums import NoDataReason
+from geo_service.model.finding import IndicatorFinding, LayerRead, ZoneRead
 from geo_service.model.layer import Features, Grid, LayerSet, Whereabouts
+from geo_service.model.rulebook import IndicatorVersion, Rulebook
 from geo_service.model.validity import is_clear, stale_on
 from geo_service.projection import project_features
 
@@ -28,6 +33,10 @@ _WHEREABOUTS: WeakKeyDictionary[Features, Whereabouts | None] = WeakKeyDictionar
 _NEIGHBOURS: WeakKeyDictionary[Features, overlay.Neighbours] = WeakKeyDictionary()
 #: Features of so many points in all are kept prepared, to be asked what lies within them: some 150 bytes a point.
 MOST_PREPARED = 200_000
+
+#: Indicators that no parcel has set, as zones ask for them.
+INDICATED = 1_000
+Indicated = tuple[IndicatorVersion, ZoneRead | None, Rulebook, IndicatorFinding]
 
 _GROUNDS: WeakKeyDictionary[LayerSet, dict[tuple[str, str], Ground]] = WeakKeyDictionary()
 
@@ -80,9 +89,14 @@ class Ground:
         self._layers = LayerSet(layers.editions)
         self._zones_layer = zones_layer
         self._placed: dict[str, Features] = {}
-        self._points: dict[str, NDArray[np.int32]] = {}
+        self._points: dict[str, array[int]] = {}
+        self._extents: dict[bytes, BaseGeometry] = {}
+        self._extent_of: dict[str, bytes] = {}
+        self._reads: dict[str, LayerRead] = {}
         self._failed: set[str] = set()
-        self._stale_days: dict[str, date | None] = {}
+        self._silences: dict[str, tuple[NoDataReason | None, date | None, NoDataReason | None]] = {}
+        self._attributes: dict[str, Attributes] = {}
+        self.indicated: Kept[tuple[int, int], Indicated] = Kept(INDICATED)
         self._is_ready = False
         self.crs = crs
 
@@ -103,17 +117,44 @@ class Ground:
                 return None
             placed = self._place(moved) if features.spec.geometry_from else moved
             points = shapely.get_num_coordinates(placed.geometries)
-            self._points[layer] = points.astype(np.int32)
+            self._points[layer] = array("q", points.astype(np.int64).tobytes())
             if points.sum() <= MOST_PREPARED:
                 shapely.prepare(placed.geometries)
-                shapely.prepare(placed.extent)
+            if placed.extent is not None:
+                self._share(layer, placed.extent)
             known = self._placed[layer] = placed
         return known
+
+    def attributes(self, layer: str) -> Attributes:
+        """Return what the law reads of the features of a layer that has any."""
+        found = self._attributes.get(layer)
+        if found is None:
+            features = self.features(layer)
+            if features is None:
+                raise MeasureFailed(f"layer {layer} is not there")
+            found = self._attributes[layer] = attributes(features)
+        return found
 
     def points(self, layer: str, rows: Iterable[int]) -> int:
         """Count the points of some features of a layer that has any."""
         points = self._points[layer]
-        return sum(points[row].item() for row in rows)
+        return sum(map(points.__getitem__, rows))
+
+    def read(self, layer: str) -> LayerRead | None:
+        """Return what is said of a layer that was read, ``None`` when there is none."""
+        found = self._reads.get(layer)
+        if found is None and (edition := self._layers.editions.get(layer)) is not None:
+            found = LayerRead(edition.spec.id, edition.name, edition.edition_date, edition.sha256)
+            self._reads[layer] = found
+        return found
+
+    def _share(self, layer: str, extent: BaseGeometry) -> None:
+        """Keep an extent, often that of other layers too: what a parcel has of it is then found once."""
+        key = hashlib.sha256(shapely.to_wkb(extent)).digest()
+        if key not in self._extents and shapely.get_num_coordinates(extent) <= MOST_PREPARED:
+            shapely.prepare(extent)
+        self._extents.setdefault(key, extent)
+        self._extent_of[layer] = key
 
     def ready(self) -> None:
         """Bring all layers here, which takes longer the first time than measuring on them."""
@@ -141,24 +182,30 @@ class Ground:
 
     def silence(self, layer: str, as_of: date) -> NoDataReason | None:
         """Return why a layer as a whole says nothing on a date, ``None`` when it speaks."""
+        found = self._silences.get(layer)
+        if found is None:
+            found = self._silences[layer] = self._silent(layer)
+        ever, stale, otherwise = found
+        if ever is None and stale is not None and stale <= as_of:
+            return NoDataReason.STALE
+        return ever or otherwise
+
+    def _silent(self, layer: str) -> tuple[NoDataReason | None, date | None, NoDataReason | None]:
+        """Return why a layer never speaks, the first day on which it is too old, and why it does not before that."""
         edition = self._layers.editions.get(layer)
         if edition is None:
-            return NoDataReason.LAYER_MISSING
+            return NoDataReason.LAYER_MISSING, None, None
         if edition.edition_date is None and edition.spec.max_age_days is not None:
-            return NoDataReason.STALE
-        stale = self.stale_day(layer)
-        if stale is not None and stale <= as_of:
-            return NoDataReason.STALE
+            return NoDataReason.STALE, None, None
         self.features(layer)
-        return NoDataReason.FAILED if layer in self._failed else None
+        stale = stale_on(edition.edition_date, edition.spec.max_age_days)
+        return None, stale, NoDataReason.FAILED if layer in self._failed else None
 
     def stale_day(self, layer: str) -> date | None:
         """Return the first day on which a layer is too old."""
-        if layer not in self._stale_days:
-            edition = self._layers.editions.get(layer)
-            stale = None if edition is None else stale_on(edition.edition_date, edition.spec.max_age_days)
-            self._stale_days[layer] = stale
-        return self._stale_days[layer]
+        if layer not in self._silences:
+            self._silences[layer] = self._silent(layer)
+        return self._silences[layer][1]
 
     def needs_zones(self, layer: str) -> bool:
         """Tell whether a layer's extent or its features' places come from the zones."""
@@ -170,7 +217,7 @@ class Ground:
         features = self.features(layer)
         if features is None or not (features.spec.class_field and features.spec.surveyed_class):
             return ()
-        known = attributes(features)
+        known = self.attributes(layer)
         if known.surveys.isdisjoint(rows):
             return ()
         return tuple(
@@ -195,8 +242,7 @@ class Ground:
         if features is None:
             return shapely.Polygon()
         if features.extent is not None:
-            held = window.is_within(features.extent)
-            return None if held else shapely.intersection(features.extent, window.parcel)
+            return window.part_in(self._extents[self._extent_of[layer]])
         spec = features.spec
         if spec.surveyed_extent is Extent.JURISDICTION:
             return None

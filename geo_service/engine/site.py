@@ -14,7 +14,6 @@ from shapely import GEOSException
 from shapely.geometry.base import BaseGeometry
 
 from geo_service import overlay
-from geo_service.engine.attributes import attributes
 from geo_service.engine.ground import Ground, neighbours
 from geo_service.errors import MeasureFailed
 from geo_service.model.evidence import ClassArea, Coverage, Levels, Nearest
@@ -76,7 +75,7 @@ class Site:
                 return ()
             met = features.tree.query(self._box(within_m))[1].tolist()
             if len(met) > 1:
-                met.sort(key=attributes(features).rank.__getitem__)
+                met.sort(key=self.ground.attributes(layer).rank.__getitem__)
             found = self._rows[key] = tuple(met)
         return found
 
@@ -273,7 +272,11 @@ class Site:
 
     def _cut(self, layer: str, rows: Sequence[int]) -> list[int]:
         """Return those of some rows that must be cut out."""
-        return [row for row, share in zip(rows, self._shares(layer, rows), strict=True) if share is None]
+        found = self._there(layer) if rows else None
+        if found is None:
+            return list(rows)
+        there, everywhere = found
+        return [row for row in rows if row in there and row not in everywhere]
 
     def _there(self, layer: str) -> tuple[frozenset[int], frozenset[int]] | None:
         """Return the rows that may have ground on the parcel and those that have all of it, where that is known."""
@@ -353,5 +356,9 @@ def _failed(cause: Exception) -> MeasureFailed:
 
 
 def _is_sharp(found: Coverage) -> bool:
-    every = (found.covered, found.uncovered, found.unsurveyed, *(area.bands for area in found.classes))
-    return all((one is two is three) or one == two == three for one, two, three in every)
+    every = [found.covered, found.uncovered, found.unsurveyed]
+    every += [area.bands for area in found.classes]
+    for one, two, three in every:
+        if not (one is two is three or one == two == three):
+            return False
+    return True

@@ -62,6 +62,8 @@ class Cut:
 
 
 NO_GROUND = Cut(())
+#: What covers a parcel of which nothing is left.
+NO_COVERAGE = Coverage(0.0, 0.0, 0.0, 0.0, NOTHING, NOTHING, NOTHING, (), _NOTHING)
 
 
 class Uncut:
@@ -86,7 +88,9 @@ class Uncut:
         # With the geometry, whose identity would else be another's once it is gone.
         self._held: dict[int, tuple[BaseGeometry, bool]] = {}
         self._shared: dict[int, tuple[BaseGeometry, BaseGeometry]] = {}
+        self._parts: dict[int, tuple[BaseGeometry, BaseGeometry]] = {}
         self._cuts: dict[int, Cut] = {}
+        self._coverages: dict[NoiseRule, Coverage] = {}
         self._untouched: dict[tuple[int, NoiseRule], tuple[BaseGeometry | None, Coverage]] = {}
 
     @cached_property
@@ -131,7 +135,9 @@ class Uncut:
             When GEOS cannot answer, even on a 0.1 mm grid.
         """
         found = self._cuts.get(id(geometry))
-        if found is None:
+        if found is None and self.is_within(geometry):
+            found = self._cuts[id(geometry)] = self.whole
+        elif found is None:
             polygons = tuple(pieces(self._shared_with(geometry)))
             found = self.whole if polygons == self.whole.polygons else Cut(polygons)
             self._cuts[id(geometry)] = found
@@ -142,6 +148,15 @@ class Uncut:
         found = self._held.get(id(geometry))
         if found is None:
             found = self._held[id(geometry)] = geometry, holds(geometry, self.parcel)
+        return found[1]
+
+    def part_in(self, geometry: BaseGeometry) -> BaseGeometry | None:
+        """Return the part of the parcel that lies in a geometry; ``None`` is all of it."""
+        if self.is_within(geometry):
+            return None
+        found = self._parts.get(id(geometry))
+        if found is None:
+            found = self._parts[id(geometry)] = geometry, shapely.intersection(geometry, self.parcel)
         return found[1]
 
     def untouched(self, surveyed: BaseGeometry | None, noise: NoiseRule) -> Coverage:
@@ -155,8 +170,15 @@ class Uncut:
         key = (id(surveyed), noise)
         found = self._untouched.get(key)
         if found is None:
-            found = self._untouched[key] = surveyed, _split(self, (), NO_GROUND, (), surveyed, noise)
+            found = self._untouched[key] = surveyed, _split(self, (), NO_GROUND, surveyed, noise)
         return found[1]
+
+    def held(self, noise: NoiseRule) -> Coverage:
+        """Return the coverage by ground that takes all of the parcel, without saying by what."""
+        found = self._coverages.get(noise)
+        if found is None:
+            found = self._coverages[noise] = _split(self, (self.whole,), self.whole, None, noise)
+        return found
 
     def _shared_with(self, geometry: BaseGeometry) -> BaseGeometry:
         found = self._shared.get(id(geometry))
@@ -223,6 +245,8 @@ def coverage(
     # Ground that is thin itself would be noise as a whole, and nothing at all would cover it.
     if uncut.is_thin(noise.widest_m):
         noise = replace(noise, width_m=0.0)
+    if not len(geometries):
+        return uncut.untouched(surveyed, noise)
     on_parcel = [
         uncut.cut(geometry) if share is None else whole if share else NO_GROUND
         for geometry, share in zip_longest(geometries, shares[: len(geometries)])
@@ -253,7 +277,16 @@ def coverage(
                 union.geometry,
             )
         )
-    return _split(uncut, on_parcel, _union(covering_parts), found, surveyed, noise)
+    covered = _union(covering_parts)
+    # A feature that has all of the parcel leaves nothing unknown.
+    known = None if whole in on_parcel else surveyed
+    if covered is whole:
+        split = uncut.held(noise)
+    elif known is None and not covered.polygons:
+        split = uncut.untouched(None, noise)
+    else:
+        split = _split(uncut, on_parcel, covered, known, noise)
+    return split.by(tuple(found))
 
 
 def _by_id(feature: FeatureArea) -> tuple[str, int]:
@@ -264,7 +297,6 @@ def _split(
     uncut: Uncut,
     on_parcel: Sequence[Cut],
     covered: Cut,
-    classes: Sequence[ClassArea],
     surveyed: BaseGeometry | None,
     noise: NoiseRule,
 ) -> Coverage:
@@ -276,8 +308,7 @@ def _split(
     else:
         rest = _less(uncut.parcel, covered) if covered.polygons else whole
     unsurveyed = NO_GROUND
-    # A feature that has all of the parcel leaves nothing unknown.
-    if surveyed is not None and rest.polygons and whole not in on_parcel:
+    if surveyed is not None and rest.polygons:
         unknown = _safe(shapely.difference, rest.geometry, surveyed)
         if not unknown.is_empty:
             unsurveyed = _less(unknown, _union(on_parcel))
@@ -290,7 +321,7 @@ def _split(
         covered=covered.bands(perimeter, noise),
         unsurveyed=unsurveyed.bands(perimeter, noise),
         uncovered=uncovered.bands(perimeter, noise),
-        classes=tuple(classes),
+        classes=(),
         uncovered_geometry=uncovered.geometry,
     )
 

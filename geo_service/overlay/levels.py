@@ -35,8 +35,9 @@ def weights(polygon: Shapes, grid: Grid) -> tuple[tuple[slice, slice], Floats]:
         return (down, across), shares
     top, bottom = max(down.start - 1, 0), min(down.stop + 1, rows)
     left, right = max(across.start - 1, 0), min(across.stop + 1, columns)
-    around = ((down.start - top, bottom - down.stop), (across.start - left, right - across.stop))
-    return (slice(top, bottom), slice(left, right)), np.pad(shares, around)
+    around = np.zeros((bottom - top, right - left))
+    around[down.start - top : down.stop - top, across.start - left : across.stop - left] = shares
+    return (slice(top, bottom), slice(left, right)), around
 
 
 def _shape(area: BaseGeometry) -> Shapes:
@@ -105,8 +106,9 @@ def levels(
     cell_m2 = abs(ground.transform[1] * ground.transform[5])
     if design is not None:
         window, shares = weights(_shape(parcel) if outline is None else outline, ground)
-        difference = ground.values[window] - design[window]
-        slope = _slope_percent(ground, window)
+        values = ground.values[window]
+        difference = values - design[window]
+        slope = _slope_percent(values, ground)
         judged = [(difference, shares)]
         known_m2 = _known_m2(difference, shares, cell_m2)
         total_m2 = float(parcel.area)
@@ -138,11 +140,11 @@ def levels(
     if known_m2 == 0.0:
         return Levels(0.0, 0.0, 0.0, 0.0, None, 0.0, 0.0, 1.0, 0.0)
     flat, weight = np.concatenate(collected), np.concatenate(collected_weights)
-    mean = float(np.average(flat, weights=weight))
+    total = weight.sum()
     return Levels(
         share_within=worst,
-        mean_m=mean,
-        rmse_m=float(np.sqrt(np.average(flat**2, weights=weight))),
+        mean_m=float((flat * weight).sum() / total),
+        rmse_m=float(np.sqrt((flat**2 * weight).sum() / total)),
         p95_m=_percentile(np.abs(flat), weight, 95.0) or 0.0,
         slope_p95_percent=slopes,
         cut_m3=float((np.maximum(flat, 0.0) * weight).sum() * cell_m2),
@@ -156,8 +158,7 @@ def _known_m2(values: Floats, shares: Floats, cell_m2: float) -> float:
     return float(shares[np.isfinite(values)].sum()) * cell_m2
 
 
-def _slope_percent(ground: Grid, window: tuple[slice, slice]) -> Floats:
-    values = ground.values[window]
+def _slope_percent(values: Floats, ground: Grid) -> Floats:
     if min(values.shape, default=0) < 2:
         return np.full(values.shape, np.nan)
     down, right = np.gradient(values, abs(ground.transform[5]), abs(ground.transform[1]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import fsum, pi, sqrt
 
 import shapely
@@ -32,6 +32,8 @@ class NoiseRule:
         ``True``: a thin piece below ``hard_m2`` is noise, a larger one is for the surveyor.
     sensitivity : float
         Factor by which all tolerances are divided and multiplied for the two further bands.
+    widest_m : float
+        Diameter of the disc at the widest of the three.
     """
 
     width_m: float
@@ -39,15 +41,14 @@ class NoiseRule:
     hard_m2: float
     hard: bool
     sensitivity: float
+    widest_m: float = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "widest_m", self.width_m * max(self.scales()))
 
     def scales(self) -> tuple[float, float, float]:
         """Factors of the three bands."""
         return 1.0, 1.0 / self.sensitivity, self.sensitivity
-
-    @property
-    def widest_m(self) -> float:
-        """Diameter of the disc at the widest of the three."""
-        return self.width_m * max(self.scales())
 
 
 def pieces(geometry: BaseGeometry) -> list[Polygon]:
