@@ -48,6 +48,9 @@ class Standing(StrEnum):
     UNCLEAR = "unclear"
 
 
+_APPLYING = (Standing.IN_FORCE, Standing.WAIVER)
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """One feature of the scope layer, read by the law.
@@ -217,9 +220,10 @@ def judge(
     coverage, scale = measured.by_reports, question.scale
 
     touching = _touching(coverage)
-    reports = _reports(scopes, touching, coverage, question, window_days)
-    waivers = [scope for scope in scopes if scope.row in touching and scope.standing(as_of) is Standing.WAIVER]
-    in_force = [scope for scope in scopes if scope.row in touching and scope.standing(as_of) is Standing.IN_FORCE]
+    on_parcel = [(scope, scope.standing(as_of)) for scope in scopes if scope.row in touching]
+    reports = _reports(on_parcel, coverage, question, window_days)
+    waivers = [scope for scope, standing in on_parcel if standing is Standing.WAIVER]
+    in_force = [scope for scope, standing in on_parcel if standing is Standing.IN_FORCE]
     applying = in_force + waivers
     own_lists = [((word,), Text(word, word)) for scope in applying for word in scope.excluded]
     rule_lists = [(types.match, types.title) for types in version.excluded_project_types] if applying else []
@@ -251,7 +255,7 @@ def judge(
         values |= {"valid_to": str(last.valid_to), "report_no": last.report_no or "—"}
 
     outcome, reason = _outcome(
-        measured, question, required, version, waivers, in_force, scopes, touching, own_lists + rule_lists
+        measured, question, required, version, waivers, in_force, on_parcel, own_lists + rule_lists
     )
     shown = measured.by_waivers if outcome is Outcome.WAIVED else _standing_alone(measured, waivers, in_force)
     shares, noted = None, None
@@ -325,8 +329,7 @@ def _outcome(
     version: AssessmentVersion,
     waivers: Sequence[Scope],
     in_force: Sequence[Scope],
-    scopes: Sequence[Scope],
-    touching: frozenset[int],
+    on_parcel: Sequence[tuple[Scope, Standing]],
     lists: Sequence[tuple[tuple[str, ...], Text]],
 ) -> tuple[Outcome, NoDataReason | None]:
     coverage, scale = measured.by_reports, question.scale
@@ -338,7 +341,7 @@ def _outcome(
     exempt = question.project_type is not None and any(
         word in question.project_type for word in version.exempt_project_types
     )
-    if (not required and not touching) or exempt:
+    if (not required and not on_parcel) or exempt:
         return Outcome.NOT_REQUIRED, None
     if question.project_type is not None and matching(question.project_type, lists) is not None:
         return Outcome.EXCLUDED, None
@@ -352,7 +355,7 @@ def _outcome(
     if left.uncovered[scale].counted_m2 > 0:
         if in_force or waivers:
             return Outcome.PARTLY_COVERED, None
-        standings = {scope.standing(question.as_of) for scope in scopes if scope.row in touching}
+        standings = {standing for _, standing in on_parcel}
         if Standing.UNAPPROVED in standings:
             return Outcome.PENDING, None
         if Standing.UNCLEAR in standings:
@@ -379,29 +382,26 @@ def _outlasts(measured: Measured, scale: int) -> bool:
 
 
 def _touching(coverage: Coverage | None) -> frozenset[int]:
-    if coverage is None:
+    if coverage is None or not coverage.classes:
         return frozenset()
     return frozenset(feature.row for entry in coverage.classes for feature in entry.features if feature.counts)
 
 
 def _reports(
-    scopes: Sequence[Scope],
-    touching: frozenset[int],
+    on_parcel: Sequence[tuple[Scope, Standing]],
     coverage: Coverage | None,
     question: Question,
     window_days: int,
 ) -> tuple[Report, ...]:
     """List the reports that touch beyond noise: in force first, then by end and number."""
-    if coverage is None:
+    if coverage is None or not on_parcel:
         return ()
     shares = {
         feature.row: feature.area_m2 / coverage.area_m2 for entry in coverage.classes for feature in entry.features
     }
     found = []
-    for scope in scopes:
-        if scope.row not in touching:
-            continue
-        standing = scope.standing(question.as_of)
+    for scope, standing in on_parcel:
+        applies = standing in _APPLYING
         found.append(
             Report(
                 report_no=scope.report_no,
@@ -411,9 +411,8 @@ def _reports(
                 valid_to=scope.valid_to,
                 derived=scope.derived,
                 days_left=None if scope.valid_to is None else (scope.valid_to - question.as_of).days,
-                in_force=standing in (Standing.IN_FORCE, Standing.WAIVER),
-                covers_sale=standing in (Standing.IN_FORCE, Standing.WAIVER)
-                and scope.covers_sale(question.as_of, window_days),
+                in_force=applies,
+                covers_sale=applies and scope.covers_sale(question.as_of, window_days),
                 share=min(shares[scope.row], 1.0),
                 edition=question.edition,
             )

@@ -25,6 +25,7 @@ WITHHELD, UNCLEAR, OTHER, INSIDE, OUTSIDE = "withheld", "unclear", "unclassified
 PENDING, SAME, DIFFERENT, AMBIGUOUS = "pending_adjustment", "same", "different", "ambiguous"
 _RANK = {Severity.INFO: 0, Severity.CONDITIONAL: 1, Severity.BLOCKING: 2}
 _OTHER_TITLE = Text("未分类", "unclassified")
+_NO_CLASSES = Text("", "")
 _OUTSIDE_TITLE = Text("范围外", "outside")
 
 
@@ -431,6 +432,8 @@ def _finding(
 def _parts(
     version: ConstraintVersion, coverage: Coverage, total_m2: float, scale: int, leave_out: Sequence[str] = ()
 ) -> tuple[PartArea, ...]:
+    if not coverage.classes:
+        return ()
     order = [part.cls for part in version.parts]
     found = [
         PartArea(
@@ -449,6 +452,8 @@ def _parts(
 
 
 def _classes(parts: Sequence[PartArea]) -> Text:
+    if not parts:
+        return _NO_CLASSES
     return Text(
         "、".join(f"{part.title.zh} {area_text(part.area_m2)}（{share_text(part.share)}）" for part in parts),
         ", ".join(f"{part.title.en} {area_text(part.area_m2)} ({share_text(part.share)})" for part in parts),

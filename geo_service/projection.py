@@ -176,13 +176,13 @@ def project(geometry: BaseGeometry, source: str, target: str) -> BaseGeometry:
 
 def _divided(points: Points, convert: Chain) -> Points:
     """Convert a chain of points with as many more between them as the deviation asks for."""
-    ends = convert(points)
-    middles = convert((points[:-1] + points[1:]) / 2)
+    converted = convert(np.concatenate([points, (points[:-1] + points[1:]) / 2]))
+    ends, middles = converted[: len(points)], converted[len(points) :]
     deviation = np.hypot(*(middles - (ends[:-1] + ends[1:]) / 2).T)
     # The deviation falls with the square of the number of parts; a margin of 2 covers its unevenness along an edge.
     parts = np.maximum(np.ceil(np.sqrt(2 * deviation / DEVIATION_M)).astype(int), 1)
     if (parts == 1).all():
-        return np.asarray(ends)
+        return ends
     edge = np.repeat(np.arange(len(parts)), parts)
     step = np.arange(len(edge)) - np.repeat(np.cumsum(parts) - parts, parts)
     between = points[edge] + (points[edge + 1] - points[edge]) * (step / parts[edge])[:, None]
@@ -194,8 +194,10 @@ def _rebuild(geometry: BaseGeometry, chain: Chain) -> BaseGeometry:
     if geometry.is_empty:
         return geometry
     if isinstance(geometry, shapely.Polygon):
-        rings = [chain(shapely.get_coordinates(ring)) for ring in (geometry.exterior, *geometry.interiors)]
-        return shapely.Polygon(rings[0], rings[1:])
+        outer, *inner = (
+            shapely.linearrings(chain(shapely.get_coordinates(ring))) for ring in shapely.get_rings(geometry)
+        )
+        return shapely.polygons(outer, holes=inner or None)
     if isinstance(geometry, shapely.LineString):
         return shapely.LineString(chain(shapely.get_coordinates(geometry)))
     if isinstance(geometry, shapely.Point):
@@ -235,12 +237,12 @@ def ellipsoidal_area_m2(geometry: BaseGeometry, crs: str) -> float:
     Edges are straight in ``crs``; each is divided so that its parts may stand for geodesics.
     """
     geod, change = _ellipsoid(crs)
-    fine = shapely.segmentize(geometry, 50.0)
-    degrees = shapely.transform(fine, lambda points: np.column_stack(change.transform(points[:, 0], points[:, 1])))
+    fine = shapely.orient_polygons(shapely.segmentize(geometry, 50.0), exterior_cw=False)
     total = 0.0
-    for polygon in shapely.get_parts(degrees):
-        area, _ = geod.geometry_area_perimeter(shapely.orient_polygons(polygon, exterior_cw=False))
-        total += abs(area)
+    for polygon in shapely.get_parts(fine):
+        rings = (change.transform(*shapely.get_coordinates(ring).T) for ring in shapely.get_rings(polygon))
+        # Those of holes are negative.
+        total += abs(sum(geod.polygon_area_perimeter(lon, lat)[0] for lon, lat in rings))
     return float(total)
 
 

@@ -96,8 +96,13 @@ class Claimed:
     valid: tuple[Claim, ...]
 
 
+_NOTHING = Claimed((), (), ())
+
+
 def claimed(claims: Sequence[Claim], code: str, max_age_months: int | None, as_of: date) -> Claimed:
     """Gather what is claimed of a service."""
+    if not claims:
+        return _NOTHING
     own = tuple(sorted((claim for claim in claims if claim.service == code), key=_claim_key))
     known = tuple(claim for claim in own if claim.dated_on <= as_of)
     return Claimed(own, known, tuple(claim for claim in known if _holds(claim, max_age_months, as_of)))

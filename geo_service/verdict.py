@@ -26,6 +26,10 @@ def cell(concern: Concern, rulebook: Rulebook) -> Cell:
     return found
 
 
+def _worse(one: Status, other: Status) -> Status:
+    return other if _RANK[other] > _RANK[one] else one
+
+
 def decide(concerns: Iterable[Concern], rulebook: Rulebook) -> Decision:
     """Gather findings into a verdict: the worst cell, and a reason for every finding that is no pass or note.
 
@@ -35,7 +39,7 @@ def decide(concerns: Iterable[Concern], rulebook: Rulebook) -> Decision:
     status = Status.READY
     for concern in concerns:
         found = cell(concern, rulebook)
-        worst = [_STATUS[found]]
+        status = _worse(status, _STATUS[found])
         if found not in (Cell.PASS, Cell.NOTE):
             stage = concern.stage or Stage.IN_NOTICE if found is Cell.CONDITION else Stage.BEFORE_NOTICE
             reasons.append(
@@ -52,7 +56,7 @@ def decide(concerns: Iterable[Concern], rulebook: Rulebook) -> Decision:
                 )
             )
         for extra in concern.conditions:
-            worst.append(Status.CONDITIONAL)
+            status = _worse(status, Status.CONDITIONAL)
             reasons.append(
                 Reason(
                     code=concern.code,
@@ -66,6 +70,5 @@ def decide(concerns: Iterable[Concern], rulebook: Rulebook) -> Decision:
                     needed=None,
                 )
             )
-        status = max(status, *worst, key=_RANK.__getitem__)
     order = {Cell.NOT_READY.value: 0, Cell.UNDETERMINED.value: 1, Cell.CONDITION.value: 2}
     return Decision(status, tuple(sorted(reasons, key=lambda reason: order[reason.effect])))

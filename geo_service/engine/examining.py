@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 from geo_service import __version__, overlay
 from geo_service.engine import zones
@@ -78,27 +79,24 @@ def prepare(
     Only the boxes around the parcels are looked at, so that no boundary can make this slow.
     """
     for parcel in parcels:
-        box = replace(parcel, geometry=shapely.box(*parcel.geometry.bounds))
-        ground, _ = _placed(box, layers, rulebook, as_of.of(parcel), zone)
-        if ground.prepared:
-            continue
-        for layer in layers.editions:
-            features = ground.features(layer)
-            if features is not None:
-                # An index is made when it is first asked for.
-                features.tree  # noqa: B018
-        ground.prepared = True
+        box = shapely.box(*parcel.geometry.bounds)
+        ground = _guessed(box, parcel.crs, layers, rulebook)
+        features = ground.features(rulebook.zones_layer)
+        # Where all zones are measured alike, nobody need know which one this is.
+        if features is not None and not zones.every_working_crs(features, rulebook.jurisdiction) <= {ground.crs}:
+            ground, _ = _placed(replace(parcel, geometry=box), layers, rulebook, as_of.of(parcel), zone)
+        ground.ready(rulebook.parcels_layer)
 
 
 def is_prepared(parcel: Parcel, layers: LayerSet, rulebook: Rulebook) -> bool:
     """Tell whether the layers have been brought to where a parcel will be measured, whichever zone has it."""
-    guess = working_crs(rulebook.jurisdiction, lon_lat(parcel.geometry.centroid, parcel.crs).x)
-    ground = ground_of(layers, guess, rulebook.zones_layer)
+    ground = _guessed(parcel.geometry, parcel.crs, layers, rulebook)
+    if not ground.is_ready:
+        return False
     # The zones must be there before any is asked for its own CRS.
-    return ground.prepared and all(
-        ground_of(layers, crs, rulebook.zones_layer).prepared
-        for crs in zones.working_crss(ground.features(rulebook.zones_layer), rulebook.jurisdiction)
-    )
+    features = ground.features(rulebook.zones_layer)
+    others = frozenset() if features is None else zones.every_working_crs(features, rulebook.jurisdiction)
+    return all(ground_of(layers, crs, rulebook.zones_layer).is_ready for crs in others)
 
 
 def _examine(
@@ -119,7 +117,7 @@ def _examine(
             raise TooComplex(too_complex(None, f"> {max_crossings} crossings"))
     judge = Judge(site, layers, catalogue, rulebook, zone)
     findings = judge.judge(as_of)
-    read = _read(judge, layers, parcel, rulebook)
+    read = _read(judge, ground, parcel, rulebook)
     status = findings.decision.status
     sensitive = not judge.is_sharp() and any(
         judge.judge(as_of, scale).decision.status is not status for scale in (HALVED, DOUBLED)
@@ -171,13 +169,18 @@ def _check_date(rulebook: Rulebook, as_of: date) -> None:
         )
 
 
+def _guessed(geometry: BaseGeometry, crs: str, layers: LayerSet, rulebook: Rulebook) -> Ground:
+    """Return the ground in the working CRS of the longitude of a geometry."""
+    centre = lon_lat(geometry.centroid, crs)
+    return ground_of(layers, working_crs(rulebook.jurisdiction, centre.x), rulebook.zones_layer)
+
+
 def _placed(
     parcel: Parcel, layers: LayerSet, rulebook: Rulebook, as_of: date, zone: str | None
 ) -> tuple[Ground, overlay.Uncut]:
     """Bring a parcel to its working CRS: the zone's own, else that of the zone's longitude, else that of its own."""
-    centre = lon_lat(parcel.geometry.centroid, parcel.crs)
-    guess = working_crs(rulebook.jurisdiction, centre.x)
-    ground = ground_of(layers, guess, rulebook.zones_layer)
+    ground = _guessed(parcel.geometry, parcel.crs, layers, rulebook)
+    guess = ground.crs
     uncut = overlay.Uncut(project(parcel.geometry, parcel.crs, guess))
     features = ground.features(rulebook.zones_layer)
     if features is None:
@@ -215,9 +218,8 @@ def _valid_until(judge: Judge, rulebook: Rulebook, findings: Findings, as_of: da
     return None
 
 
-def _read(judge: Judge, layers: LayerSet, parcel: Parcel, rulebook: Rulebook) -> tuple[LayerRead, ...]:
+def _read(judge: Judge, ground: Ground, parcel: Parcel, rulebook: Rulebook) -> tuple[LayerRead, ...]:
     names = set(judge.read)
     if parcel.edition is not None:
         names.add(rulebook.parcels_layer)
-    found = [layers.editions[name] for name in sorted(names) if name in layers.editions]
-    return tuple(LayerRead(edition.spec.id, edition.name, edition.edition_date, edition.sha256) for edition in found)
+    return tuple(found for name in sorted(names) if (found := ground.read(name)) is not None)

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 from math import fsum, isfinite
 
-import shapely
 from shapely.geometry.base import BaseGeometry
 
-from geo_service import assessments, constraints, indicators, readiness, verdict
+from geo_service import assessments, constraints, indicators, overlay, readiness, verdict
 from geo_service.engine import zones
-from geo_service.engine.attributes import attributes
+from geo_service.engine.attributes import Attributes
 from geo_service.engine.site import Site
 from geo_service.errors import MeasureFailed
 from geo_service.model.catalogue import Catalogue
@@ -35,6 +34,8 @@ from geo_service.model.rulebook import (
     AssessmentVersion,
     ConstraintRule,
     ConstraintVersion,
+    IndicatorRule,
+    IndicatorVersion,
     Rulebook,
 )
 from geo_service.model.text import Text
@@ -103,7 +104,7 @@ class Judge:
         if features is None:
             return None
         self.read.add(layer)
-        self.turning.update(attributes(features).every_turning_day)
+        self.turning.update(self._site.ground.attributes(layer).every_turning_day)
         try:
             row = zones.find(features, self._site.uncut, self._zone, as_of)
         except MeasureFailed:
@@ -166,9 +167,9 @@ class Judge:
     ) -> list[assessments.Scope]:
         key = (rule.code, version.since)
         if key not in self._scopes:
-            known, codes = attributes(features), features.attributes.get("code", (None,) * len(features))
-            rows = [row for row in self._site.rows(rule.layer) if codes[row] == rule.code]
-            found = (assessments.read_scope(row, features.ids[row], known.row(row), version) for row in rows)
+            known, codes, ids = self._site.ground.attributes(rule.layer), features.attributes.get("code"), features.ids
+            rows = self._site.rows(rule.layer) if codes is not None else ()
+            found = [known.scope(row, ids[row], version) for row in rows if codes and codes[row] == rule.code]
             self._scopes[key] = [scope for scope in found if scope is not None]
         return self._scopes[key]
 
@@ -177,9 +178,9 @@ class Judge:
     ) -> assessments.Measured:
         rows = [scope.row for scope in scopes]
         standings = [scope.standing(as_of) for scope in scopes]
-        classes: list[str | None] = [standing.value for standing in standings]
-        in_force, waiver = assessments.Standing.IN_FORCE.value, assessments.Standing.WAIVER.value
-        bare = assessments.Standing.UNDOCUMENTED_WAIVER.value
+        classes: list[str | None] = [*standings]
+        in_force, waiver = assessments.Standing.IN_FORCE, assessments.Standing.WAIVER
+        bare = assessments.Standing.UNDOCUMENTED_WAIVER
         by_reports = self._site.coverage(layer, rows, classes, (in_force,), as_of)
         by_waivers: Coverage | None = None
         if waiver in classes:
@@ -252,44 +253,35 @@ class Judge:
         if features is None:
             return constraints.Measured(failure=NoDataReason.LAYER_MISSING)
         if version.distance_m is not None:
-            return self._distance(rule.layer, features, version, as_of)
+            return self._distance(rule.layer, version, as_of)
         rows = self._site.rows(rule.layer)
         if rule.layer == self._rulebook.zones_layer and zone is not None and self._zone in (zone.id, zone.version):
             # A parcel that names its zone must lie in that one; lying in another is no containment.
             rows = tuple(row for row in rows if zones.zone_id(features, row) == zone.id)
-        known = attributes(features)
+        known = self._site.ground.attributes(rule.layer)
         self.turning.update(known.turning_days(rows))
         # The ground of a survey that is no longer in force is not known by it.
         surveys = self._site.surveys(rule.layer, as_of)
-        rows = tuple(row for row in rows if row in surveys or not self._is_survey(rule.layer, row))
+        if known.surveys:
+            rows = tuple(row for row in rows if row in surveys or row not in known.surveys)
         if rule.kind is Kind.MATCH:
             coverage = self._site.coverage(
                 rule.layer,
                 rows,
-                [self._match_class(rule.layer, row, as_of) for row in rows],
+                [self._match_class(known, row, as_of) for row in rows],
                 (constraints.SAME,),
                 as_of,
             )
             return constraints.Measured(coverage)
         if rule.kind is Kind.CONTAIN:
             return self._contained(rule.layer, version, rows, as_of)
-        classes = [
-            None if self._is_survey(rule.layer, row) else constraints.avoid_class(version, known.row(row), as_of)
-            for row in rows
-        ]
+        classes = known.classes(version, as_of, rows, constraints.avoid_class)
         covering = {cls for cls in classes if cls is not None and cls != constraints.WITHHELD}
         if outer is None or outer.layer is None:
             return constraints.Measured(
                 self._site.coverage(rule.layer, rows, classes, covering, as_of, hard=version.hard)
             )
         return self._outside_only(rule.layer, outer, version, rows, classes, covering, as_of)
-
-    def _is_survey(self, layer: str, row: int) -> bool:
-        """Tell whether a feature only says where its layer was surveyed."""
-        features = self._site.ground.features(layer)
-        if features is None or not (features.spec.class_field and features.spec.surveyed_class):
-            return False
-        return features.value(row, features.spec.class_field) == features.spec.surveyed_class
 
     def _outside_only(
         self,
@@ -304,21 +296,17 @@ class Judge:
         """Measure only the ground that another constraint's layer leaves out, and say what that layer has settled."""
         settled = outer.layer or layer
         inside = self._inside(settled, outer.on(as_of) or outer.versions[0], self._site.rows(settled), as_of)
-        features = self._site.ground.features(settled)
-        if features is not None:
-            self.turning.update(attributes(features).turning_days(self._site.rows(settled)))
-        rest: BaseGeometry = shapely.MultiPolygon()
+        if self._site.ground.features(settled) is not None:
+            self.turning.update(self._site.ground.attributes(settled).turning_days(self._site.rows(settled)))
+        rest: BaseGeometry | None = None
         if any(constraints.beyond_noise(bands[AS_GIVEN]) for bands in (inside.uncovered, inside.unsurveyed)):
             rest = self._site.without(inside.of(constraints.INSIDE))
         whole = self._site.coverage(layer, rows, classes, covering, as_of, hard=version.hard)
         converted_m2 = 0.0
         if inside.covered_m2 > 0:
             converted_m2 = fsum(area.area_m2 for area in whole.classes if area.cls != constraints.WITHHELD)
-        if rest.is_empty:
-            nothing: BaseGeometry = shapely.MultiPolygon()
-            return constraints.Measured(
-                self._site.coverage(layer, (), (), (), as_of, hard=version.hard, of=nothing), converted_m2=converted_m2
-            )
+        if rest is None or rest.is_empty:
+            return constraints.Measured(overlay.NO_COVERAGE, converted_m2=converted_m2)
         return constraints.Measured(
             self._site.coverage(layer, rows, classes, covering, as_of, hard=version.hard, of=rest),
             converted_m2=converted_m2,
@@ -327,13 +315,9 @@ class Judge:
     def _contain_classes(
         self, layer: str, version: ConstraintVersion, rows: tuple[int, ...], as_of: date
     ) -> list[str | None]:
-        features = self._site.ground.features(layer)
-        return [
-            None
-            if features is None or self._is_survey(layer, row)
-            else constraints.contain_class(version, attributes(features).row(row), as_of)
-            for row in rows
-        ]
+        if self._site.ground.features(layer) is None:
+            return [None] * len(rows)
+        return self._site.ground.attributes(layer).classes(version, as_of, rows, constraints.contain_class)
 
     def _inside(self, layer: str, version: ConstraintVersion, rows: tuple[int, ...], as_of: date) -> Coverage:
         """Measure what lies inside a contain-layer; what is only applied for does not count."""
@@ -353,29 +337,21 @@ class Judge:
             )
         return constraints.Measured(coverage, beyond)
 
-    def _distance(
-        self, layer: str, features: Features, version: ConstraintVersion, as_of: date
-    ) -> constraints.Measured:
+    def _distance(self, layer: str, version: ConstraintVersion, as_of: date) -> constraints.Measured:
         limit = version.distance_m or 0.0
         near = self._site.rows(layer, limit)
-        known = attributes(features)
+        known = self._site.ground.attributes(layer)
         self.turning.update(known.turning_days(near))
-        rows = [
-            row
-            for row in near
-            if constraints.avoid_class(version, known.row(row), as_of) is not None and not self._is_survey(layer, row)
-        ]
+        classes = known.classes(version, as_of, near, constraints.avoid_class)
+        rows = [row for row, cls in zip(near, classes, strict=True) if cls is not None]
         return constraints.Measured(
             nearest=self._site.nearest(layer, rows, limit), surveyed=self._site.is_surveyed(layer, as_of, limit)
         )
 
-    def _match_class(self, layer: str, row: int, as_of: date) -> str | None:
+    def _match_class(self, known: Attributes, row: int, as_of: date) -> str | None:
         """Compare a planned use with the parcel's: the same, different, or not to be told."""
-        features = self._site.ground.features(layer)
-        if features is None:
-            return None
-        values = attributes(features).row(row)
-        if not constraints.stands(values, as_of) or self._is_survey(layer, row):
+        values = known.row(row)
+        if row in known.surveys or not constraints.stands(values, as_of):
             return None
         if values.get("status") == constraints.WITHHELD:
             return constraints.WITHHELD
@@ -432,7 +408,7 @@ class Judge:
         if silent is not None or features is None:
             return readiness.NetworkRead(Network.NO_DATA, reason=silent or NoDataReason.LAYER_MISSING)
         try:
-            near, known = self._site.rows(rule.layer, version.search_m), attributes(features)
+            near, known = self._site.rows(rule.layer, version.search_m), self._site.ground.attributes(rule.layer)
             self.turning.update(known.turning_days(near))
             rows = known.that(
                 (version.states, tuple(version.minimum.items()), as_of),
@@ -492,7 +468,7 @@ class Judge:
             for row in self._site.rows(rule.platforms_layer):
                 if not self._site.touches(rule.platforms_layer, row):
                     continue
-                values = attributes(features).row(row)
+                values = self._site.ground.attributes(rule.platforms_layer).row(row)
                 self.turning.update(constraints.turning_days(values))
                 level = values.get("design_elevation_m")
                 if constraints.stands(values, as_of) and isinstance(level, int | float):
@@ -520,10 +496,20 @@ class Judge:
             if version is not None:
                 key = (code, version.since, zone)
                 if key not in self._controlled:
-                    self._controlled[key] = indicators.judge(
-                        rule, version, self._rulebook, zone, self._site.parcel.indicators
-                    )
+                    self._controlled[key] = self._indicator(rule, version, zone)
                 yield self._controlled[key]
+
+    def _indicator(self, rule: IndicatorRule, version: IndicatorVersion, zone: ZoneRead | None) -> IndicatorFinding:
+        given = self._site.parcel.indicators
+        if given:
+            return indicators.judge(rule, version, self._rulebook, zone, given)
+        # Of a parcel for which nothing is set, the zone alone decides what is said.
+        kept, key = self._site.ground.indicated, (id(version), id(zone))
+        known = kept.get(key)
+        if known is None or known[0] is not version or known[1] is not zone or known[2] is not self._rulebook:
+            known = version, zone, self._rulebook, indicators.judge(rule, version, self._rulebook, zone, ())
+            kept.put(key, known, 1)
+        return known[3]
 
 
 def concerns(

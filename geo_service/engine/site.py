@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NoReturn
 
 import numpy as np
@@ -15,7 +14,6 @@ from shapely import GEOSException
 from shapely.geometry.base import BaseGeometry
 
 from geo_service import overlay
-from geo_service.engine.attributes import attributes
 from geo_service.engine.ground import Ground, neighbours
 from geo_service.errors import MeasureFailed
 from geo_service.model.evidence import ClassArea, Coverage, Levels, Nearest
@@ -32,13 +30,11 @@ FEW_PAIRS = 200_000
 Key = tuple[object, ...]
 
 
-@contextmanager
-def _measuring() -> Iterator[None]:
-    """Turn whatever a library raises while measuring into a failed measurement."""
-    try:
-        yield
-    except (GEOSException, MemoryError, RuntimeError) as error:
-        raise MeasureFailed(str(error)) from error
+#: Whatever a library raises while measuring is a failed measurement.
+FAILURES = (GEOSException, MemoryError, RuntimeError)
+
+# Every parcel is measured with the same few.
+_noise_rule = lru_cache(maxsize=256)(overlay.NoiseRule)
 
 
 class Site:
@@ -57,6 +53,7 @@ class Site:
         self._surveys: dict[tuple[str, date], tuple[int, ...]] = {}
         self._surveyed: dict[tuple[str, tuple[int, ...]], BaseGeometry | None] = {}
         self._whereabouts: dict[str, tuple[frozenset[int], frozenset[int]] | None] = {}
+        self._boxes: dict[float, NDArray[np.object_]] = {}
         self._rows: dict[tuple[str, float], tuple[int, ...]] = {}
         self._nearest: dict[Key, Nearest | None] = {}
         self._levels: dict[Key, Levels | MeasureFailed] = {}
@@ -71,29 +68,46 @@ class Site:
         So that the order of features in a file changes nothing.
         """
         key = (layer, within_m)
-        if key not in self._rows:
+        found = self._rows.get(key)
+        if found is None:
             features = self.ground.features(layer)
             if features is None:
                 return ()
-            box: BaseGeometry = self.geometry
-            if within_m:
-                west, south, east, north = self.uncut.bounds
-                box = shapely.box(west - within_m, south - within_m, east + within_m, north + within_m)
-            rank = attributes(features).rank
-            self._rows[key] = tuple(sorted(features.tree.query(box).tolist(), key=rank.__getitem__))
-        return self._rows[key]
+            met = features.tree.query(self._box(within_m))[1].tolist()
+            if len(met) > 1:
+                met.sort(key=self.ground.attributes(layer).rank.__getitem__)
+            found = self._rows[key] = tuple(met)
+        return found
+
+    def _box(self, within_m: float) -> NDArray[np.object_]:
+        """Return a geometry whose box is asked for; an array of one, with which a tree has less to do."""
+        found = self._boxes.get(within_m)
+        if found is None:
+            found = np.empty(1, dtype=object)
+            west, south, east, north = self.uncut.bounds
+            found[0] = (
+                shapely.box(west - within_m, south - within_m, east + within_m, north + within_m)
+                if within_m
+                else self.geometry
+            )
+            self._boxes[within_m] = found
+        return found
 
     def is_crowded(self, layers: Iterable[str], most: int) -> bool:
         """Tell whether the boundary crosses features more often than ``most`` times."""
         found: list[BaseGeometry] = []
+        points = 0
         for layer in layers:
             features, rows = self.ground.features(layer), self.rows(layer)
             if features is not None and rows:
-                shares = self._shares(layer, rows)
                 # What has all of the parcel or nothing of it has no edge on it.
-                found += [features.geometries[row] for row, share in zip(rows, shares, strict=True) if share is None]
-        met = overlay.touching(self.geometry, np.array(found, dtype=object))
+                cut = self._cut(layer, rows)
+                points += self.ground.points(layer, cut)
+                found += [features.geometries[row] for row in cut]
         # Most boundaries have fewer edges than that would take, which is seen sooner than counted.
+        if self._points * points <= most:
+            return False
+        met = overlay.touching(self.geometry, np.array(found, dtype=object))
         if self._points * int(shapely.get_num_coordinates(met).sum()) <= most:
             return False
         if overlay.pairs_between(self.geometry, met.tolist()) <= most:
@@ -104,7 +118,7 @@ class Site:
     def _points(self) -> int:
         return int(shapely.get_num_coordinates(self.geometry))
 
-    def _refuse_crowded(self, others: NDArray[np.object_]) -> None:
+    def _refuse_crowded(self, layer: str, rows: Sequence[int]) -> None:
         """Leave unmeasured what would keep this process busy; no call into GEOS can be interrupted.
 
         Raises
@@ -112,22 +126,29 @@ class Site:
         MeasureFailed
             When the boundary crosses others too often.
         """
-        if not len(others) or self._points * int(shapely.get_num_coordinates(others).sum()) <= FEW_PAIRS:
+        if not rows or self._points * self.ground.points(layer, rows) <= FEW_PAIRS:
             return
-        if overlay.crossings_between(self.geometry, others.tolist(), MAX_CROSSINGS) > MAX_CROSSINGS:
+        geometries = self._features(layer).geometries
+        others = [geometries[row] for row in rows]
+        if overlay.crossings_between(self.geometry, others, MAX_CROSSINGS) > MAX_CROSSINGS:
             raise MeasureFailed(f"more than {MAX_CROSSINGS} crossings")
 
     def surveys(self, layer: str, as_of: date) -> tuple[int, ...]:
         """Return the rows that say where a layer was surveyed, of those in force on a date."""
-        if (layer, as_of) not in self._surveys:
-            self._surveys[layer, as_of] = self.ground.surveys(layer, self.rows(layer), as_of)
-        return self._surveys[layer, as_of]
+        key = (layer, as_of)
+        found = self._surveys.get(key)
+        if found is None:
+            found = self._surveys[key] = self.ground.surveys(layer, self.rows(layer), as_of)
+        return found
 
     def surveyed(self, layer: str, surveys: tuple[int, ...]) -> BaseGeometry | None:
         """Return the surveyed part of the parcel; ``None`` is all of it without further question."""
-        if (layer, surveys) not in self._surveyed:
-            self._surveyed[layer, surveys] = self.ground.surveyed(layer, self.geometry, surveys)
-        return self._surveyed[layer, surveys]
+        key = (layer, surveys)
+        if key not in self._surveyed:
+            found = self._there(layer) if surveys else None
+            holding = () if found is None else [row for row in surveys if row in found[1]]
+            self._surveyed[key] = self.ground.surveyed(layer, self.uncut, surveys, holding)
+        return self._surveyed[key]
 
     def is_surveyed(self, layer: str, as_of: date, within_m: float = 0.0) -> bool:
         """Tell whether a layer was surveyed all over the parcel, and so far around it, within noise.
@@ -137,15 +158,20 @@ class Site:
         MeasureFailed
             When GEOS cannot answer.
         """
-        with _measuring():
-            window = shapely.buffer(self.geometry, within_m) if within_m else self.geometry
-            surveys = self.ground.surveys(layer, self.rows(layer, within_m), as_of)
-            extent = self.ground.surveyed(layer, window, surveys)
+        try:
+            if within_m:
+                window = overlay.Uncut(shapely.buffer(self.geometry, within_m))
+                surveys = self.ground.surveys(layer, self.rows(layer, within_m), as_of)
+                extent = self.ground.surveyed(layer, window, surveys)
+            else:
+                window, extent = self.uncut, self.surveyed(layer, self.surveys(layer, as_of))
             if extent is None:
                 return True
             rule = self.noise(self._features(layer), hard=False)
-            missing = overlay.pieces(shapely.difference(window, extent))
+            missing = overlay.pieces(shapely.difference(window.parcel, extent))
             return overlay.bands(missing, self.uncut.perimeter_m, rule)[0].counted_m2 <= 0.0
+        except FAILURES as error:
+            raise _failed(error) from error
 
     def touches(self, layer: str, row: int) -> bool:
         """Tell whether a feature lies on the parcel beyond noise.
@@ -156,10 +182,12 @@ class Site:
             When GEOS cannot answer.
         """
         features = self._features(layer)
-        self._refuse_crowded(features.geometries[[row]])
-        with _measuring():
+        self._refuse_crowded(layer, (row,))
+        try:
             parts = overlay.pieces(shapely.intersection(self.geometry, features.geometries[row]))
             return overlay.bands(parts, self.uncut.perimeter_m, self.noise(features, hard=False))[0].counted_m2 > 0.0
+        except FAILURES as error:
+            raise _failed(error) from error
 
     def without(self, settled: ClassArea | None) -> BaseGeometry:
         """Return the parcel without the ground of a class.
@@ -171,13 +199,15 @@ class Site:
         """
         if settled is None:
             return self.geometry
-        with _measuring():
+        try:
             return shapely.MultiPolygon(overlay.pieces(shapely.difference(self.geometry, settled.geometry)))
+        except FAILURES as error:
+            raise _failed(error) from error
 
     def noise(self, features: Features, *, hard: bool) -> overlay.NoiseRule:
         """Return the tolerances of a layer."""
         tolerances = self._rulebook.tolerances
-        return overlay.NoiseRule(
+        return _noise_rule(
             features.spec.width_m, tolerances.soft_noise_m, tolerances.hard_noise_m2, hard, tolerances.sensitivity
         )
 
@@ -202,43 +232,58 @@ class Site:
         whole = self.geometry if of is None else of
         surveys = self.surveys(layer, as_of)
         part = None if of is None else of.wkb
-        key = (layer, tuple(rows), tuple(classes), tuple(sorted(covering)), surveys, hard, part)
-        if key not in self._coverages:
+        key = (layer, tuple(rows), tuple(classes), frozenset(covering), surveys, hard, part)
+        found = self._coverages.get(key)
+        if found is None:
             features = self._features(layer)
+            geometries = features.geometries
             try:
-                with _measuring():
-                    shares = self._shares(layer, rows)
-                    cut = [row for row, share in zip(rows, shares, strict=True) if share is None]
-                    self._refuse_crowded(features.geometries[[*cut, *surveys]])
-                    self._coverages[key] = overlay.coverage(
-                        whole,
-                        features.geometries[list(rows)],
-                        [features.ids[row] for row in rows],
-                        rows,
-                        classes,
-                        covering,
-                        self.surveyed(layer, surveys),
-                        self.noise(features, hard=hard),
-                        shares,
-                        self.uncut if of is None else None,
-                    )
+                self._refuse_crowded(layer, (*self._cut(layer, rows), *surveys))
+                found = overlay.coverage(
+                    whole,
+                    [geometries[row] for row in rows],
+                    [features.ids[row] for row in rows],
+                    rows,
+                    classes,
+                    covering,
+                    self.surveyed(layer, surveys),
+                    self.noise(features, hard=hard),
+                    self._shares(layer, rows),
+                    self.uncut if of is None else None,
+                )
             except MeasureFailed as error:
-                self._coverages[key] = error
-        found = self._coverages[key]
+                found = error
+            except FAILURES as error:
+                found = _failed(error)
+            self._coverages[key] = found
         if isinstance(found, MeasureFailed):
             raise found
         return found
 
     def _shares(self, layer: str, rows: Sequence[int]) -> list[bool | None]:
         """Tell of features whether they have all of the parcel, nothing of it, or must be cut out."""
-        if layer not in self._whereabouts:
-            known = self.ground.whereabouts(layer)
-            self._whereabouts[layer] = None if known is None else known.features_in(*self.uncut.bounds)
-        found = self._whereabouts[layer]
+        if not rows:
+            return []
+        found = self._there(layer)
         if found is None:
             return [None] * len(rows)
         there, everywhere = found
         return [True if row in everywhere else None if row in there else False for row in rows]
+
+    def _cut(self, layer: str, rows: Sequence[int]) -> list[int]:
+        """Return those of some rows that must be cut out."""
+        found = self._there(layer) if rows else None
+        if found is None:
+            return list(rows)
+        there, everywhere = found
+        return [row for row in rows if row in there and row not in everywhere]
+
+    def _there(self, layer: str) -> tuple[frozenset[int], frozenset[int]] | None:
+        """Return the rows that may have ground on the parcel and those that have all of it, where that is known."""
+        if layer not in self._whereabouts:
+            known = self.ground.whereabouts(layer)
+            self._whereabouts[layer] = None if known is None else known.features_in(*self.uncut.bounds)
+        return self._whereabouts[layer]
 
     def nearest(self, layer: str, rows: Sequence[int], search_m: float) -> Nearest | None:
         """Find the nearest of some features.
@@ -251,8 +296,10 @@ class Site:
         key = (layer, tuple(rows), search_m)
         if key not in self._nearest:
             features = self._features(layer)
-            with _measuring():
+            try:
                 self._nearest[key] = overlay.nearest(self._outline, neighbours(features), rows, search_m)
+            except FAILURES as error:
+                raise _failed(error) from error
         return self._nearest[key]
 
     def levels(
@@ -271,35 +318,26 @@ class Site:
             When the rasters do not fit each other or the working CRS.
         """
         key = (id(ground), id(design), tuple((shape.wkb, level) for shape, level in platforms), tolerance_m, edge_m)
-        if key not in self._levels:
+        found = self._levels.get(key)
+        if found is None:
             try:
                 if ground.crs != self.ground.crs:
                     self._refuse(ground)
-                with _measuring():
-                    surface = None if design is None else overlay.design_from_grid(ground, design)
-                    self._levels[key] = overlay.levels(self.geometry, ground, surface, platforms, tolerance_m, edge_m)
+                surface = None if design is None else overlay.design_from_grid(ground, design)
+                found = overlay.levels(self.geometry, ground, surface, platforms, tolerance_m, edge_m, self._outline)
             except MeasureFailed as error:
-                self._levels[key] = error
-        found = self._levels[key]
+                found = error
+            except FAILURES as error:
+                found = _failed(error)
+            self._levels[key] = found
         if isinstance(found, MeasureFailed):
             raise found
         return found
 
     def is_sharp(self) -> bool:
         """Tell whether no measurement so far depends on the scale of the tolerances."""
-        return all(
-            isinstance(found, Coverage)
-            and all(
-                one == two == three
-                for one, two, three in (
-                    found.covered,
-                    found.uncovered,
-                    found.unsurveyed,
-                    *(area.bands for area in found.classes),
-                )
-            )
-            for found in self._coverages.values()
-        )
+        # Layers of which nothing is on the parcel share what was found.
+        return all(isinstance(found, Coverage) and _is_sharp(found) for found in {*self._coverages.values()})
 
     def _refuse(self, ground: Grid) -> NoReturn:
         raise MeasureFailed(f"raster in {ground.crs}, parcel in {self.ground.crs}; rasters are not resampled")
@@ -309,3 +347,18 @@ class Site:
         if features is None:
             raise MeasureFailed(f"layer {layer} is not there")
         return features
+
+
+def _failed(cause: Exception) -> MeasureFailed:
+    error = MeasureFailed(str(cause))
+    error.__cause__ = cause
+    return error
+
+
+def _is_sharp(found: Coverage) -> bool:
+    every = [found.covered, found.uncovered, found.unsurveyed]
+    every += [area.bands for area in found.classes]
+    for one, two, three in every:
+        if not (one is two is three or one == two == three):
+            return False
+    return True

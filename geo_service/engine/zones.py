@@ -17,6 +17,8 @@ APPROVED, APPLIED = "approved", "applied"
 
 # Features are immutable, so what follows from their places may be kept as long as they live.
 _WORKING_CRS: WeakKeyDictionary[Features, dict[tuple[int, tuple[str, ...]], str]] = WeakKeyDictionary()
+_EVERY_CRS: WeakKeyDictionary[Features, tuple[tuple[str, ...], frozenset[str]]] = WeakKeyDictionary()
+_READ: WeakKeyDictionary[Features, dict[int, tuple[Rulebook, ZoneRead]]] = WeakKeyDictionary()
 
 
 def zone_id(features: Features, row: int) -> str:
@@ -41,10 +43,13 @@ def working_crs_of(features: Features, row: int, jurisdiction: Jurisdiction) -> 
     return known[key]
 
 
-def working_crss(features: Features | None, jurisdiction: Jurisdiction) -> set[str]:
+def every_working_crs(features: Features, jurisdiction: Jurisdiction) -> frozenset[str]:
     """Return the working CRSs of all zones."""
-    rows = range(0 if features is None else len(features))
-    return {working_crs_of(features, row, jurisdiction) for row in rows if features is not None}
+    known = _EVERY_CRS.get(features)
+    if known is None or known[0] != jurisdiction.working_crs:
+        found = frozenset(working_crs_of(features, row, jurisdiction) for row in range(len(features)))
+        known = _EVERY_CRS[features] = jurisdiction.working_crs, found
+    return known[1]
 
 
 def require_zone(zone: str, layers: LayerSet, rulebook: Rulebook) -> None:
@@ -116,6 +121,14 @@ def read(features: Features, row: int, rulebook: Rulebook) -> ZoneRead:
     InputError
         When the zone names a code, standard or indicator that the rulebook does not know.
     """
+    known = _READ.setdefault(features, {})
+    found = known.get(row)
+    if found is None or found[0] is not rulebook:
+        found = known[row] = rulebook, _read(features, row, rulebook)
+    return found[1]
+
+
+def _read(features: Features, row: int, rulebook: Rulebook) -> ZoneRead:
     values = attributes(features).row(row)
     every = (*rulebook.order.core, *rulebook.order.local)
     where = f"{features.spec.id}/{features.ids[row]}"

@@ -66,7 +66,21 @@ class Coverage:
 
     def of(self, cls: str) -> ClassArea | None:
         """Return the area of one class, ``None`` when it is not touched."""
-        return next((area for area in self.classes if area.cls == cls), None)
+        return next((area for area in self.classes if area.cls == cls), None) if self.classes else None
+
+    def by(self, classes: tuple[ClassArea, ...]) -> Coverage:
+        """Return the same ground with the classes that take it."""
+        return Coverage(
+            self.area_m2,
+            self.covered_m2,
+            self.unsurveyed_m2,
+            self.uncovered_m2,
+            self.covered,
+            self.unsurveyed,
+            self.uncovered,
+            classes,
+            self.uncovered_geometry,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,8 +103,10 @@ class Rule(Frozen, Generic[V]):
 
     def on(self, as_of: date) -> V | None:
         """Return the version in force on a date, ``None`` before the first."""
-        found = [version for version in self.versions if version.since <= as_of]
-        return found[-1] if found else None
+        for version in reversed(self.versions):
+            if version.since <= as_of:
+                return version
+        return None
 
 
 class AssessmentRule(Rule[AssessmentVersion]):

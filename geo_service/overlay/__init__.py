@@ -10,13 +10,14 @@ Each side is cut into its connected pieces. A piece is thin when no disc of the 
 what a boundary drawn twice leaves behind; ``noise`` tells thin pieces that count from those that do not.
 """
 
-from geo_service.overlay.coverage import Uncut, coverage, holds
+from geo_service.overlay.coverage import NO_COVERAGE, Uncut, coverage, holds
 from geo_service.overlay.crossings import crossing, crossings_between, pairs_between, touching
 from geo_service.overlay.levels import design_from_grid, levels
 from geo_service.overlay.nearest import Neighbours, nearest, neighbours
 from geo_service.overlay.noise import NoiseRule, bands, pieces
 
 __all__ = [
+    "NO_COVERAGE",
     "Neighbours",
     "NoiseRule",
     "Uncut",

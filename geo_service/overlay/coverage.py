@@ -15,8 +15,8 @@ from shapely import GEOSException, Polygon
 from shapely.geometry.base import BaseGeometry
 
 from geo_service.errors import MeasureFailed
-from geo_service.model.evidence import Bands, ClassArea, Coverage, FeatureArea
-from geo_service.overlay.noise import NOTHING, NoiseRule, bands, is_thin, pieces
+from geo_service.model.evidence import Band, Bands, ClassArea, Coverage, FeatureArea
+from geo_service.overlay.noise import NOTHING, NoiseRule, bands, is_thin, pieces, thick_m
 
 # GEOS can fail on a pathological pair; once more on a 0.1 mm grid shifts areas by at most 6.5e-3 m².
 RETRY_GRID_M = 1e-4
@@ -40,10 +40,21 @@ class Cut:
         """All of them as one geometry."""
         return shapely.multipolygons(self.polygons) if self.polygons else _NOTHING
 
+    @cached_property
+    def _thick_m(self) -> float:
+        return min(thick_m(polygon) for polygon in self.polygons)
+
+    @cached_property
+    def _all_counts(self) -> Bands:
+        return (Band(self.area_m2, 0.0, 0.0, 0.0),) * 3
+
     def bands(self, perimeter_m: float, noise: NoiseRule) -> Bands:
         """Sort them by thinness; see `noise.bands`."""
         if not self.polygons:
             return NOTHING
+        # Most ground is so wide that there is nothing to sort.
+        if noise.widest_m < self._thick_m:
+            return self._all_counts
         key = (perimeter_m, noise)
         if key not in self._bands:
             self._bands[key] = bands(self.polygons, perimeter_m, noise)
@@ -51,6 +62,8 @@ class Cut:
 
 
 NO_GROUND = Cut(())
+#: What covers a parcel of which nothing is left.
+NO_COVERAGE = Coverage(0.0, 0.0, 0.0, 0.0, NOTHING, NOTHING, NOTHING, (), _NOTHING)
 
 
 class Uncut:
@@ -73,8 +86,12 @@ class Uncut:
         self.perimeter_m = float(parcel.length)
         self._thin: dict[float, bool] = {}
         # With the geometry, whose identity would else be another's once it is gone.
+        self._held: dict[int, tuple[BaseGeometry, bool]] = {}
         self._shared: dict[int, tuple[BaseGeometry, BaseGeometry]] = {}
+        self._parts: dict[int, tuple[BaseGeometry, BaseGeometry]] = {}
         self._cuts: dict[int, Cut] = {}
+        self._coverages: dict[NoiseRule, Coverage] = {}
+        self._untouched: dict[tuple[int, NoiseRule], tuple[BaseGeometry | None, Coverage]] = {}
 
     @cached_property
     def bounds(self) -> tuple[float, float, float, float]:
@@ -118,17 +135,56 @@ class Uncut:
             When GEOS cannot answer, even on a 0.1 mm grid.
         """
         found = self._cuts.get(id(geometry))
-        if found is None:
+        if found is None and self.is_within(geometry):
+            found = self._cuts[id(geometry)] = self.whole
+        elif found is None:
             polygons = tuple(pieces(self._shared_with(geometry)))
             found = self.whole if polygons == self.whole.polygons else Cut(polygons)
             self._cuts[id(geometry)] = found
+        return found
+
+    def is_within(self, geometry: BaseGeometry) -> bool:
+        """Tell whether the parcel certainly lies within a prepared geometry; see `holds`."""
+        found = self._held.get(id(geometry))
+        if found is None:
+            found = self._held[id(geometry)] = geometry, holds(geometry, self.parcel)
+        return found[1]
+
+    def part_in(self, geometry: BaseGeometry) -> BaseGeometry | None:
+        """Return the part of the parcel that lies in a geometry; ``None`` is all of it."""
+        if self.is_within(geometry):
+            return None
+        found = self._parts.get(id(geometry))
+        if found is None:
+            found = self._parts[id(geometry)] = geometry, shapely.intersection(geometry, self.parcel)
+        return found[1]
+
+    def untouched(self, surveyed: BaseGeometry | None, noise: NoiseRule) -> Coverage:
+        """Return the coverage by a layer that has no feature on the parcel; most layers have none.
+
+        Raises
+        ------
+        MeasureFailed
+            When GEOS cannot answer, even on a 0.1 mm grid.
+        """
+        key = (id(surveyed), noise)
+        found = self._untouched.get(key)
+        if found is None:
+            found = self._untouched[key] = surveyed, _split(self, (), NO_GROUND, surveyed, noise)
+        return found[1]
+
+    def held(self, noise: NoiseRule) -> Coverage:
+        """Return the coverage by ground that takes all of the parcel, without saying by what."""
+        found = self._coverages.get(noise)
+        if found is None:
+            found = self._coverages[noise] = _split(self, (self.whole,), self.whole, None, noise)
         return found
 
     def _shared_with(self, geometry: BaseGeometry) -> BaseGeometry:
         found = self._shared.get(id(geometry))
         if found is None:
             # What is cut out of ground within is that ground, and that is quicker seen than worked out.
-            within = holds(geometry, self.parcel)
+            within = self.is_within(geometry)
             taken = self.whole.geometry if within else _safe(shapely.intersection, self.parcel, geometry)
             found = self._shared[id(geometry)] = geometry, taken
         return found[1]
@@ -136,7 +192,7 @@ class Uncut:
 
 def coverage(
     parcel: BaseGeometry,
-    geometries: NDArray[np.object_],
+    geometries: Sequence[BaseGeometry] | NDArray[np.object_],
     ids: Sequence[str],
     rows: Sequence[int],
     classes: Sequence[str | None],
@@ -152,7 +208,7 @@ def coverage(
     ----------
     parcel : Polygon or MultiPolygon
         Valid, in metres.
-    geometries : ndarray of geometries, shape (n,)
+    geometries : sequence or ndarray of geometries, of length n
         Candidate features of one layer in the same CRS.
     ids, rows : sequences of length n
         Who they are.
@@ -185,18 +241,23 @@ def coverage(
     [('a', 50.0), ('b', 20.0)]
     """
     uncut = uncut or Uncut(parcel)
-    area, perimeter, whole = uncut.area_m2, uncut.perimeter_m, uncut.whole
+    perimeter, whole = uncut.perimeter_m, uncut.whole
     # Ground that is thin itself would be noise as a whole, and nothing at all would cover it.
-    if uncut.is_thin(noise.width_m * max(noise.scales())):
+    if uncut.is_thin(noise.widest_m):
         noise = replace(noise, width_m=0.0)
+    if not len(geometries):
+        return uncut.untouched(surveyed, noise)
     on_parcel = [
         uncut.cut(geometry) if share is None else whole if share else NO_GROUND
         for geometry, share in zip_longest(geometries, shares[: len(geometries)])
     ]
+    touching = [index for index, cut in enumerate(on_parcel) if cut.polygons]
+    if not touching:
+        return uncut.untouched(surveyed, noise)
     found: list[ClassArea] = []
     covering_parts: list[Cut] = []
-    for cls in sorted({cls for cls in classes if cls is not None}):
-        members = [index for index, own in enumerate(classes) if own == cls and on_parcel[index].polygons]
+    for cls in sorted({cls for index in touching if (cls := classes[index]) is not None}):
+        members = [index for index in touching if classes[index] == cls]
         union = _union([on_parcel[index] for index in members])
         if not union.polygons:
             continue
@@ -212,19 +273,42 @@ def coverage(
                 cls,
                 union.area_m2,
                 union.bands(perimeter, noise),
-                tuple(sorted(features, key=lambda feature: (feature.id, feature.row))),
+                tuple(sorted(features, key=_by_id) if len(features) > 1 else features),
                 union.geometry,
             )
         )
     covered = _union(covering_parts)
+    # A feature that has all of the parcel leaves nothing unknown.
+    known = None if whole in on_parcel else surveyed
+    if covered is whole:
+        split = uncut.held(noise)
+    elif known is None and not covered.polygons:
+        split = uncut.untouched(None, noise)
+    else:
+        split = _split(uncut, on_parcel, covered, known, noise)
+    return split.by(tuple(found))
+
+
+def _by_id(feature: FeatureArea) -> tuple[str, int]:
+    return feature.id, feature.row
+
+
+def _split(
+    uncut: Uncut,
+    on_parcel: Sequence[Cut],
+    covered: Cut,
+    surveyed: BaseGeometry | None,
+    noise: NoiseRule,
+) -> Coverage:
+    """Tell what of the ground that is not covered was surveyed, given what each feature has of the parcel."""
+    area, perimeter, whole = uncut.area_m2, uncut.perimeter_m, uncut.whole
     # Taken from itself a parcel leaves nothing, and that is quicker seen than worked out.
     if covered.polygons == whole.polygons:
         rest = NO_GROUND
     else:
-        rest = _less(parcel, covered) if covered.polygons else whole
+        rest = _less(uncut.parcel, covered) if covered.polygons else whole
     unsurveyed = NO_GROUND
-    # A feature that has all of the parcel leaves nothing unknown.
-    if surveyed is not None and rest.polygons and whole not in on_parcel:
+    if surveyed is not None and rest.polygons:
         unknown = _safe(shapely.difference, rest.geometry, surveyed)
         if not unknown.is_empty:
             unsurveyed = _less(unknown, _union(on_parcel))
@@ -237,7 +321,7 @@ def coverage(
         covered=covered.bands(perimeter, noise),
         unsurveyed=unsurveyed.bands(perimeter, noise),
         uncovered=uncovered.bands(perimeter, noise),
-        classes=tuple(found),
+        classes=(),
         uncovered_geometry=uncovered.geometry,
     )
 

@@ -14,12 +14,12 @@ from geo_service.errors import MeasureFailed
 from geo_service.model.evidence import Levels
 from geo_service.model.layer import Cells, Grid
 from geo_service.overlay.noise import pieces
-from geo_service.rings import from_wkb
+from geo_service.rings import Shapes, from_wkb
 
 Floats = NDArray[np.float64]
 
 
-def weights(area: BaseGeometry, grid: Grid) -> tuple[tuple[slice, slice], Floats]:
+def weights(polygon: Shapes, grid: Grid) -> tuple[tuple[slice, slice], Floats]:
     """Give the share of each cell that lies in a polygon, in the window of the grid around it.
 
     Returns
@@ -30,14 +30,18 @@ def weights(area: BaseGeometry, grid: Grid) -> tuple[tuple[slice, slice], Floats
         Same shape as the window, each between 0 and 1.
     """
     rows, columns = grid.values.shape
-    polygon = from_wkb([b"" if area.is_empty else area.wkb])
     (down, across), shares = zonal.weights(polygon, grid.transform, (rows, columns))
     if not shares.size:
         return (down, across), shares
     top, bottom = max(down.start - 1, 0), min(down.stop + 1, rows)
     left, right = max(across.start - 1, 0), min(across.stop + 1, columns)
-    around = ((down.start - top, bottom - down.stop), (across.start - left, right - across.stop))
-    return (slice(top, bottom), slice(left, right)), np.pad(shares, around)
+    around = np.zeros((bottom - top, right - left))
+    around[down.start - top : down.stop - top, across.start - left : across.stop - left] = shares
+    return (slice(top, bottom), slice(left, right)), around
+
+
+def _shape(area: BaseGeometry) -> Shapes:
+    return from_wkb([b"" if area.is_empty else area.wkb])
 
 
 def design_from_grid(ground: Grid, design: Grid) -> Cells:
@@ -80,6 +84,7 @@ def levels(
     platforms: Sequence[tuple[BaseGeometry, float]],
     tolerance_m: float,
     edge_m: float = 0.0,
+    outline: Shapes | None = None,
 ) -> Levels:
     """Compare ground and design.
 
@@ -91,6 +96,8 @@ def levels(
         Design levels on the cells of ``ground``, NaN where there are none; ``None`` when platforms are given.
     platforms : sequence of (geometry, level in m)
         Each is judged by itself without its edges; the least share within the tolerance is the parcel's.
+    outline : Shapes, optional
+        The parcel as plain numbers, where they are at hand.
 
     Examples
     --------
@@ -98,9 +105,10 @@ def levels(
     """
     cell_m2 = abs(ground.transform[1] * ground.transform[5])
     if design is not None:
-        window, shares = weights(parcel, ground)
-        difference = ground.values[window] - design[window]
-        slope = _slope_percent(ground, window)
+        window, shares = weights(_shape(parcel) if outline is None else outline, ground)
+        values = ground.values[window]
+        difference = values - design[window]
+        slope = _slope_percent(values, ground)
         judged = [(difference, shares)]
         known_m2 = _known_m2(difference, shares, cell_m2)
         total_m2 = float(parcel.area)
@@ -109,10 +117,11 @@ def levels(
         inner, site = _platform_ground(parcel, platforms, edge_m)
         judged = []
         for shape, level in inner:
-            window, shares = weights(shape, ground)
+            window, shares = weights(_shape(shape), ground)
             judged.append((ground.values[window] - level, shares))
         # Ground under several platforms is judged for each and known once.
-        window, shares = weights(shapely.union_all([shape for shape, level in inner if np.isfinite(level)]), ground)
+        known = shapely.union_all([shape for shape, level in inner if np.isfinite(level)])
+        window, shares = weights(_shape(known), ground)
         known_m2 = _known_m2(ground.values[window], shares, cell_m2)
         total_m2 = float(site.area)
         slopes = None
@@ -120,8 +129,8 @@ def levels(
     collected: list[Floats] = []
     collected_weights: list[Floats] = []
     for difference, shares in judged:
-        known = np.isfinite(difference) & (shares > 0)
-        own, own_weights = difference[known], shares[known]
+        given = np.isfinite(difference) & (shares > 0)
+        own, own_weights = difference[given], shares[given]
         own_known = float(own_weights.sum()) * cell_m2
         own_within = float(own_weights[np.abs(own) <= tolerance_m].sum()) * cell_m2
         if own_known > 0:
@@ -131,11 +140,11 @@ def levels(
     if known_m2 == 0.0:
         return Levels(0.0, 0.0, 0.0, 0.0, None, 0.0, 0.0, 1.0, 0.0)
     flat, weight = np.concatenate(collected), np.concatenate(collected_weights)
-    mean = float(np.average(flat, weights=weight))
+    total = weight.sum()
     return Levels(
         share_within=worst,
-        mean_m=mean,
-        rmse_m=float(np.sqrt(np.average(flat**2, weights=weight))),
+        mean_m=float((flat * weight).sum() / total),
+        rmse_m=float(np.sqrt((flat**2 * weight).sum() / total)),
         p95_m=_percentile(np.abs(flat), weight, 95.0) or 0.0,
         slope_p95_percent=slopes,
         cut_m3=float((np.maximum(flat, 0.0) * weight).sum() * cell_m2),
@@ -149,8 +158,7 @@ def _known_m2(values: Floats, shares: Floats, cell_m2: float) -> float:
     return float(shares[np.isfinite(values)].sum()) * cell_m2
 
 
-def _slope_percent(ground: Grid, window: tuple[slice, slice]) -> Floats:
-    values = ground.values[window]
+def _slope_percent(values: Floats, ground: Grid) -> Floats:
     if min(values.shape, default=0) < 2:
         return np.full(values.shape, np.nan)
     down, right = np.gradient(values, abs(ground.transform[5]), abs(ground.transform[1]))

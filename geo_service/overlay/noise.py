@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import fsum, pi
+from dataclasses import dataclass, field
+from math import fsum, pi, sqrt
 
 import shapely
 from shapely.geometry import Polygon
@@ -14,6 +14,8 @@ from geo_service.model.evidence import Band, Bands
 
 # Residue of double arithmetic on 3° coordinates is below 3e-7 m² a pair; smaller pieces are not ground.
 RESIDUE_M2 = 1e-6
+# Room for what arithmetic rounds.
+_SURELY = 1.0 - 1e-6
 NOTHING = (Band(0.0, 0.0, 0.0, 0.0),) * 3
 
 
@@ -30,6 +32,8 @@ class NoiseRule:
         ``True``: a thin piece below ``hard_m2`` is noise, a larger one is for the surveyor.
     sensitivity : float
         Factor by which all tolerances are divided and multiplied for the two further bands.
+    widest_m : float
+        Diameter of the disc at the widest of the three.
     """
 
     width_m: float
@@ -37,6 +41,10 @@ class NoiseRule:
     hard_m2: float
     hard: bool
     sensitivity: float
+    widest_m: float = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "widest_m", self.width_m * max(self.scales()))
 
     def scales(self) -> tuple[float, float, float]:
         """Factors of the three bands."""
@@ -61,6 +69,18 @@ def pieces(geometry: BaseGeometry) -> list[Polygon]:
         for inner in (part.geoms if isinstance(part, BaseMultipartGeometry) else (part,))
     ]
     return [part for part in flat if isinstance(part, Polygon) and part.area > RESIDUE_M2]
+
+
+def thick_m(piece: Polygon) -> float:
+    """Return a diameter such that a disc of any smaller one certainly fits in a piece; see `is_thin`.
+
+    Examples
+    --------
+    >>> round(thick_m(shapely.box(0, 0, 10, 10)), 3)
+    2.5
+    """
+    area, length = piece.area, piece.length
+    return float(2 * area / (length + sqrt(length**2 + 4 * pi * len(piece.interiors) * area))) * _SURELY
 
 
 def is_thin(piece: Polygon, width_m: float) -> bool:

@@ -12,7 +12,7 @@ of every part first; a line's chains are its parts::
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -106,6 +106,8 @@ class Shapes:
     shape_at: Ints
     outer: Flags
     polygonal: Flags
+    # One boundary is held against many layers, each of which asks whether its rings are sound.
+    _sound: list[None] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
         # Compiled loops read these by their addresses.
@@ -206,7 +208,9 @@ class Shapes:
         BrokenShape
             For the first shape with a coordinate that is not finite or a ring that is unclosed or too short.
         """
-        self._check(by_pairs=False)
+        if not self._sound:
+            self._check(by_pairs=False)
+            self._sound.append(None)
 
     def _check(self, *, by_pairs: bool) -> None:
         longest = int((self.chain_at[self.shape_at[1:]] - self.chain_at[self.shape_at[:-1]]).max(initial=0))

@@ -12,6 +12,7 @@ from shapely.geometry import box
 from geo_service import overlay
 from geo_service.cells import prepare
 from geo_service.model.evidence import Coverage
+from geo_service.overlay.noise import thick_m
 from geo_service.rings import from_wkb
 
 X, Y = 38_400_000.0, 4_000_000.0
@@ -79,3 +80,40 @@ def test_prepared_features_and_a_parcel_laid_under_several_layers_give_the_same_
         for classes in (["a"] * len(names), ["ab"[row % 2] for row in range(len(names))])
     ]
     assert [said(one) for one in quick] == [said(one) for one in plain]
+
+
+@given(st.floats(1e-3, 50.0), st.floats(0.5, 200.0), st.integers(0, 3), st.floats(0.01, 0.999))
+def test_ground_that_is_surely_wide_holds_a_disc_of_every_smaller_width(width, length, holes, part) -> None:
+    piece = box(X, Y, X + length, Y + width)
+    for place in range(holes):
+        x = X + length * (place + 0.3) / holes
+        piece = piece.difference(box(x, Y + width * 0.2, x + length * 0.4 / holes, Y + width * 0.8))
+    wide_m = thick_m(piece)
+    assert wide_m > 0.0
+    assert not shapely.is_empty(shapely.buffer(piece, -wide_m * part / 2))
+
+
+LAID = [((), ()), ((0,), ("a",)), ((0,), ()), ((0, 1), ("a",))]
+
+
+@given(
+    SHAPES,
+    st.tuples(*[st.integers(-40, 40)] * 2, *[st.integers(1, 60)] * 2),
+    st.sampled_from([0.1, 0.5, 30.0]),
+    st.sampled_from(LAID),
+    st.booleans(),
+)
+def test_layers_of_which_nothing_or_all_is_on_a_parcel_share_what_was_found(
+    squares, plot, width_m, laid, is_surveyed
+) -> None:
+    shapes = [shapely.affinity.rotate(box(x, y, x + w, y + h), turn) for x, y, w, h, turn in squares]
+    parcel = box(plot[0], plot[1], plot[0] + plot[2], plot[1] + plot[3])
+    there = (parcel.buffer(5.0), shapes[0])
+    noise = overlay.NoiseRule(width_m, 0.05, 1.0, hard=False, sensitivity=2.0)
+    shapely.prepare(there)
+    chosen, covering = [there[row] for row in laid[0]], laid[1]
+    asked = ("FG", laid[0], ["a", "b"][: len(chosen)], covering, shapes[0] if is_surveyed else None, noise)
+    plain = overlay.coverage(parcel, [shapely.from_wkb(shape.wkb) for shape in chosen], *asked)
+    uncut = overlay.Uncut(parcel)
+    for _ in range(2):
+        assert said(overlay.coverage(parcel, chosen, *asked, (), uncut)) == said(plain)
