@@ -21,7 +21,7 @@ from geo_service.cli.demo import seed
 from tests.cells.postgis import programs
 
 #: For a look while working; CI draws far more.
-settings.register_profile("default", max_examples=80, deadline=None)
+settings.register_profile("default", max_examples=60, deadline=None)
 settings.register_profile(
     "ci",
     max_examples=300,
