@@ -195,6 +195,25 @@ def own_demo(seeded: Path, tmp_path: Path) -> Path:
     return shutil.copytree(seeded, tmp_path / "own")
 
 
+#: Only the last list of these counts, so what Playwright turns off stands here too; then the pages of the address bar,
+#: which take longer to draw than most of ours and would be drawn beside each.
+TURNED_OFF = (
+    "AimEnabled",
+    "AvoidCorsURLLoaderRestartOnRedirect",
+    "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose",
+    "HttpsFirstBalancedModeAutoEnable",
+    "HttpsUpgrades",
+    "LensOverlay",
+    "MediaRouter",
+    "NetworkTimeServiceQuerying",
+    "OptimizationHints",
+    "PaintHolding",
+    "PreconnectToSearch",
+    "ThirdPartyStoragePartitioning",
+    "WebUIOmniboxAimPopup",
+    "WebUIOmniboxPopup",
+)
 #: Nothing but the page asks for anything.
 QUIET = (
     "--no-sandbox",
@@ -203,6 +222,7 @@ QUIET = (
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
+    f"--disable-features={','.join(TURNED_OFF)}",
 )
 
 
