@@ -6,6 +6,9 @@ BIN := .venv/bin
 PIP = $(BIN)/python -m pip install -qq --disable-pip-version-check
 LOCKS := requirements.lock requirements-build.lock requirements-dev.lock requirements-bench.lock
 
+# What was compiled once is kept: every process that tests would compile the same files again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := setup
 .PHONY: setup demo test check lock clean
 

@@ -20,7 +20,8 @@ from hypothesis import HealthCheck, Phase, settings
 from geo_service.cli.demo import seed
 from tests.cells.postgis import programs
 
-settings.register_profile("default", max_examples=200, deadline=None)
+#: For a look while working; CI draws far more.
+settings.register_profile("default", max_examples=60, deadline=None)
 settings.register_profile(
     "ci",
     max_examples=300,
@@ -61,8 +62,8 @@ COMPILED = ("geo_service/zonal", "geo_service/segments", "geo_service/tiles", "g
 MAY_BE_ABSENT = "shared/data"
 
 
-#: A slow test takes as long as so many that draw examples.
-SLOW = 30
+#: How long a test with a mark takes: as long as so many that draw examples.
+LONG = {"slow": 30, "chromium": 3}
 
 
 class NetworkReached(AssertionError):
@@ -112,14 +113,16 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return (os.cpu_count() or 1) + 1
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, so that no process is left with one of them at the end."""
+    """Begin with the files that take longest, so that no process is left with one of them at the end.
+
+    Last of all hooks, when what is not asked for has been left out.
+    """
     long: Counter[str] = Counter()
     for item in items:
-        if item.get_closest_marker("slow"):
-            long[item.location[0]] += SLOW
-        elif getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
-            long[item.location[0]] += 1
+        drawn = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+        long[item.location[0]] += max([drawn, *(LONG[mark.name] for mark in item.iter_markers() if mark.name in LONG)])
     items.sort(key=lambda item: -long[item.location[0]])
 
 
@@ -192,6 +195,25 @@ def own_demo(seeded: Path, tmp_path: Path) -> Path:
     return shutil.copytree(seeded, tmp_path / "own")
 
 
+#: Only the last list of these counts, so what Playwright turns off stands here too; then the pages of the address bar,
+#: which take longer to draw than most of ours and would be drawn beside each.
+TURNED_OFF = (
+    "AimEnabled",
+    "AvoidCorsURLLoaderRestartOnRedirect",
+    "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose",
+    "HttpsFirstBalancedModeAutoEnable",
+    "HttpsUpgrades",
+    "LensOverlay",
+    "MediaRouter",
+    "NetworkTimeServiceQuerying",
+    "OptimizationHints",
+    "PaintHolding",
+    "PreconnectToSearch",
+    "ThirdPartyStoragePartitioning",
+    "WebUIOmniboxAimPopup",
+    "WebUIOmniboxPopup",
+)
 #: Nothing but the page asks for anything.
 QUIET = (
     "--no-sandbox",
@@ -200,6 +222,7 @@ QUIET = (
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
+    f"--disable-features={','.join(TURNED_OFF)}",
 )
 
 

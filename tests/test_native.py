@@ -130,13 +130,12 @@ def test_a_number_that_changed_in_another_file_is_compiled_in_anew(kept) -> None
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda whole: b"",
-        lambda whole: whole[:40],
-        lambda whole: whole[:-1],
-        lambda whole: whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:],
-        lambda whole: b"[]\n" + whole.partition(b"\n")[2],
+        pytest.param(lambda whole: b"", id="empty", marks=pytest.mark.slow),
+        pytest.param(lambda whole: whole[:40], id="part of the head", marks=pytest.mark.slow),
+        pytest.param(lambda whole: whole[:-1], id="one byte short", marks=pytest.mark.slow),
+        pytest.param(lambda whole: whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:], id="one bit"),
+        pytest.param(lambda whole: b"[]\n" + whole.partition(b"\n")[2], id="another head", marks=pytest.mark.slow),
     ],
-    ids=["empty", "part of the head", "one byte short", "one bit", "another head"],
 )
 def test_damaged_code_is_compiled_anew_and_replaced(kept, damage) -> None:
     (path,) = kept.kept()
@@ -153,6 +152,7 @@ def test_the_code_of_another_processor_is_not_loaded(kept) -> None:
     assert len(kept.kept()) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "other",
     [
@@ -167,6 +167,7 @@ def test_the_code_of_another_version_is_not_loaded(kept, other) -> None:
     assert len(kept.kept()) == 2
 
 
+@pytest.mark.slow
 def test_processes_that_compile_at_once_do_each_other_no_harm(small) -> None:
     asked = [small.start() for _ in range(3)]
     assert {answer(process)[0] for process in asked} == {11.0}
@@ -184,6 +185,7 @@ def test_where_the_package_cannot_be_written_it_is_kept_at_home(small) -> None:
     assert small.ask() == (11.0, False)
 
 
+@pytest.mark.slow
 def test_where_nothing_can_be_written_it_is_compiled_each_time(small) -> None:
     for folder in (small.home, small.home / "small", small.folder):
         (folder / "__pycache__").touch()

@@ -16,7 +16,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import distributed
 import pytest
 
 from geo_service import batch
@@ -105,6 +104,9 @@ def cluster() -> Iterator[Any]:
 
 def local_cluster(workers: int) -> Any:
     """A cluster that talks to this machine only."""
+    # Every process that collects tests would wait for it.
+    import distributed
+
     return distributed.LocalCluster(
         n_workers=workers,
         threads_per_worker=1,
@@ -115,6 +117,7 @@ def local_cluster(workers: int) -> Any:
     )
 
 
+@pytest.mark.slow
 def test_a_cluster_of_its_own_gives_the_same(own: Workspace, some: list[str], expected: str) -> None:
     with ExitStack() as stack:
         with suppress(OSError):
@@ -123,6 +126,7 @@ def test_a_cluster_of_its_own_gives_the_same(own: Workspace, some: list[str], ex
         assert sha256(done(own, batch.Cluster(2), chosen=some, unit_size=3).found) == expected
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_changes_nothing(own: Workspace, some: list[str], expected: str, cluster: Any) -> None:
     began = {nanny.pid for nanny in cluster.workers.values()}
     assert len(began) == 2
@@ -132,6 +136,7 @@ def test_a_worker_that_is_killed_changes_nothing(own: Workspace, some: list[str]
     assert len(began & {nanny.pid for nanny in cluster.workers.values()}) == 1
 
 
+@pytest.mark.slow
 def test_work_stopped_here_goes_on_there(own: Workspace, some: list[str], expected: str, cluster: Any) -> None:
     with pytest.raises(KeyboardInterrupt), batch.opened(own, ASKED, some, unit_size=3) as run:
         for _ in run.work(batch.Here(own)):
@@ -147,6 +152,7 @@ def test_no_scheduler_is_one_clear_error(own: Workspace, some: list[str], monkey
         done(own, batch.Cluster(2, "tcp://127.0.0.1:9"), chosen=some)
 
 
+@pytest.mark.slow
 def test_no_workers_are_one_clear_error(own: Workspace, some: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("geo_service.batch.cluster.WORKERS_LIMIT_S", 1.0)
     with local_cluster(0) as empty, pytest.raises(InputError, match="run dask worker"):
@@ -171,12 +177,14 @@ def test_a_worker_with_another_version_refuses(own: Workspace, some: list[str], 
         examiner.unit(Job(own.directory, basis, ASKED, (("key", parcel),)))
 
 
-@pytest.mark.parametrize("crew", ["here", "processes", "cluster"])
-def test_what_a_job_raises_is_raised_here(own: Workspace, some: list[str], cluster: Any, crew: str) -> None:
+@pytest.mark.parametrize("crew", ["here", "processes", pytest.param("cluster", marks=pytest.mark.slow)])
+def test_what_a_job_raises_is_raised_here(
+    own: Workspace, some: list[str], crew: str, request: pytest.FixtureRequest
+) -> None:
     crews = {
         "here": lambda: batch.Here(own),
         "processes": lambda: batch.Processes(1),
-        "cluster": lambda: batch.Cluster(1, cluster.scheduler_address),
+        "cluster": lambda: batch.Cluster(1, request.getfixturevalue("cluster").scheduler_address),
     }
     with pytest.raises(InputError, match="no rule was in force"):
         done(own, crews[crew](), as_of=replace(ASKED, chosen=date(1990, 1, 1)), chosen=some)

@@ -11,7 +11,7 @@ from tests.cells.asking import deviations, measured
 from tests.cells.families import FAMILIES, ORIGIN, Case, cases
 from tests.conftest import LAWS
 
-#: As many pairs as a law has examples: 200, and 2,000 in CI.
+#: As many pairs as a law has examples: 60, and 2,000 in CI.
 PAIRS = LAWS.max_examples // len(FAMILIES) + 1
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
 import tomllib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,9 @@ import pytest
 
 from geo_service.engine import examine
 from geo_service.export.record import Record, record
-from geo_service.ingest import read_layer
 from geo_service.model.finding import Verdict
 from geo_service.model.parcel import AsOf
 from geo_service.model.report import ImportReport
-from geo_service.store import xlsx
 from geo_service.store.parcels import parcels
 from geo_service.store.workspace import Workspace
 
@@ -43,30 +41,18 @@ class Demo:
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+def demo(seeded: Path, tmp_path_factory: pytest.TempPathFactory) -> Demo:
     manifest = tomllib.loads((DEMO / "demo.toml").read_text(encoding="utf-8"))
     as_of = manifest["as_of"]
-    workspace = Workspace.create(tmp_path_factory.mktemp("demo"), as_of=as_of)
-    catalogue, rulebook = workspace.catalogue, workspace.rulebook
-    reports = {}
-    for entry in manifest["layers"]:
-        data, report = read_layer(
-            catalogue.layers[entry["layer"]],
-            catalogue,
-            rulebook.jurisdiction,
-            DEMO / entry["file"],
-            edition_date=entry["edition_date"],
-            extent=DEMO / entry["extent"] if "extent" in entry else None,
-            synthetic=entry["synthetic"],
-            licence=entry["licence"],
-            attribution=entry["attribution"],
-        )
-        workspace.publish(data, report)
-        reports[entry["layer"]] = report
-    sheets = xlsx.read((DEMO / manifest["register"]).read_bytes(), rulebook)
-    workspace.register.put(sheets.claims, sheets.facts, sheets.indicators)
+    workspace = Workspace.open(shutil.copytree(seeded, tmp_path_factory.mktemp("demo") / "demo"))
+    reports = {edition.layer: edition.report for edition in workspace.editions()}
+    claims = sum(map(len, workspace.register.all_claims().values()))
     layers = workspace.layer_set()
-    found = list(examine(parcels(workspace, layers).values(), layers, catalogue, rulebook, AsOf(as_of, as_of)))
+    found = list(
+        examine(
+            parcels(workspace, layers).values(), layers, workspace.catalogue, workspace.rulebook, AsOf(as_of, as_of)
+        )
+    )
     verdicts = {verdict.parcel.id: verdict for verdict in found}
     records = {name: record(verdict) for name, verdict in verdicts.items()}
-    yield Demo(manifest, reports, verdicts, records, len(sheets.claims))
+    return Demo(manifest, reports, verdicts, records, claims)

@@ -328,6 +328,7 @@ class TestSurveyorsFiles:
         assert parcel.repairs[0].geometry_changed
 
 
+@pytest.mark.slow
 def test_the_script_makes_the_same_bytes_again(tmp_path: Path) -> None:
     copy = tmp_path / "layers" / "demo"
     kept = shutil.ignore_patterns("__pycache__", "*.tif", "*.xlsx", "*.txt", "*.toml")

@@ -153,6 +153,7 @@ def test_rows_that_were_deleted_are_gone_and_no_damage(whole, tmp_path):
     assert (report.read, report.stored, report.warnings) == (ROWS - 1, ROWS - 1, ())
 
 
+@pytest.mark.slow
 def test_rows_that_were_lost_never_clear_a_parcel(served, whole):
     assert verdict(served) == ("clear", "ready"), "so it would be again without the farmland"
     assert posted(served, whole)["counts"]["stored"] == ROWS

@@ -257,7 +257,7 @@ def test_a_file_that_waits_and_one_that_is_read_can_be_called_off(served, worksp
     assert [row.name for row in workspace.register.editions()] == before
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV])
+@pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGSEGV, marks=pytest.mark.slow)])
 def test_an_import_whose_process_breaks_is_said_to_have_failed_and_the_next_works(served, workspace, how):
     before = [row.name for row in workspace.register.editions()]
     answer = bring(served.client, "farmland", parcels(2000, prefix=how.name))
@@ -297,6 +297,7 @@ def test_a_page_of_another_host_can_send_nothing(served):
     assert sent.status_code == 403
 
 
+@pytest.mark.slow
 def test_readers_meanwhile_see_the_old_edition_or_the_new_one(served):
     old = parcels(40, prefix="R")
     first = brought(served.client, "parcels", old)["edition"]

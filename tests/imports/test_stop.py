@@ -14,6 +14,7 @@ from tests.imports.bringing import parcels
 from tests.imports.killing import workspace as with_zones
 
 
+@pytest.mark.slow
 def test_what_was_taken_is_finished_or_given_up_when_the_time_is_over(tmp_path):
     workspace = with_zones(tmp_path / "ws")
     jobs = workspace.register.jobs

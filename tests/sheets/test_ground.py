@@ -77,7 +77,7 @@ def test_the_basemap_lies_under_the_map_to_scale(press: Press, demo: Service):
 
 @pytest.mark.chromium
 @pytest.mark.poppler
-@pytest.mark.parametrize("sheet", ["sheet", "map-sheet"])
+@pytest.mark.parametrize("sheet", ["sheet", pytest.param("map-sheet", marks=pytest.mark.slow)])
 def test_its_credit_and_approval_number_are_printed(press: Press, sheet: str):
     text = press.print(f"/parcels/{CASE['A']}/{sheet}?basemap=imagery").text()
     assert "底图：影像（CGCS2000）某测绘院审图号：GS(2026)0001号" in text

@@ -20,6 +20,9 @@ SIZES = {
     ("A3", "portrait"): (297, 420),
     ("A3", "landscape"): (420, 297),
 }
+#: The smallest and the largest are printed every time, all of them where CI runs.
+ALWAYS = (("A4", "portrait"), ("A3", "landscape"))
+PRINTED = [size if size in ALWAYS else pytest.param(*size, marks=pytest.mark.slow) for size in SIZES]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -27,7 +30,7 @@ def poppler():
     skip_without_poppler()
 
 
-@pytest.mark.parametrize(("paper", "orientation"), SIZES)
+@pytest.mark.parametrize(("paper", "orientation"), PRINTED)
 def test_one_page_of_the_paper_asked_for_with_all_a_map_needs(press: Press, paper: str, orientation: str):
     printed = press.print(f"/parcels/{CASE['A']}/map-sheet?paper={paper}&orientation={orientation}")
     assert (printed.pages, printed.size_mm) == (1, SIZES[paper, orientation])
