@@ -45,11 +45,13 @@ from geo_service.api.routes import (
 )
 from geo_service.api.static import Static
 from geo_service.api.tiles import Tiles
+from geo_service.api.turns import Turns
 from geo_service.basemaps import opened, registered
 from geo_service.importing import Desk
 from geo_service.maps.view import STATIC
 from geo_service.model.catalogue import GeometryKind
 from geo_service.service import Service
+from geo_service.worker import SLOTS
 
 #: What programs ask for most stands first: it is looked for from the top.
 ROUTERS = (
@@ -122,7 +124,7 @@ async def _life(app: FastAPI) -> AsyncIterator[None]:
     _hear(app.state.stopping)
     # Its name in the register is that of one process.
     app.state.imports = Desk(app.state.service.workspace)
-    app.state.checks, app.state.waiting = asyncio.Semaphore(check.CHECKS), 0
+    app.state.checks, app.state.waiting = Turns(app.state.checks_at_once, check.CHECKS), 0
     app.state.long_checks = asyncio.Semaphore(check.LONG_CHECKS)
     await run_in_threadpool(read_first, app)
     await run_in_threadpool(app.state.service.warm_up)
@@ -151,6 +153,7 @@ def create_app(
     pace: Pace | None = None,
     disk_free_bytes: int = 0,
     finish_s: float = FINISH_S,
+    processes: int = 1,
 ) -> FastAPI:
     """Return the application over a service.
 
@@ -173,6 +176,8 @@ def create_app(
         With less room on the workspace's disk ``/readyz`` says so.
     finish_s : float
         So long a service that is told to stop goes on with imports that it has taken.
+    processes : int
+        How many processes answer on this machine: its processors are shared out among them for checks.
     """
     # Its own documentation pages ask other hosts for their scripts; ours do not.
     app = FastAPI(
@@ -188,6 +193,7 @@ def create_app(
     app.state.pages = Pages()
     app.state.listeners = 0
     app.state.pace, app.state.pace_local = pace or Pace(), pace is not None
+    app.state.checks_at_once = max(1, SLOTS // processes)
     app.state.ready = ready
     app.state.draw_first = draw_first
     app.state.stopping, app.state.disk_free_bytes, app.state.finish_s = Event(), disk_free_bytes, finish_s

@@ -92,6 +92,7 @@ class Maker:
             upload_bytes=settings.upload_bytes,
             disk_free_bytes=settings.disk_free_bytes,
             finish_s=settings.stop_seconds,
+            processes=settings.workers,
         )
 
 

@@ -29,6 +29,7 @@ from geo_service.api.links import GEOJSON, JSON
 from geo_service.api.openapi import answers
 from geo_service.api.pace import PACED
 from geo_service.api.parameters import AsOfDay, OnlyKnown, ProjectType, Services, listed
+from geo_service.api.turns import Turns
 from geo_service.api.uploads import FIELD, form_schema, media_of, uploads
 from geo_service.checking import Found, Unread
 from geo_service.errors import Fault, InputError
@@ -53,7 +54,7 @@ router = APIRouter(
     dependencies=[needs(Role.VIEWER), OnlyKnown],
     default_response_class=Response,
 )
-#: Checks at once; more wait here, where they take no thread from the other routes.
+#: Checks at once at the most; more wait here, where they take no thread from the other routes.
 CHECKS = SLOTS
 #: As many more may wait; others are turned away at once.
 WAITING = 16 * CHECKS
@@ -364,12 +365,10 @@ async def panels(
 
 
 async def _in_turn(request: Request, answer: Callable[[], T]) -> T:
-    places: asyncio.Semaphore = request.app.state.checks
-    await _acquired(request, places)
-    try:
+    turns: Turns = request.app.state.checks
+    await _acquired(request, turns.places)
+    with turns.taken():
         return await run_in_threadpool(answer)
-    finally:
-        places.release()
 
 
 async def _acquired(request: Request, places: asyncio.Semaphore) -> None:
