@@ -127,6 +127,6 @@ def _line(way: Way, found: list[Asked], trivial: list[Asked]) -> str:
     slow = "–" if most is None else f"≤ {most:.0f}{'' if p99 <= most else ' **missed**'}"
     return (
         f"| {way.name}, {way.connections} connections | {median(one.per_second for one in found):,.0f} "
-        f"| {share:.2f} [{min(shares):.2f}–{max(shares):.2f}]{verdict} | ≥ {way.least_share:.2f} "
+        f"| {share:.3f} [{min(shares):.3f}–{max(shares):.3f}]{verdict} | ≥ {way.least_share:.2f} "
         f"| {p50:.1f} / {p99:.1f} | {slow} | {sum(one.refused for one in found)} |"
     )
