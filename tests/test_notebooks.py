@@ -91,6 +91,7 @@ def test_each_title_is_chinese_first_with_english_beside_it(path: Path) -> None:
         assert english.isascii(), english
 
 
+@pytest.mark.slow
 def test_the_verdict_is_reached_and_says_why(run: NotebookNode) -> None:
     said = printed(run, "record = ")
     assert "附条件具备 / Conditional" in said
@@ -101,6 +102,7 @@ def test_the_verdict_is_reached_and_says_why(run: NotebookNode) -> None:
     assert "POWER" in why
 
 
+@pytest.mark.slow
 def test_missing_data_are_never_a_pass(run: NotebookNode) -> None:
     undetermined = "资料不足，暂不能判定 / Undetermined: data missing"
     assert printed(run, "early = ").startswith(undetermined)
@@ -109,12 +111,14 @@ def test_missing_data_are_never_a_pass(run: NotebookNode) -> None:
     assert without.count("未导入该图层 / layer not imported") == 4
 
 
+@pytest.mark.slow
 def test_what_is_covered_never_stands_without_its_effect(run: NotebookNode) -> None:
     table = printed(run, "coverage = ")
     assert len(re.findall("已覆盖|适用", table)) == len(re.findall("(?:已覆盖|适用) · ", table)) == 8
     assert "免做 / Waived" in table
 
 
+@pytest.mark.slow
 def test_the_map_is_drawn_inline_and_loads_nothing(run: NotebookNode) -> None:
     pages = [
         output.data["text/html"]
@@ -127,6 +131,7 @@ def test_the_map_is_drawn_inline_and_loads_nothing(run: NotebookNode) -> None:
     assert "src=&quot;http" not in page
 
 
+@pytest.mark.slow
 def test_the_package_is_verified(run: NotebookNode) -> None:
     said = printed(run)
     assert "CZGX-2024-001_2026-12-01.zip：完整 intact" in said

@@ -131,6 +131,7 @@ def ends_unanswered(connection: socket.socket) -> bool:
     return b" 200 " not in said
 
 
+@pytest.mark.slow
 def test_several_processes_are_one_service(start, keys, workspace):
     # Whatever else a crowded machine does: what was taken is finished in that time.
     command = start("--workers", "2", environment={"GEO_SERVICE_STOP_SECONDS": "300"})
@@ -192,6 +193,7 @@ def connections(pid: int, port: int) -> int:
     return sum(f"socket:[{inode}]" in open_ for inode in there)
 
 
+@pytest.mark.slow
 def test_clients_are_dealt_out_to_the_processes_and_no_part_of_an_answer_is_kept_back(start, keys):
     command = start("--workers", "2", environment={"GEO_SERVICE_LOG": "false"})
     host, port = command.base.removeprefix("http://").split(":")
