@@ -88,13 +88,14 @@ class _Open:
             self.layers, self._published = self._workspace.layer_set(), published
 
     def rehearse(self, job: Job) -> None:
-        """Measure the first stored parcel, if there is one, for nobody; once while the layers are the same."""
+        """Read and measure the first stored parcel, if there is one, for nobody; once while the layers are the same."""
         parcels = self.layers.features(self.rulebook.parcels_layer)
         if self._workspace is None or parcels is None or not len(parcels) or self._rehearsed is self.layers:
             return
         parcel = stored.parcel(self._workspace, min(parcels.ids), self.layers)
         brought = replace(parcel, geometry=lon_lat(parcel.geometry, parcel.crs), crs=LON_LAT)
         prepare((brought,), self.layers, self.rulebook, job.as_of)
+        self.read(Unread(shapely.to_geojson(brought.geometry).encode()))
         _record_of(self.examine((brought,), job), drawn=True)
         self._rehearsed = self.layers
 

@@ -14,7 +14,8 @@ import shapely
 
 from geo_service.api.routes.check import SINGLE_BYTES, Posted
 from geo_service.checking import Found, Unread, process
-from geo_service.checking.job import OURS, THEIRS
+from geo_service.checking.job import OURS, THEIRS, Ground, Job
+from geo_service.checking.process import Examiners
 from geo_service.errors import Fault, InputError, WorkspaceError
 from geo_service.model.parcel import AsOf
 from geo_service.service import Service
@@ -131,7 +132,7 @@ def test_other_rules_or_another_folder_give_no_answer(service, tmp_path, examine
     assert isinstance(service.check_one(body, AS_OF), Found)
 
 
-def test_a_process_that_dies_while_it_opens_the_ground_is_replaced(service, examiners, monkeypatch):
+def test_a_process_that_dies_while_it_opens_the_ground_is_replaced(service, monkeypatch):
     real, dead = process.Worker.ask, []
 
     def ask(examiner, payload, limit_s):
@@ -143,11 +144,17 @@ def test_a_process_that_dies_while_it_opens_the_ground_is_replaced(service, exam
             return Reply(None, False, 0.0)
         return real(examiner, payload, limit_s)
 
-    examiners.close()
     monkeypatch.setattr(process.Worker, "ask", ask)
-    found = service.check_one(Unread(json.dumps(SQUARE).encode(), world.CRS), AS_OF)
-    assert isinstance(found, Found)
-    assert len(dead) == 1 and dead[0] not in examiners.idle()
+    ground = Ground(service.workspace.directory.resolve(), service.rulebook.sha256)
+    unread = Unread(json.dumps(SQUARE).encode(), world.CRS)
+    # New ones, which nobody has told what will be asked for.
+    own = Examiners()
+    try:
+        found = own.one(Job(ground, (), AsOf(None, AS_OF), None, unread=unread))
+        assert isinstance(found, Found)
+        assert len(dead) == 1 and dead[0] not in own.idle()
+    finally:
+        own.close()
 
 
 def test_a_process_that_announces_work_for_ever_is_given_up(service, examiners, monkeypatch):
