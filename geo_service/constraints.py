@@ -344,7 +344,9 @@ def _match(
     width = wrong.bands[scale].noise_width_m if wrong else 0.0
     values = area_values(total, coverage.covered_m2, coverage.uncovered_m2, coverage.unsurveyed_m2, noise_m2, width)
     values |= {"land_use": question.land_use}
-    parts = _parts(version, coverage, total, scale, leave_out=(SAME, UNCLEAR))
+    # From a use that nobody knows nothing differs.
+    untold = () if question.land_use_known else (DIFFERENT, AMBIGUOUS)
+    parts = _parts(version, coverage, total, scale, leave_out=(SAME, UNCLEAR, *untold))
     values |= {"classes": partial(_classes, parts)}
     reason: NoDataReason | None = None
     if not question.land_use_known:
@@ -365,7 +367,7 @@ def _match(
     pieces = tuple(
         Piece("affected", rule.code, area.cls, area.area_m2, version.severity, area.geometry)
         for area in coverage.classes
-        if area.cls in (DIFFERENT, AMBIGUOUS) and area.bands[scale].counted_m2 > 0
+        if area.cls in (DIFFERENT, AMBIGUOUS) and area.cls not in untold and area.bands[scale].counted_m2 > 0
     )
     return _finding(
         rule, version, rulebook, kind, outcome, version.severity, reason, values, shares=shares, parts=parts,
