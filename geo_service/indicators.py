@@ -131,7 +131,7 @@ def judge(
     )
 
 
-# All parcels of a zone are held against the same standards.
+# All parcels of a zone are held against the same standards, here and below.
 @lru_cache(maxsize=256)
 def _exactly(number: str, ratio: tuple[int, int] = (1, 1)) -> Fraction:
     return Fraction(Decimal(number)) * Fraction(*ratio)

@@ -10,13 +10,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from geo_service.checking.faults import failed, of_row, too_late
 from geo_service.checking.job import OURS, THEIRS, Ground, Job, Unread, rehearsal
 from geo_service.errors import Fault, GeoServiceError, too_complex
 from geo_service.model.parcel import AsOf, Parcel
 from geo_service.tally import BOUNDARY_CHECKED, CHECK_SECONDS, TALLY
-from geo_service.worker import ERRORS, Worker, Workers, opened
+from geo_service.worker import ERRORS, Reply, Worker, Workers, opened
 
 #: A workspace is read once by each process, and again when something is published.
 #: All limits count what a process computes; see `Worker.ask`.
@@ -185,22 +186,26 @@ class Examiners(Workers):
                 yield from (replace(too_late(), row=row, id=parcel.id) for row, parcel in left)
                 left.clear()
                 return
-            reply, overran, used_s = examiner.ask(None, min(ROW_LIMIT_S, budget.left_s))
-            budget.left_s -= used_s
-            TALLY.add(CHECK_SECONDS, "measuring", used_s)
+            reply = examiner.ask(None, min(ROW_LIMIT_S, budget.left_s))
+            budget.left_s -= reply.used_s
+            TALLY.add(CHECK_SECONDS, "measuring", reply.used_s)
             row, parcel = left.pop(0)
-            if reply is None:
-                if not overran:
-                    _log.error("the measuring process died on row %d", row)
-                yield replace(_lost(overran=overran), row=row, id=parcel.id)
+            found = _heard(reply, row, parcel.id)
+            yield of_row(found, row, parcel.id) if isinstance(found, GeoServiceError) else found
+            if reply.answer is None:
                 return
-            found, trace = opened(reply, KNOWN)
-            if trace:
-                _log.error("measuring row %d failed\n%s", row, trace)
-            if isinstance(found, tuple):
-                yield Found(row, *found)
-            else:
-                yield of_row(found, row, parcel.id)
+
+
+def _heard(reply: Reply, row: int, id_: str | None) -> Any:
+    """Return what a process says of a row; where it says nothing any more, that."""
+    if reply.answer is None:
+        if not reply.overran:
+            _log.error("the measuring process died on row %d", row)
+        return replace(too_complex(None, f"> {ROW_LIMIT_S:g} s") if reply.overran else failed(), row=row, id=id_)
+    found, trace = opened(reply.answer, KNOWN)
+    if trace:
+        _log.error("measuring row %d failed\n%s", row, trace)
+    return Found(row, *found) if isinstance(found, tuple) else found
 
 
 def _begun(examiner: Worker, job: Job) -> GeoServiceError | None:
@@ -218,28 +223,18 @@ def _read_and_measured(examiner: Worker, job: Job) -> Found | Fault | GeoService
     payload: bytes | None = pickle.dumps(job, protocol=5)
     stage = THEIRS
     for _ in range(MESSAGES):
-        reply, overran, used_s = examiner.ask(payload, OPEN_LIMIT_S if stage == OURS else ROW_LIMIT_S)
-        if reply is None and stage == OURS:
+        reply = examiner.ask(payload, OPEN_LIMIT_S if stage == OURS else ROW_LIMIT_S)
+        if stage == OURS and reply.answer is None:
             return None
         if stage == THEIRS:
-            TALLY.add(CHECK_SECONDS, "measuring", used_s)
-        if reply is None:
-            if not overran:
-                _log.error("the measuring process died on a boundary")
-            return replace(_lost(overran=overran), row=1)
-        found, trace = opened(reply, KNOWN)
-        if trace:
-            _log.error("measuring a boundary failed\n%s", trace)
+            TALLY.add(CHECK_SECONDS, "measuring", reply.used_s)
+        found: Found | Fault | GeoServiceError | str = _heard(reply, 1, None)
         if not isinstance(found, str):
-            return Found(1, *found) if isinstance(found, tuple) else found
+            return found
         payload, stage = None, found
     # One that goes on announcing is broken.
     examiner.retire()
     return replace(failed(), row=1)
-
-
-def _lost(*, overran: bool) -> Fault:
-    return too_complex(None, f"> {ROW_LIMIT_S:g} s") if overran else failed()
 
 
 def _not_opened() -> GeoServiceError:

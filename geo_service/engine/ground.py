@@ -195,30 +195,31 @@ class Ground:
 
     def silence(self, layer: str, as_of: date) -> NoDataReason | None:
         """Return why a layer as a whole says nothing on a date, ``None`` when it speaks."""
-        found = self._silences.get(layer)
-        if found is None:
-            found = self._silences[layer] = self._silent(layer)
-        ever, stale, otherwise = found
+        ever, stale, otherwise = self._silent(layer)
         if ever is None and stale is not None and stale <= as_of:
             return NoDataReason.STALE
         return ever or otherwise
 
     def _silent(self, layer: str) -> tuple[NoDataReason | None, date | None, NoDataReason | None]:
         """Return why a layer never speaks, the first day on which it is too old, and why it does not before that."""
+        found = self._silences.get(layer)
+        if found is not None:
+            return found
         edition = self._layers.editions.get(layer)
         if edition is None:
-            return NoDataReason.LAYER_MISSING, None, None
-        if edition.edition_date is None and edition.spec.max_age_days is not None:
-            return NoDataReason.STALE, None, None
-        self.features(layer)
-        stale = stale_on(edition.edition_date, edition.spec.max_age_days)
-        return None, stale, NoDataReason.FAILED if layer in self._failed else None
+            found = NoDataReason.LAYER_MISSING, None, None
+        elif edition.edition_date is None and edition.spec.max_age_days is not None:
+            found = NoDataReason.STALE, None, None
+        else:
+            self.features(layer)
+            stale = stale_on(edition.edition_date, edition.spec.max_age_days)
+            found = None, stale, NoDataReason.FAILED if layer in self._failed else None
+        self._silences[layer] = found
+        return found
 
     def stale_day(self, layer: str) -> date | None:
         """Return the first day on which a layer is too old."""
-        if layer not in self._silences:
-            self._silences[layer] = self._silent(layer)
-        return self._silences[layer][1]
+        return self._silent(layer)[1]
 
     def needs_zones(self, layer: str) -> bool:
         """Tell whether a layer's extent or its features' places come from the zones."""

@@ -167,9 +167,9 @@ class Judge:
     ) -> list[assessments.Scope]:
         key = (rule.code, version.since)
         if key not in self._scopes:
-            known, codes, ids = self._site.ground.attributes(rule.layer), features.attributes.get("code"), features.ids
-            rows = self._site.rows(rule.layer) if codes is not None else ()
-            found = [known.scope(row, ids[row], version) for row in rows if codes and codes[row] == rule.code]
+            known, codes = self._site.ground.attributes(rule.layer), features.attributes.get("code", ())
+            rows = self._site.rows(rule.layer) if codes else ()
+            found = [known.scope(row, features.ids[row], version) for row in rows if codes[row] == rule.code]
             self._scopes[key] = [scope for scope in found if scope is not None]
         return self._scopes[key]
 

@@ -30,8 +30,20 @@ FEW_PAIRS = 200_000
 Key = tuple[object, ...]
 
 
-#: Whatever a library raises while measuring is a failed measurement.
-FAILURES = (GEOSException, MemoryError, RuntimeError)
+class _Measuring:
+    """Turns whatever a library raises while measuring into a failed measurement."""
+
+    def __enter__(self) -> None:
+        """Begin to measure."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """End, or tell why it failed."""
+        if isinstance(error, (GEOSException, MemoryError, RuntimeError)):
+            raise MeasureFailed(str(error)) from error
+
+
+#: Without state, for it is entered some sixty times a boundary.
+_MEASURING = _Measuring()
 
 # Every parcel is measured with the same few.
 _noise_rule = lru_cache(maxsize=256)(overlay.NoiseRule)
@@ -158,7 +170,7 @@ class Site:
         MeasureFailed
             When GEOS cannot answer.
         """
-        try:
+        with _MEASURING:
             if within_m:
                 window = overlay.Uncut(shapely.buffer(self.geometry, within_m))
                 surveys = self.ground.surveys(layer, self.rows(layer, within_m), as_of)
@@ -170,8 +182,6 @@ class Site:
             rule = self.noise(self._features(layer), hard=False)
             missing = overlay.pieces(shapely.difference(window.parcel, extent))
             return overlay.bands(missing, self.uncut.perimeter_m, rule)[0].counted_m2 <= 0.0
-        except FAILURES as error:
-            raise _failed(error) from error
 
     def touches(self, layer: str, row: int) -> bool:
         """Tell whether a feature lies on the parcel beyond noise.
@@ -183,11 +193,9 @@ class Site:
         """
         features = self._features(layer)
         self._refuse_crowded(layer, (row,))
-        try:
+        with _MEASURING:
             parts = overlay.pieces(shapely.intersection(self.geometry, features.geometries[row]))
             return overlay.bands(parts, self.uncut.perimeter_m, self.noise(features, hard=False))[0].counted_m2 > 0.0
-        except FAILURES as error:
-            raise _failed(error) from error
 
     def without(self, settled: ClassArea | None) -> BaseGeometry:
         """Return the parcel without the ground of a class.
@@ -199,10 +207,8 @@ class Site:
         """
         if settled is None:
             return self.geometry
-        try:
+        with _MEASURING:
             return shapely.MultiPolygon(overlay.pieces(shapely.difference(self.geometry, settled.geometry)))
-        except FAILURES as error:
-            raise _failed(error) from error
 
     def noise(self, features: Features, *, hard: bool) -> overlay.NoiseRule:
         """Return the tolerances of a layer."""
@@ -238,23 +244,22 @@ class Site:
             features = self._features(layer)
             geometries = features.geometries
             try:
-                self._refuse_crowded(layer, (*self._cut(layer, rows), *surveys))
-                found = overlay.coverage(
-                    whole,
-                    [geometries[row] for row in rows],
-                    [features.ids[row] for row in rows],
-                    rows,
-                    classes,
-                    covering,
-                    self.surveyed(layer, surveys),
-                    self.noise(features, hard=hard),
-                    self._shares(layer, rows),
-                    self.uncut if of is None else None,
-                )
+                with _MEASURING:
+                    self._refuse_crowded(layer, (*self._cut(layer, rows), *surveys))
+                    found = overlay.coverage(
+                        whole,
+                        [geometries[row] for row in rows],
+                        [features.ids[row] for row in rows],
+                        rows,
+                        classes,
+                        covering,
+                        self.surveyed(layer, surveys),
+                        self.noise(features, hard=hard),
+                        self._shares(layer, rows),
+                        self.uncut if of is None else None,
+                    )
             except MeasureFailed as error:
                 found = error
-            except FAILURES as error:
-                found = _failed(error)
             self._coverages[key] = found
         if isinstance(found, MeasureFailed):
             raise found
@@ -296,10 +301,8 @@ class Site:
         key = (layer, tuple(rows), search_m)
         if key not in self._nearest:
             features = self._features(layer)
-            try:
+            with _MEASURING:
                 self._nearest[key] = overlay.nearest(self._outline, neighbours(features), rows, search_m)
-            except FAILURES as error:
-                raise _failed(error) from error
         return self._nearest[key]
 
     def levels(
@@ -323,12 +326,13 @@ class Site:
             try:
                 if ground.crs != self.ground.crs:
                     self._refuse(ground)
-                surface = None if design is None else overlay.design_from_grid(ground, design)
-                found = overlay.levels(self.geometry, ground, surface, platforms, tolerance_m, edge_m, self._outline)
+                with _MEASURING:
+                    surface = None if design is None else overlay.design_from_grid(ground, design)
+                    found = overlay.levels(
+                        self.geometry, ground, surface, platforms, tolerance_m, edge_m, self._outline
+                    )
             except MeasureFailed as error:
                 found = error
-            except FAILURES as error:
-                found = _failed(error)
             self._levels[key] = found
         if isinstance(found, MeasureFailed):
             raise found
@@ -347,12 +351,6 @@ class Site:
         if features is None:
             raise MeasureFailed(f"layer {layer} is not there")
         return features
-
-
-def _failed(cause: Exception) -> MeasureFailed:
-    error = MeasureFailed(str(cause))
-    error.__cause__ = cause
-    return error
 
 
 def _is_sharp(found: Coverage) -> bool:

@@ -12,6 +12,7 @@ from json.encoder import encode_basestring as quoted
 from typing import TypeVar
 
 from geo_service.export.canonical import number
+from geo_service.kept import Kept
 from geo_service.model.finding import (
     AssessmentFinding,
     ConstraintFinding,
@@ -39,7 +40,7 @@ _FLAGS = {True: "true", False: "false", None: "null"}
 #: So many bases are kept: several times what a rulebook has.
 BASES = 2_000
 # What the versions of rules rest on, by identity (they stay for as long as they are here), and how it is written.
-_BASES: dict[int, tuple[tuple[Basis, ...], str]] = {}
+_BASES: Kept[int, tuple[tuple[Basis, ...], str]] = Kept(BASES)
 
 
 def record_text(verdict: Verdict) -> tuple[str, str]:
@@ -219,9 +220,8 @@ def _layer(layer: LayerRead) -> str:
 def _basis(basis: tuple[Basis, ...]) -> str:
     found = _BASES.get(id(basis))
     if found is None:
-        if len(_BASES) >= BASES:
-            _BASES.clear()
-        found = _BASES[id(basis)] = basis, _each(_document, basis)
+        found = basis, _each(_document, basis)
+        _BASES.put(id(basis), found, 1)
     return found[1]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from string import Formatter
 
+from geo_service.kept import Kept
 from geo_service.model.enums import NoDataReason, Outcome, Severity, Stage
 from geo_service.model.finding import Concern, Condition
 from geo_service.model.labels import REASONS
@@ -71,7 +72,7 @@ class _Saying:
         return told
 
 
-_SAYINGS: dict[tuple[object, ...], _Saying] = {}
+_SAYINGS: Kept[tuple[object, ...], _Saying] = Kept(SAYINGS)
 
 
 def _saying(
@@ -99,9 +100,7 @@ def _saying(
             "reason": None if reason is None else REASONS[reason],
         }
         found = _Saying(words, known, of)
-        if len(_SAYINGS) >= SAYINGS:
-            _SAYINGS.clear()
-        _SAYINGS[asked] = found
+        _SAYINGS.put(asked, found, 1)
     return found
 
 
