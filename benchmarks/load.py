@@ -15,8 +15,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import httpx
+import shapely
 
 from benchmarks import running
 from benchmarks.service import demo_workspace, served
@@ -26,6 +28,8 @@ SECONDS = 8
 _LATENCY = re.compile(r"^\s+(50|99)%\s+([\d.]+)(us|ms|s)", re.MULTILINE)
 _RATE = re.compile(r"^Requests/sec:\s+([\d.]+)", re.MULTILINE)
 _OTHER = re.compile(r"Non-2xx or 3xx responses: (\d+)")
+_JSON = {"Content-Type": "application/json"}
+BOUNDARIES, HEAVY = 64, 35
 _MS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
 
 
@@ -48,7 +52,8 @@ class Way:
     connections: int
     least_share: float
     headers: dict[str, str] = field(default_factory=dict)
-    body: str | None = None
+    #: Sent in turn.
+    bodies: tuple[str, ...] = ()
     #: Milliseconds, or times the trivial p99.
     most_p99_ms: float | None = None
     most_p99_times: float | None = None
@@ -59,9 +64,15 @@ def ask(address: str, way: Way, scratch: Path) -> Asked:
     command = ["wrk", "--latency", f"-t{WORKERS}", f"-c{way.connections}", f"-d{SECONDS}s"]
     for name, value in way.headers.items():
         command += ["-H", f"{name}: {value}"]
-    if way.body is not None:
+    if way.bodies:
         script = scratch / "post.lua"
-        script.write_text(f'wrk.method = "POST"\nwrk.body = {json.dumps(way.body)}\n')
+        script.write_text(
+            f"local bodies, turn = {{{', '.join(map(json.dumps, way.bodies))}}}, 0\n"
+            "request = function()\n"
+            "  turn = turn % #bodies + 1\n"
+            "  return wrk.format('POST', nil, nil, bodies[turn])\n"
+            "end\n"
+        )
         command += ["-s", str(script)]
     said = subprocess.run([*command, address + way.path], capture_output=True, text=True, check=True).stdout
     times = {rank: float(number) * _MS[unit] for rank, number, unit in _LATENCY.findall(said)}
@@ -70,17 +81,37 @@ def ask(address: str, way: Way, scratch: Path) -> Asked:
     return Asked(float(rate[1]), times["50"], times["99"], int(other[1]) if other else 0)
 
 
+def named(record: Any) -> int:
+    """Count the features that a record names as lying on the ground."""
+    reports = sum(len(finding["reports"]) for finding in record["assessments"])
+    return reports + sum(len(part["features"]) for finding in record["constraints"] for part in finding["parts"])
+
+
+def crowded(client: httpx.Client, boundary: Any) -> str:
+    """Return a square around a boundary on which so many features lie that measuring it is heavy."""
+    around = shapely.from_geojson(json.dumps(boundary)).centroid
+    for step in range(1, 100):
+        body = shapely.to_geojson(shapely.box(*shapely.buffer(around, 0.001 * step).bounds))
+        found = client.post("/check", content=body, headers=_JSON)
+        if found.is_success and named(found.json()) >= HEAVY:
+            return str(body)
+    raise running.Failed(f"no square on which {HEAVY} features lie")
+
+
 def ways(address: str) -> list[Way]:
-    """Return what is measured, for the first parcel that the service knows."""
+    """Return what is measured: the record of the first parcel, the boundaries of many, and one that is crowded."""
     with httpx.Client(base_url=address, timeout=60, trust_env=False) as client:
-        feature = client.get("/collections/parcels/items", params={"limit": 1}).raise_for_status().json()["features"][0]
-        path = f"/parcels/{feature['id']}/assessment"
+        found = client.get("/collections/parcels/items", params={"limit": BOUNDARIES}).raise_for_status().json()
+        features = found["features"]
+        path = f"/parcels/{features[0]['id']}/assessment"
         tag = client.get(path).raise_for_status().headers["ETag"]
-    body = json.dumps(feature["geometry"])
+        heavy = crowded(client, features[0]["geometry"])
+    bodies = tuple(json.dumps(feature["geometry"]) for feature in features)
     return [
         Way("GET assessment", path, 32, 0.55, most_p99_times=3.0),
         Way("GET assessment, 304", path, 32, 0.70, headers={"If-None-Match": tag}),
-        Way("POST check", "/check", 16, 0.08, {"Content-Type": "application/json"}, body, most_p99_ms=250.0),
+        Way(f"POST check of {len(bodies)} parcels in turn", "/check", 16, 0.08, _JSON, bodies, most_p99_ms=250.0),
+        Way(f"POST check, {HEAVY} features on the boundary", "/check", 16, 0.012, _JSON, (heavy,)),
     ]
 
 

@@ -130,6 +130,7 @@ def central_meridian(code: str) -> float | None:
     return next((float(one.value) for one in operation.params if one.name == "Longitude of natural origin"), None)
 
 
+@lru_cache(maxsize=256)
 def coincide(one: str, other: str, lon: float, lat: float) -> bool:
     """Tell whether two geographic CRSs give a place the same degrees, to a tenth of a millimetre.
 

@@ -85,7 +85,7 @@ class Small:
 
 
 def answer(process: subprocess.Popen[str]) -> tuple[float, bool]:
-    out, _ = process.communicate(timeout=120)
+    out, _ = process.communicate(timeout=600)
     assert process.returncode == 0
     number, compiled = json.loads(out)
     return number, compiled

@@ -15,9 +15,9 @@ import pytest
 from geo_service.checking.process import EXAMINERS, Examiners
 from geo_service.nursery import HEAD, Child, Nursery
 from geo_service.worker import Worker
-from tests.processes import gone
+from tests.processes import AT_ONCE_S, gone
 
-LIMIT_S = 60.0
+LIMIT_S = 600.0
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ def test_whatever_a_broken_process_says_nobody_waits_for_ever(says, overruns):
     began = time.monotonic()
     # More than fits into the line, for a process that takes nothing.
     reply = worker.ask(b"x" * 10_000_000 if says is takes_nothing else b"job", 0.3)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < AT_ONCE_S
     assert reply.answer is None and reply.overran is overruns
     assert not worker.fit()
     os.waitpid(worker.pid, 0)

@@ -34,6 +34,8 @@ _NEIGHBOURS: WeakKeyDictionary[Features, overlay.Neighbours] = WeakKeyDictionary
 #: Features of so many points in all are kept prepared, to be asked what lies within them: some 150 bytes a point.
 MOST_PREPARED = 200_000
 
+#: Made once: to make an empty geometry takes as long as to cut a small one.
+NOWHERE = shapely.Polygon()
 #: Indicators that no parcel has set, as zones ask for them.
 INDICATED = 1_000
 Indicated = tuple[IndicatorVersion, ZoneRead | None, Rulebook, IndicatorFinding]
@@ -254,7 +256,7 @@ class Ground:
         """
         features = self.features(layer)
         if features is None:
-            return shapely.Polygon()
+            return NOWHERE
         if features.extent is not None:
             return window.part_in(self._extents[self._extent_of[layer]])
         spec = features.spec
@@ -262,10 +264,10 @@ class Ground:
             return None
         if spec.surveyed_extent is Extent.ZONES:
             zones = self.features(self._zones_layer)
-            return shapely.Polygon() if zones is None else _clipped(zones, zones.tree.query(window.parcel), window)
+            return NOWHERE if zones is None else _clipped(zones, zones.tree.query(window.parcel), window)
         if spec.surveyed_extent is Extent.FEATURES and spec.class_field and spec.surveyed_class:
             return None if holding else _clipped(features, surveys, window)
-        return shapely.Polygon()
+        return NOWHERE
 
     def _place(self, features: Features) -> Features:
         """Put features that name a zone version on exactly that version's boundary; done once, then remembered."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from math import fsum, isfinite
+from typing import TypeVar
 
 from shapely.geometry.base import BaseGeometry
 
 from geo_service import assessments, constraints, indicators, overlay, readiness, verdict
-from geo_service.engine import zones
+from geo_service.engine import alike, zones
 from geo_service.engine.attributes import Attributes
 from geo_service.engine.site import Site
 from geo_service.errors import MeasureFailed
@@ -37,6 +38,7 @@ from geo_service.model.rulebook import (
     IndicatorRule,
     IndicatorVersion,
     Rulebook,
+    Version,
 )
 from geo_service.model.text import Text
 from geo_service.model.validity import is_clear
@@ -55,6 +57,7 @@ class Findings:
 
 
 Known = tuple[object, ...]
+F = TypeVar("F", AssessmentFinding, ConstraintFinding)
 
 
 class Judge:
@@ -76,6 +79,7 @@ class Judge:
         self._zones: dict[int, ZoneRead] = {}
         self._silences: dict[tuple[str, date], NoDataReason | None] = {}
         self._questions: dict[int, constraints.Question] = {}
+        self._near: dict[str, dict[str, tuple[int, ...]]] = {}
         self._scopes: dict[Known, list[assessments.Scope]] = {}
         self._constrained: dict[Known, ConstraintFinding] = {}
         self._served: dict[Known, ServiceFinding] = {}
@@ -142,18 +146,48 @@ class Judge:
     ) -> AssessmentFinding:
         layer = rule.layer
         features = self._site.ground.features(layer)
-        edition = self._layers.editions.get(layer)
-        question = assessments.Question(
-            as_of, zone, self._site.parcel.project_type, edition.name if edition else "", scale
-        )
         silent = self._silence(layer, as_of)
         if silent is None and self._site.ground.needs_zones(layer):
             silent = self._silence(self._rulebook.zones_layer, as_of)
         if features is None or silent is not None:
             failed = assessments.Measured(None, None, None, failure=silent or NoDataReason.LAYER_MISSING)
+            question = self._assessment_question(layer, as_of, zone, scale)
             return assessments.judge(rule, version, self._rulebook, (), failed, question)
+        near = self._reports_near(layer, features).get(rule.code, ())
+        asked = (as_of, scale, zone and (zone.id, zone.version), self._site.parcel.project_type)
+        found = self._alike(
+            layer,
+            near,
+            version,
+            as_of,
+            asked,
+            lambda judge: judge._measured_assessment(rule, version, as_of, zone, scale),
+        )
+        return found or self._measured_assessment(rule, version, as_of, zone, scale)
+
+    def _assessment_question(self, layer: str, as_of: date, zone: ZoneRead | None, scale: int) -> assessments.Question:
+        edition = self._layers.editions.get(layer)
+        name = edition.name if edition else ""
+        return assessments.Question(as_of, zone, self._site.parcel.project_type, name, scale)
+
+    def _reports_near(self, layer: str, features: Features) -> dict[str, tuple[int, ...]]:
+        """Return the rows of reports near the parcel by the code of their assessment."""
+        found = self._near.get(layer)
+        if found is None:
+            codes, rows = features.attributes.get("code", ()), self._site.rows(layer)
+            by_code: dict[str, list[int]] = {}
+            for row in rows if codes else ():
+                by_code.setdefault(str(codes[row]), []).append(row)
+            found = self._near[layer] = {code: tuple(of) for code, of in by_code.items()}
+        return found
+
+    def _measured_assessment(
+        self, rule: AssessmentRule, version: AssessmentVersion, as_of: date, zone: ZoneRead | None, scale: int
+    ) -> AssessmentFinding:
+        layer = rule.layer
+        question = self._assessment_question(layer, as_of, zone, scale)
         window_days = zone.supply_window_days if zone else self._rulebook.defaults.supply_window_days
-        scopes = self._read_scopes(features, rule, version)
+        scopes = self._read_scopes(rule, version)
         for scope in scopes:
             self.turning.update(scope.turning_days(window_days))
         try:
@@ -162,14 +196,15 @@ class Judge:
             measured = assessments.Measured(None, None, None, failure=NoDataReason.FAILED)
         return assessments.judge(rule, version, self._rulebook, scopes, measured, question)
 
-    def _read_scopes(
-        self, features: Features, rule: AssessmentRule, version: AssessmentVersion
-    ) -> list[assessments.Scope]:
+    def _read_scopes(self, rule: AssessmentRule, version: AssessmentVersion) -> list[assessments.Scope]:
         key = (rule.code, version.since)
         if key not in self._scopes:
-            known, codes = self._site.ground.attributes(rule.layer), features.attributes.get("code", ())
-            rows = self._site.rows(rule.layer) if codes else ()
-            found = [known.scope(row, features.ids[row], version) for row in rows if codes[row] == rule.code]
+            features = self._site.ground.features(rule.layer)
+            if features is None:
+                return []
+            known = self._site.ground.attributes(rule.layer)
+            rows = self._reports_near(rule.layer, features).get(rule.code, ())
+            found = [known.scope(row, features.ids[row], version) for row in rows]
             self._scopes[key] = [scope for scope in found if scope is not None]
         return self._scopes[key]
 
@@ -203,17 +238,71 @@ class Judge:
         for code in self._rulebook.order.constraints:
             rule = self._rulebook.constraints[code]
             version = rule.on(as_of)
-            if version is None:
-                continue
-            try:
-                measured = self._measured_constraint(rule, version, as_of, zone)
-            except MeasureFailed:
-                measured = constraints.Measured(failure=NoDataReason.FAILED)
-            key = (code, version.since, scale, measured)
-            if key not in self._constrained:
-                question = self._question(scale)
-                self._constrained[key] = constraints.judge(rule, version, self._rulebook, measured, question)
-            yield self._constrained[key]
+            if version is not None:
+                yield self._constraint(rule, version, as_of, zone, scale)
+
+    def _constraint(
+        self, rule: ConstraintRule, version: ConstraintVersion, as_of: date, zone: ZoneRead | None, scale: int
+    ) -> ConstraintFinding:
+        def conclude(judge: Judge) -> ConstraintFinding:
+            return judge._concluded_constraint(rule, version, as_of, zone, scale)
+
+        layer = rule.layer
+        # Distances, the parcel's own use and zone, and what another layer settles differ from parcel to parcel.
+        if (
+            layer is None
+            or rule.kind is Kind.MATCH
+            or rule.outside_only_of
+            or version.distance_m is not None
+            or layer == self._rulebook.zones_layer
+            or self._silence(layer, as_of) is not None
+            or self._site.ground.features(layer) is None
+        ):
+            return conclude(self)
+        near = self._site.rows(layer)
+        return self._alike(layer, near, version, as_of, (as_of, scale), conclude) or conclude(self)
+
+    def _concluded_constraint(
+        self, rule: ConstraintRule, version: ConstraintVersion, as_of: date, zone: ZoneRead | None, scale: int
+    ) -> ConstraintFinding:
+        try:
+            measured = self._measured_constraint(rule, version, as_of, zone)
+        except MeasureFailed:
+            measured = constraints.Measured(failure=NoDataReason.FAILED)
+        key = (rule.code, version.since, scale, measured)
+        if key not in self._constrained:
+            question = self._question(scale)
+            self._constrained[key] = constraints.judge(rule, version, self._rulebook, measured, question)
+        return self._constrained[key]
+
+    def _alike(
+        self,
+        layer: str,
+        near: tuple[int, ...],
+        version: Version,
+        as_of: date,
+        asked: tuple[object, ...],
+        conclude: Callable[[Judge], F],
+    ) -> F | None:
+        """Return what is concluded wherever the same features have all of the ground or nothing; see `engine.alike`.
+
+        ``None`` where some have a part of it, or what is said depends on how much ground there is.
+        """
+        held = self._site.held(layer, near, as_of)
+        if held is None:
+            return None
+        known, key = alike.known(self._site.ground), (id(version), id(self._rulebook), near, held, asked)
+        found = known.get(key)
+        if found is None or found.version is not version or found.rulebook is not self._rulebook:
+
+            def of(site: Site) -> tuple[F, frozenset[date]]:
+                judge = Judge(site, self._layers, self._catalogue, self._rulebook, self._zone)
+                return conclude(judge), frozenset(judge.turning)
+
+            found = alike.concluded(self._site, near, held, version, self._rulebook, of)
+            known.put(key, found, 1)
+        self.turning |= found.turning
+        return found.on(self._site.uncut)
 
     def _question(self, scale: int) -> constraints.Question:
         if scale not in self._questions:

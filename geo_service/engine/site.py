@@ -60,7 +60,7 @@ class Site:
         self.uncut = uncut
         self.geometry = uncut.parcel
         self.ground = ground
-        self._rulebook = rulebook
+        self.rulebook = rulebook
         self._coverages: dict[Key, Coverage | MeasureFailed] = {}
         self._surveys: dict[tuple[str, date], tuple[int, ...]] = {}
         self._surveyed: dict[tuple[str, tuple[int, ...]], BaseGeometry | None] = {}
@@ -212,7 +212,7 @@ class Site:
 
     def noise(self, features: Features, *, hard: bool) -> overlay.NoiseRule:
         """Return the tolerances of a layer."""
-        tolerances = self._rulebook.tolerances
+        tolerances = self.rulebook.tolerances
         return _noise_rule(
             features.spec.width_m, tolerances.soft_noise_m, tolerances.hard_noise_m2, hard, tolerances.sensitivity
         )
@@ -282,6 +282,36 @@ class Site:
             return list(rows)
         there, everywhere = found
         return [row for row in rows if row in there and row not in everywhere]
+
+    def held(self, layer: str, rows: Sequence[int], as_of: date) -> tuple[int, ...] | None:
+        """Return which of some features have all of the parcel, if the others have nothing of it and all is surveyed.
+
+        ``None`` where that is not so, or cannot be told.
+        """
+        features = self._features(layer)
+        held: list[int] = []
+        try:
+            with _MEASURING:
+                if not self.uncut.is_wide(self.noise(features, hard=False).widest_m):
+                    return None
+                if self.surveyed(layer, self.surveys(layer, as_of)) is not None:
+                    return None
+                found = self._there(layer) if rows else None
+                for row in rows:
+                    if found is not None and row not in found[0]:
+                        continue
+                    if found is not None and row in found[1]:
+                        held.append(row)
+                        continue
+                    self._refuse_crowded(layer, (row,))
+                    cut = self.uncut.cut(features.geometries[row])
+                    if cut is self.uncut.whole:
+                        held.append(row)
+                    elif cut.polygons:
+                        return None
+        except MeasureFailed:
+            return None
+        return tuple(held)
 
     def _there(self, layer: str) -> tuple[frozenset[int], frozenset[int]] | None:
         """Return the rows that may have ground on the parcel and those that have all of it, where that is known."""

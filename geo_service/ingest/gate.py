@@ -35,6 +35,10 @@ MAX_CHANGE_SHARE = 0.001
 _OUTLINE_TOLERANCE_M2 = 1e-6
 _POLYGONS = frozenset({"Polygon", "MultiPolygon"})
 _LINES = frozenset({"LineString", "MultiLineString"})
+_ONE_AND_MANY = {
+    GeometryKind.POLYGON: (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON),
+    GeometryKind.LINE: (shapely.GeometryType.LINESTRING, shapely.GeometryType.MULTILINESTRING),
+}
 
 Points = NDArray[np.float64]
 
@@ -106,13 +110,14 @@ def _sizes(geometries: Sequence[BaseGeometry], crs: str, jurisdiction: Jurisdict
     # To a tenth of a degree: many features share a working CRS, and near the border of two zones either will do here.
     lons = np.round((west + east) / 2, 1)
     areas, lengths = np.zeros(len(shapes)), np.zeros(len(shapes))
-    for lon in np.unique(lons):
-        change = transformer(LON_LAT, working_crs(jurisdiction, float(lon)))
+    for lon in sorted(set(lons.tolist())):
+        change = transformer(LON_LAT, working_crs(jurisdiction, lon))
+        here = lons == lon
         flat = shapely.transform(
-            shapes[lons == lon],
+            shapes[here],
             lambda points, change=change: np.column_stack(change.transform(points[:, 0], points[:, 1], errcheck=False)),
         )
-        areas[lons == lon], lengths[lons == lon] = shapely.area(flat), shapely.length(flat)
+        areas[here], lengths[here] = shapely.area(flat), shapely.length(flat)
     return areas, lengths
 
 
@@ -149,11 +154,16 @@ def plain(geometries: NDArray[np.object_], kind: GeometryKind) -> NDArray[np.boo
     points, index = shapely.get_coordinates(geometries, return_index=True)
     finite = np.ones(len(geometries), dtype=bool)
     finite[index[~np.isfinite(points).all(axis=1)]] = False
-    names = {GeometryKind.POLYGON: (3, 6), GeometryKind.LINE: (1, 5)}.get(kind)
-    right = np.isin(shapely.get_type_id(geometries), names) if names is not None else True
+    right = _are(geometries, kind) if kind in _ONE_AND_MANY else True
     # So few vertices cannot make too many rings or parts.
     counts = shapely.get_num_coordinates(geometries)
     return np.asarray(finite & right & (counts > 0) & (counts <= MAX_RINGS))
+
+
+def _are(geometries: NDArray[np.object_], kind: GeometryKind) -> NDArray[np.bool_]:
+    types = shapely.get_type_id(geometries)
+    one, many = _ONE_AND_MANY[kind]
+    return np.asarray((types == one) | (types == many))
 
 
 def _edges(geometry: BaseGeometry) -> set[tuple[tuple[float, float], ...]]:
@@ -235,9 +245,8 @@ def sound(geometries: Sequence[BaseGeometry], crs: str, jurisdiction: Jurisdicti
     Only for geometries that passed `refused`: what bounds their rings bounds the time this takes.
     """
     shapes = np.asarray(geometries, dtype=object)
-    kinds = np.isin(shapely.get_type_id(shapes), (3, 6))
     areas, lengths = _sizes(geometries, crs, jurisdiction)
-    return np.asarray(kinds & shapely.is_valid(shapes) & _wide(areas, lengths))
+    return np.asarray(_are(shapes, GeometryKind.POLYGON) & shapely.is_valid(shapes) & _wide(areas, lengths))
 
 
 def changed_too_much(repair: Repair, area_m2: float) -> bool:

@@ -112,6 +112,8 @@ def misplaced(
     if not len(coordinates):
         return
     ok = fits(coordinates[:, 0], coordinates[:, 1], crs, jurisdiction)
+    if ok.all():
+        return
     for position in np.unique(index[~ok]):
         first, last = np.searchsorted(index, (position, position + 1))
         x, y = coordinates[first:last, 0], coordinates[first:last, 1]

@@ -120,6 +120,23 @@ class AssessmentFinding:
     basis: tuple[Basis, ...]
     pieces: tuple[Piece, ...] = ()
 
+    def by(self, coverage: CoverageShares, reports: tuple[Report, ...]) -> AssessmentFinding:
+        """Return the same conclusion about other ground."""
+        return AssessmentFinding(
+            self.concern,
+            self.title,
+            self.group,
+            self.zone_wide,
+            self.required,
+            self.use,
+            self.excluded_project_types,
+            coverage,
+            reports,
+            self.waiver,
+            self.basis,
+            self.pieces,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class PartArea:
@@ -148,6 +165,21 @@ class ConstraintFinding:
     parts: tuple[PartArea, ...]
     basis: tuple[Basis, ...]
     pieces: tuple[Piece, ...] = ()
+
+    def by(self, coverage: CoverageShares) -> ConstraintFinding:
+        """Return the same conclusion about other ground."""
+        return ConstraintFinding(
+            self.concern,
+            self.title,
+            self.kind,
+            self.assessment,
+            coverage,
+            self.distance_m,
+            self.limit_m,
+            self.parts,
+            self.basis,
+            self.pieces,
+        )
 
 
 @dataclass(frozen=True, slots=True)

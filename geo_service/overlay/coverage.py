@@ -40,6 +40,10 @@ class Cut:
         """All of them as one geometry."""
         return shapely.multipolygons(self.polygons) if self.polygons else _NOTHING
 
+    def is_wide(self, width_m: float) -> bool:
+        """Tell whether a disc of that diameter certainly fits in each of them."""
+        return bool(self.polygons) and width_m < self._thick_m
+
     @cached_property
     def _thick_m(self) -> float:
         return min(thick_m(polygon) for polygon in self.polygons)
@@ -53,7 +57,7 @@ class Cut:
         if not self.polygons:
             return NOTHING
         # Most ground is so wide that there is nothing to sort.
-        if noise.widest_m < self._thick_m:
+        if self.is_wide(noise.widest_m):
             return self._all_counts
         key = (perimeter_m, noise)
         if key not in self._bands:
@@ -109,6 +113,16 @@ class Uncut:
             When GEOS cannot answer, even on a 0.1 mm grid.
         """
         return _less(self.parcel, NO_GROUND)
+
+    def is_wide(self, width_m: float) -> bool:
+        """Tell whether a disc of that diameter certainly fits in every part of the parcel.
+
+        Raises
+        ------
+        MeasureFailed
+            When GEOS cannot answer, even on a 0.1 mm grid.
+        """
+        return self.whole.is_wide(width_m)
 
     def is_thin(self, width_m: float) -> bool:
         """Tell whether no disc of that diameter fits in any part of the parcel."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from geo_service import zonal
+from geo_service.compiled import compiled
 from geo_service.errors import MeasureFailed
 from geo_service.model.evidence import Levels
 from geo_service.model.layer import Cells, Grid
@@ -108,11 +110,10 @@ def levels(
         window, shares = weights(_shape(parcel) if outline is None else outline, ground)
         values = ground.values[window]
         difference = values - design[window]
-        slope = _slope_percent(values, ground)
         judged = [(difference, shares)]
         known_m2 = _known_m2(difference, shares, cell_m2)
         total_m2 = float(parcel.area)
-        slopes = _percentile(slope, shares, 95.0)
+        slopes = _slope_p95_percent(values, shares, ground)
     else:
         inner, site = _platform_ground(parcel, platforms, edge_m)
         judged = []
@@ -145,7 +146,7 @@ def levels(
         share_within=worst,
         mean_m=float((flat * weight).sum() / total),
         rmse_m=float(np.sqrt((flat**2 * weight).sum() / total)),
-        p95_m=_percentile(np.abs(flat), weight, 95.0) or 0.0,
+        p95_m=weighted_percentile(np.abs(flat), weight.copy(), 95.0) if len(flat) else 0.0,
         slope_p95_percent=slopes,
         cut_m3=float((np.maximum(flat, 0.0) * weight).sum() * cell_m2),
         fill_m3=float((np.maximum(-flat, 0.0) * weight).sum() * cell_m2),
@@ -158,27 +159,78 @@ def _known_m2(values: Floats, shares: Floats, cell_m2: float) -> float:
     return float(shares[np.isfinite(values)].sum()) * cell_m2
 
 
-def _slope_percent(values: Floats, ground: Grid) -> Floats:
+def _slope_p95_percent(values: Floats, shares: Floats, ground: Grid) -> float | None:
+    """Return the 95th percentile of the slope on a polygon, in percent."""
     if min(values.shape, default=0) < 2:
-        return np.full(values.shape, np.nan)
-    down, right = np.gradient(values, abs(ground.transform[5]), abs(ground.transform[1]))
-    return np.asarray(np.hypot(down, right) * 100.0)
-
-
-def _percentile(values: Floats, weight: Floats, percent: float) -> float | None:
-    known = np.isfinite(values) & (weight > 0)
-    if not known.any():
         return None
-    flat, share = values[known], weight[known]
-    target = float(share.sum()) * percent / 100.0
-    # Only values around the one that is asked for are put in order: well below it, their sum is enough.
-    low = np.partition(flat, len(flat) * 3 // 4)[len(flat) * 3 // 4]
-    below = flat < low
-    passed = float(share[below].sum())
-    if passed < target:
-        flat, share = flat[~below], share[~below]
-    else:
-        passed = 0.0
-    order = np.argsort(flat, kind="stable")
-    reached = passed + np.cumsum(share[order])
-    return float(flat[order][np.searchsorted(reached, min(target, reached[-1]))])
+    found, weight = np.empty(values.size), np.empty(values.size)
+    count = _slopes(values, shares, abs(ground.transform[5]), abs(ground.transform[1]), found, weight)
+    return weighted_percentile(found[:count], weight[:count], 95.0) if count else None
+
+
+@compiled
+def _slopes(values: Floats, shares: Floats, down_m: float, across_m: float, found: Floats, weight: Floats) -> int:
+    """Write the slope of each cell of a polygon from its neighbours, by central differences, and the cell's share.
+
+    Returns
+    -------
+    int
+        How many there are: cells without a value, or beside one, have none.
+    """
+    rows, columns = values.shape
+    count = 0
+    for row in range(rows):
+        above, below = max(row - 1, 0), min(row + 1, rows - 1)
+        for column in range(columns):
+            if not shares[row, column] > 0.0:
+                continue
+            left, right = max(column - 1, 0), min(column + 1, columns - 1)
+            fall = (values[below, column] - values[above, column]) / ((below - above) * down_m)
+            rise = (values[row, right] - values[row, left]) / ((right - left) * across_m)
+            slope = math.hypot(fall, rise) * 100.0
+            if np.isfinite(slope):
+                found[count], weight[count] = slope, shares[row, column]
+                count += 1
+    return count
+
+
+@compiled
+def weighted_percentile(values: Floats, weights: Floats, percent: float) -> float:
+    """Return the least value that is reached by so many percent of the weight; both arrays are put in another order.
+
+    Only the side of a pivot that holds it is looked at again, so that this takes a few passes.
+
+    Examples
+    --------
+    >>> weighted_percentile(np.array([3.0, 1.0, 2.0]), np.array([1.0, 1.0, 2.0]), 50.0)
+    2.0
+    """
+    target = weights.sum() * percent / 100.0
+    low, high, passed = 0, len(values), 0.0
+    while True:
+        one, two, three = values[low], values[(low + high) // 2], values[high - 1]
+        pivot = max(min(one, two), min(max(one, two), three))
+        # Less than the pivot before ``less``, more from ``more`` on.
+        less, place, more = low, low, high
+        below, same = 0.0, 0.0
+        while place < more:
+            value, weight = values[place], weights[place]
+            if value < pivot:
+                values[place], weights[place] = values[less], weights[less]
+                values[less], weights[less] = value, weight
+                below += weight
+                less += 1
+                place += 1
+            elif value > pivot:
+                more -= 1
+                values[place], weights[place] = values[more], weights[more]
+                values[more], weights[more] = value, weight
+            else:
+                same += weight
+                place += 1
+        if less > low and passed + below >= target:
+            high = less
+        elif more == high or passed + below + same >= target:
+            return float(pivot)
+        else:
+            low, passed = more, passed + below + same

@@ -24,7 +24,7 @@ def key(guarded) -> str:
 
 @pytest.fixture
 def visitor(guarded):
-    with httpx.Client(base_url=guarded.served.base, trust_env=False, timeout=60) as client:
+    with httpx.Client(base_url=guarded.served.base, trust_env=False, timeout=600) as client:
         yield client
 
 

@@ -65,14 +65,14 @@ def running(app: ASGIApp, service: Service, **options: Any) -> Iterator[Served]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    end = time.monotonic() + 180  # a fresh checkout compiles its kernels first
+    end = time.monotonic() + 600  # a fresh checkout compiles its kernels first
     while not server.started:
         assert thread.is_alive() and time.monotonic() < end, "the server did not start"
         time.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
     base = f"http://127.0.0.1:{port}"
     try:
-        with httpx.Client(base_url=base, timeout=60, trust_env=False) as client:
+        with httpx.Client(base_url=base, timeout=600, trust_env=False) as client:
             yield Served(base, service, client, asked)
     finally:
         server.should_exit = True

@@ -73,7 +73,7 @@ def test_qgis_reads_pages_boxes_filters_and_tiles(served, tmp_path: Path):
         check=False,
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=600,
         env={"QT_QPA_PLATFORM": "offscreen", "HOME": home, "XDG_RUNTIME_DIR": home, "PATH": "/usr/bin:/bin"},
     )
     lines = [line for line in done.stdout.splitlines() if line.startswith("SAID")]
@@ -112,7 +112,7 @@ def test_owslib_finds_what_conforms_what_can_be_asked_and_filters(served):
 @pytest.mark.gdal_tools
 def test_a_spreadsheet_of_all_parcels_has_as_many_lines(served):
     command = ["ogr2ogr", "-f", "CSV", "/vsistdout/", f"OAPIF:{served.base}", "parcels", "-oo", "PAGE_SIZE=500"]
-    said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+    said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=600).stdout
     assert len(said.splitlines()) == served.get("/collections/parcels/items").json()["numberMatched"] + 1
 
 
@@ -126,7 +126,7 @@ def test_the_wheels_gdal_takes_coordinates_in_the_zones_geographic_crs(served):
     )
     environment = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "no_proxy": "127.0.0.1"}
     command = [sys.executable, "-c", script, served.base]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=90, env=environment)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=600, env=environment)
     assert done.returncode == 0, done.stderr[-1500:]
     epsg, count, west, south, east, north = json.loads(done.stdout.splitlines()[-1])
     known = answers(served, "/collections/parcels/items?limit=1000").values()

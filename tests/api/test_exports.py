@@ -60,7 +60,7 @@ def leave(served, path: str) -> None:
         next(answer.iter_raw(1000))
 
 
-def comes_true(condition, limit_s: float = 60.0) -> bool:
+def comes_true(condition, limit_s: float = 600.0) -> bool:
     end = time.monotonic() + limit_s
     while not condition():
         if time.monotonic() > end:

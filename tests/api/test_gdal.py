@@ -24,7 +24,7 @@ pytestmark = pytest.mark.gdal_tools
 
 
 def run(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True)
     assert "ERROR" not in done.stderr, done.stderr
     return done.stdout
 

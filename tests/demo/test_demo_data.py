@@ -336,7 +336,7 @@ def test_the_script_makes_the_same_bytes_again(tmp_path: Path) -> None:
     for made in copy.glob("*.geojson"):
         made.unlink()
     environment = {**os.environ, "PYTHONPATH": str(DEMO.parents[1]), "PYTHONDONTWRITEBYTECODE": "1"}
-    subprocess.run([sys.executable, str(copy / "build.py")], check=True, env=environment, timeout=120)
+    subprocess.run([sys.executable, str(copy / "build.py")], check=True, env=environment, timeout=600)
     wanted = {path.relative_to(DEMO): path for path in DEMO.rglob("*") if path.suffix in MADE}
     assert {path.relative_to(copy) for path in copy.rglob("*") if path.suffix in MADE} == set(wanted)
     for name, path in wanted.items():

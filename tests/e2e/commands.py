@@ -70,7 +70,7 @@ def _environment() -> dict[str, str]:
 def run(*arguments: str | Path, cwd: Path) -> Ran:
     """Run one command."""
     command = [sys.executable, "-c", _ONE, *map(str, arguments)]
-    done = subprocess.run(command, check=False, cwd=cwd, env=_environment(), capture_output=True, timeout=120)
+    done = subprocess.run(command, check=False, cwd=cwd, env=_environment(), capture_output=True, timeout=600)
     return Ran(done.returncode, done.stdout, done.stderr.decode())
 
 

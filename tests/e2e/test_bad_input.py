@@ -17,6 +17,7 @@ import pytest
 import shapely
 
 from tests.e2e.commands import Ran, run_each
+from tests.processes import AT_ONCE_S
 
 X, Y, CRS = 414_500.0, 4_013_500.0, "EPSG:4547"
 #: What each bad file is refused for.
@@ -170,7 +171,7 @@ def test_an_import_is_refused_in_one_clear_line(
     assert (ran.code, ran.out) == (2, b""), ran
     assert "Traceback" not in ran.err
     assert said(ran) == [EXPECTED[what]] * ROWS.get(what, 1), ran.err
-    assert ran.seconds < 20
+    assert ran.seconds < AT_ONCE_S
     # Chinese first, English beside it.
     words = ran.errors[0].removeprefix("错误 error: ")
     assert any("\u4e00" <= letter <= "\u9fff" for letter in words.split(" / ")[0]) and " / " in words
@@ -182,7 +183,7 @@ def test_a_check_says_the_same(refused: tuple[dict[str, Ran], dict[str, Ran], bo
     assert ran.code == 2, ran
     assert "Traceback" not in ran.err
     assert said(ran) == [EXPECTED[what]] * ROWS.get(what, 1), ran.err
-    assert ran.seconds < 20
+    assert ran.seconds < AT_ONCE_S
 
 
 def test_register_and_editions_are_unchanged(refused: tuple[dict[str, Ran], dict[str, Ran], bool]) -> None:

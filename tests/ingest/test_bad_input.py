@@ -21,6 +21,7 @@ from geo_service.ingest.gate import crossings
 from geo_service.ingest.text import codec_of, detect
 from tests.ingest.samples import EXAMPLE, LAT, LON, X, Y, collection, feature, square
 from tests.ingest.writing import write_grid, write_vector, zipped, zipped_folder
+from tests.processes import AT_ONCE_S
 
 SHAPES = [shapely.Polygon(square(X + 200 * i, Y, 100)[0]) for i in range(6)]
 NAMES = {"DKBH": [f"A-{i}" for i in range(6)], "DKMC": ["长治", "上党", "屯留", "潞城", "襄垣", "平顺"]}
@@ -505,7 +506,7 @@ def test_a_zip_bomb_is_refused_at_once(check, refused, tmp_path):
     began = time.monotonic()
     (fault,) = refused(check, file.read_bytes(), "a.zip")
     assert fault.code == "zip_bomb"
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < AT_ONCE_S
 
 
 def test_damaged_and_encrypted_zips(check, refused, tmp_path):
@@ -654,7 +655,7 @@ def test_a_geometry_bomb_is_refused_in_time(check, load, refused, tmp_path, name
     body = json.dumps(collection(feature(rings), feature(square(X, Y, 100)), crs="EPSG:4547")).encode()
     began = time.monotonic()
     found = check(body, "a.geojson")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < AT_ONCE_S
     assert [(fault.row, fault.code) for fault in found.rejected] == [(1, "geometry_too_complex")]
     assert [row for row, _ in found.parcels] == [2]
     file = tmp_path / "a.geojson"
@@ -668,7 +669,7 @@ def test_many_overlapping_parts_and_holes_are_no_trouble(check):
     holes = [square(X, Y, 1000)[0], *(square(X + 10 + i, Y + 10 + i, 50)[0] for i in range(300))]
     began = time.monotonic()
     found = check(json.dumps(collection(feature(parts, "MultiPolygon"), feature(holes), crs="EPSG:4547")).encode(), "a")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < AT_ONCE_S
     assert len(found.parcels) + len(found.rejected) == 2
 
 
@@ -679,7 +680,7 @@ def test_an_honest_polygon_of_a_hundred_thousand_vertices_passes_quickly(check):
     found = check(
         json.dumps(feature([[*ring, ring[0]]], crs={"type": "name", "properties": {"name": "EPSG:4547"}})).encode(), "a"
     )
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < AT_ONCE_S
     assert found.parcels[0][1].geometry.area == pytest.approx(math.pi * 1e6, rel=1e-6)
 
 

@@ -6,7 +6,6 @@ import json
 import os
 import pickle
 import signal
-import statistics
 import threading
 import time
 
@@ -19,8 +18,9 @@ from geo_service.ingest.job import Job, Purpose
 from geo_service.ingest.process import KNOWN, READERS, Readers, gdal_skip
 from geo_service.model.catalogue import Catalogue
 from tests.ingest.samples import EXAMPLE, LAT, LON, feature, square
-from tests.processes import gone
+from tests.processes import AT_ONCE_S, gone
 
+LIMIT_S = 60.0
 BODY = json.dumps(feature(square(LON, LAT, 0.001))).encode()
 
 
@@ -36,18 +36,9 @@ def readers():
     found.close()
 
 
-def test_a_warm_check_takes_tens_of_milliseconds(catalogue, jurisdiction):
-    times = []
-    for _ in range(11):
-        began = time.perf_counter()
-        ingest.read_geojson_bytes(BODY, catalogue, jurisdiction, parcels_spec=catalogue.layers["parcels"])
-        times.append(time.perf_counter() - began)
-    assert statistics.median(times) < 0.1
-
-
 def test_one_process_serves_one_caller_after_another(readers, job):
     for _ in range(5):
-        assert readers.run(job, 5).ids == ("check-1",)
+        assert readers.run(job, LIMIT_S).ids == ("check-1",)
     assert len(readers.idle()) == 1
 
 
@@ -58,7 +49,7 @@ def test_a_process_that_died_while_idle_is_replaced(readers, job, how):
     (pid,) = readers.idle()
     os.kill(pid, how)
     time.sleep(0.1)
-    assert readers.run(job, 5).ids == ("check-1",)
+    assert readers.run(job, LIMIT_S).ids == ("check-1",)
     assert readers.idle() != (pid,)
 
 
@@ -71,10 +62,10 @@ def test_a_process_that_dies_at_work_is_an_answer_and_the_next_call_works(reader
     killer = threading.Timer(0.2, os.kill, (pid, signal.SIGKILL))
     killer.start()
     with pytest.raises(InputError) as caught:
-        readers.run(job, 30)
+        readers.run(job, LIMIT_S)
     killer.join()
     assert caught.value.faults[0].code == "file_unreadable"
-    assert readers.run(job, 5).ids == ("check-1",)
+    assert readers.run(job, LIMIT_S).ids == ("check-1",)
 
 
 def test_a_job_that_overruns_is_killed(readers, job):
@@ -85,10 +76,10 @@ def test_a_job_that_overruns_is_killed(readers, job):
     began = time.monotonic()
     with pytest.raises(TooComplex) as caught:
         readers.run(job, 0.2)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < AT_ONCE_S
     assert caught.value.faults[0].code == "geometry_too_complex"
     assert gone(pid)
-    assert readers.run(job, 5).ids == ("check-1",)
+    assert readers.run(job, LIMIT_S).ids == ("check-1",)
 
 
 def test_callers_at_once_get_their_own_answers(catalogue, jurisdiction):

@@ -32,7 +32,7 @@ def test_the_process_that_answers_never_loads_gdal(start, own_demo, tmp_path):
     assert any(layers.grid(name) is not None for name in layers.editions)
     parcels = layers.features("parcels")
     values = {"parcel_id": parcels.ids[0], "collection_id": "parcels", "feature_id": parcels.ids[0], "code": "flood"}
-    with httpx.Client(base_url=command.base, trust_env=False, timeout=120, follow_redirects=True) as client:
+    with httpx.Client(base_url=command.base, trust_env=False, timeout=600, follow_redirects=True) as client:
         while client.get("/readyz").status_code != 200:
             time.sleep(0.1)
         answers = {str(route): client.get(route.at(**values)).status_code for route in READING}

@@ -1,0 +1,125 @@
+"""What is concluded where some features have all of the ground and the others nothing: the same wherever that is so.
+
+Most parcels lie wholly in what covers their zone, and nothing that forbids a sale lies on them. Such parcels differ by
+their area alone, so the law is asked once, of two squares on which the same features have everything. Where it says
+the same of both, it says so of every parcel of the kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from datetime import date
+from typing import Any, Generic, TypeVar
+from weakref import WeakKeyDictionary
+
+import shapely
+
+from geo_service import overlay
+from geo_service.engine.ground import Ground
+from geo_service.engine.site import Site
+from geo_service.kept import Kept
+from geo_service.model.finding import AssessmentFinding, ConstraintFinding, CoverageShares
+from geo_service.model.rulebook import Rulebook, Version
+
+F = TypeVar("F", AssessmentFinding, ConstraintFinding)
+Key = tuple[object, ...]
+
+#: So many kinds of ground are known of one set of layers.
+KINDS = 5_000
+#: Sides of the two squares: so different that no number is written alike for both, so wide that nothing is thin.
+_SIDES_M = 1_234.5, 7_654.25
+_KNOWN: WeakKeyDictionary[Ground, Kept[Key, Alike[Any]]] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Alike(Generic[F]):
+    """What one rule concludes on ground of one kind.
+
+    Attributes
+    ----------
+    version, rulebook : Version, Rulebook
+        By which it was concluded; while they are here, nothing else has their identities.
+    finding : finding or None
+        Of one of the squares; ``None`` where what is said depends on how much ground there is.
+    turning : frozenset of date
+        Days on which something that was read changes its standing.
+    """
+
+    version: Version
+    rulebook: Rulebook
+    finding: F | None
+    turning: frozenset[date]
+
+    def on(self, uncut: overlay.Uncut) -> F | None:
+        """Return the finding of a parcel of this kind."""
+        finding = self.finding
+        if finding is None or finding.coverage is None:
+            return None
+        area_m2, whole_m2 = uncut.area_m2, uncut.whole.area_m2
+        if finding.coverage.covered_m2 > 0.0:
+            shares = CoverageShares(1.0, area_m2, 0.0, 0.0, finding.coverage.noise_m2)
+        else:
+            # As it is measured: what is cut out of a parcel may differ from it in the last digit.
+            covered_m2 = max(area_m2 - whole_m2, 0.0)
+            shares = CoverageShares(covered_m2 / area_m2, covered_m2, whole_m2, 0.0, finding.coverage.noise_m2)
+        if isinstance(finding, ConstraintFinding):
+            return finding.by(shares)
+        share = min(whole_m2 / area_m2, 1.0)
+        reports = finding.reports
+        if share != 1.0:
+            reports = tuple(replace(report, share=share) for report in reports)
+        return finding.by(shares, reports)
+
+
+class Sample(Site):
+    """A square of our own on which some features of one layer have everything and all others nothing, all surveyed."""
+
+    def __init__(self, like: Site, near: tuple[int, ...], held: tuple[int, ...], side_m: float) -> None:
+        super().__init__(like.parcel, overlay.Uncut(shapely.box(0.0, 0.0, side_m, side_m)), like.ground, like.rulebook)
+        self._near, self._held = near, frozenset(held)
+
+    def rows(self, layer: str, within_m: float = 0.0) -> tuple[int, ...]:
+        """Return the rows that are near."""
+        return self._near
+
+    def _there(self, layer: str) -> tuple[frozenset[int], frozenset[int]]:
+        return self._held, self._held
+
+    def surveyed(self, layer: str, surveys: tuple[int, ...]) -> None:
+        """Return where the layer was surveyed: all over."""
+
+
+def known(ground: Ground) -> Kept[Key, Alike[Any]]:
+    """Return what is known of kinds of ground; let go of with the ground."""
+    found = _KNOWN.get(ground)
+    if found is None:
+        found = _KNOWN[ground] = Kept(KINDS)
+    return found
+
+
+def concluded(
+    like: Site,
+    near: tuple[int, ...],
+    held: tuple[int, ...],
+    version: Version,
+    rulebook: Rulebook,
+    conclude: Callable[[Site], tuple[F, frozenset[date]]],
+) -> Alike[F]:
+    """Ask the law about two squares on which the features ``held`` of those ``near`` have everything."""
+    (one, turning), (other, _) = (conclude(Sample(like, near, held, side_m)) for side_m in _SIDES_M)
+    is_same = _is_all_or_nothing(one, _SIDES_M[0]) and _is_all_or_nothing(other, _SIDES_M[1]) and _is_same(one, other)
+    return Alike(version, rulebook, one if is_same else None, turning)
+
+
+def _is_all_or_nothing(finding: AssessmentFinding | ConstraintFinding, side_m: float) -> bool:
+    shares, area_m2 = finding.coverage, side_m * side_m
+    if shares is None:
+        return False
+    told = shares.share, shares.covered_m2, shares.uncovered_m2, shares.unsurveyed_m2, shares.noise_m2
+    return told in ((1.0, area_m2, 0.0, 0.0, 0.0), (0.0, 0.0, area_m2, 0.0, 0.0))
+
+
+def _is_same(one: F, other: F) -> bool:
+    """Tell whether everything but the areas is the same; what shows ground on a map never is."""
+    return all(getattr(one, each.name) == getattr(other, each.name) for each in fields(one) if each.name != "coverage")
