@@ -100,8 +100,8 @@ class Office:
         while time.perf_counter() < end:
             boundary, number = self._boundaries[(minute * 7 + turn) % len(self.ids)], self.ids[turn % len(self.ids)]
             self._post("a boundary", "/check", boundary)
-            self._get("a page of the list", f"/collections/parcels/items?limit=50&offset={turn % 3 * 50}")
-            self._get("a tile", f"/collections/parcels/tiles/WebMercatorQuad/14/{6400 + turn % 4}/13337")
+            self._get("a page of the list", f"/collections/parcels/items?limit={50 + turn % 3}")
+            self._get("a tile", f"/collections/parcels/tiles/WebMercatorQuad/14/{6418 + turn % 4}/13337")
             self._get("the map", "/map")
             self._get("a parcel", f"/parcels/{number}/assessment")
             if turn % 5 == 0:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from datetime import date
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -42,14 +41,11 @@ class Alike(Generic[F]):
         By which it was concluded; while they are here, nothing else has their identities.
     finding : finding or None
         Of one of the squares; ``None`` where what is said depends on how much ground there is.
-    turning : frozenset of date
-        Days on which something that was read changes its standing.
     """
 
     version: Version
     rulebook: Rulebook
     finding: F | None
-    turning: frozenset[date]
 
     def on(self, uncut: overlay.Uncut) -> F | None:
         """Return the finding of a parcel of this kind."""
@@ -75,16 +71,17 @@ class Alike(Generic[F]):
 class Sample(Site):
     """A square of our own on which some features of one layer have everything and all others nothing, all surveyed."""
 
-    def __init__(self, like: Site, near: tuple[int, ...], held: tuple[int, ...], side_m: float) -> None:
+    def __init__(self, like: Site, held: tuple[int, ...], side_m: float) -> None:
         super().__init__(like.parcel, overlay.Uncut(shapely.box(0.0, 0.0, side_m, side_m)), like.ground, like.rulebook)
-        self._near, self._held = near, frozenset(held)
+        self._held = held
 
     def rows(self, layer: str, within_m: float = 0.0) -> tuple[int, ...]:
-        """Return the rows that are near."""
-        return self._near
+        """Return the rows that have everything."""
+        return self._held
 
     def _there(self, layer: str) -> tuple[frozenset[int], frozenset[int]]:
-        return self._held, self._held
+        held = frozenset(self._held)
+        return held, held
 
     def surveyed(self, layer: str, surveys: tuple[int, ...]) -> None:
         """Return where the layer was surveyed: all over."""
@@ -99,17 +96,12 @@ def known(ground: Ground) -> Kept[Key, Alike[Any]]:
 
 
 def concluded(
-    like: Site,
-    near: tuple[int, ...],
-    held: tuple[int, ...],
-    version: Version,
-    rulebook: Rulebook,
-    conclude: Callable[[Site], tuple[F, frozenset[date]]],
+    like: Site, held: tuple[int, ...], version: Version, rulebook: Rulebook, conclude: Callable[[Site], F]
 ) -> Alike[F]:
-    """Ask the law about two squares on which the features ``held`` of those ``near`` have everything."""
-    (one, turning), (other, _) = (conclude(Sample(like, near, held, side_m)) for side_m in _SIDES_M)
+    """Ask the law about two squares on which some features of a layer have everything."""
+    one, other = (conclude(Sample(like, held, side_m)) for side_m in _SIDES_M)
     is_same = _is_all_or_nothing(one, _SIDES_M[0]) and _is_all_or_nothing(other, _SIDES_M[1]) and _is_same(one, other)
-    return Alike(version, rulebook, one if is_same else None, turning)
+    return Alike(version, rulebook, one if is_same else None)
 
 
 def _is_all_or_nothing(finding: AssessmentFinding | ConstraintFinding, side_m: float) -> bool:

@@ -154,6 +154,9 @@ class Judge:
             question = self._assessment_question(layer, as_of, zone, scale)
             return assessments.judge(rule, version, self._rulebook, (), failed, question)
         near = self._reports_near(layer, features).get(rule.code, ())
+        window_days = self._window_days(zone)
+        for scope in self._read_scopes(rule, version):
+            self.turning.update(scope.turning_days(window_days))
         asked = (as_of, scale, zone and (zone.id, zone.version), self._site.parcel.project_type)
         found = self._alike(
             layer,
@@ -169,6 +172,9 @@ class Judge:
         edition = self._layers.editions.get(layer)
         name = edition.name if edition else ""
         return assessments.Question(as_of, zone, self._site.parcel.project_type, name, scale)
+
+    def _window_days(self, zone: ZoneRead | None) -> int:
+        return zone.supply_window_days if zone else self._rulebook.defaults.supply_window_days
 
     def _reports_near(self, layer: str, features: Features) -> dict[str, tuple[int, ...]]:
         """Return the rows of reports near the parcel by the code of their assessment."""
@@ -186,12 +192,9 @@ class Judge:
     ) -> AssessmentFinding:
         layer = rule.layer
         question = self._assessment_question(layer, as_of, zone, scale)
-        window_days = zone.supply_window_days if zone else self._rulebook.defaults.supply_window_days
         scopes = self._read_scopes(rule, version)
-        for scope in scopes:
-            self.turning.update(scope.turning_days(window_days))
         try:
-            measured = self._measured_scopes(layer, scopes, as_of, window_days)
+            measured = self._measured_scopes(layer, scopes, as_of, self._window_days(zone))
         except MeasureFailed:
             measured = assessments.Measured(None, None, None, failure=NoDataReason.FAILED)
         return assessments.judge(rule, version, self._rulebook, scopes, measured, question)
@@ -260,6 +263,7 @@ class Judge:
         ):
             return conclude(self)
         near = self._site.rows(layer)
+        self.turning.update(self._site.ground.attributes(layer).turning_days(near))
         return self._alike(layer, near, version, as_of, (as_of, scale), conclude) or conclude(self)
 
     def _concluded_constraint(
@@ -291,17 +295,15 @@ class Judge:
         held = self._site.held(layer, near, as_of)
         if held is None:
             return None
-        known, key = alike.known(self._site.ground), (id(version), id(self._rulebook), near, held, asked)
+        known, key = alike.known(self._site.ground), (id(version), id(self._rulebook), held, asked)
         found = known.get(key)
         if found is None or found.version is not version or found.rulebook is not self._rulebook:
 
-            def of(site: Site) -> tuple[F, frozenset[date]]:
-                judge = Judge(site, self._layers, self._catalogue, self._rulebook, self._zone)
-                return conclude(judge), frozenset(judge.turning)
+            def of(site: Site) -> F:
+                return conclude(Judge(site, self._layers, self._catalogue, self._rulebook, self._zone))
 
-            found = alike.concluded(self._site, near, held, version, self._rulebook, of)
+            found = alike.concluded(self._site, held, version, self._rulebook, of)
             known.put(key, found, 1)
-        self.turning |= found.turning
         return found.on(self._site.uncut)
 
     def _question(self, scale: int) -> constraints.Question:
