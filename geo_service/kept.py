@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -27,6 +27,9 @@ class Kept(Generic[K, V]):
     ...     kept.put(key, value, len(value))
     >>> kept.get("a"), kept.get("b"), kept.get("c")
     (b'12', None, b'6')
+    >>> kept.drop(lambda key: key == "a")
+    >>> kept.get("a"), kept.size
+    (None, 1)
     """
 
     def __init__(self, most: int) -> None:
@@ -52,3 +55,9 @@ class Kept(Generic[K, V]):
             while self.size > self._most and len(self._values) > 1:
                 _, (_, gone) = self._values.popitem(last=False)
                 self.size -= gone
+
+    def drop(self, that: Callable[[K], bool]) -> None:
+        """Let go of the values whose keys something is true of."""
+        with self._lock:
+            for key in [key for key in self._values if that(key)]:
+                self.size -= self._values.pop(key)[1]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -21,6 +20,7 @@ from geo_service.api.parameters import Box
 from geo_service.api.reference import Reference
 from geo_service.errors import NotFound
 from geo_service.export.geojson import LON_LAT_DECIMALS, plain, rounded
+from geo_service.kept import Kept
 from geo_service.model.catalogue import FieldType
 from geo_service.model.layer import Edition, Features, Value
 from geo_service.model.parcel import AsOf
@@ -31,7 +31,8 @@ from geo_service.service import Service
 from geo_service.snapshot import Snapshot, Summary
 
 VERDICTS = "verdicts"
-PLACED_EDITIONS = 200
+#: So many parts of editions are kept.
+PLACED = 200
 _FROM, _TO = "valid_from", "valid_to"
 
 
@@ -295,12 +296,13 @@ def feature(items: Items, row: int, reference: Reference) -> dict[str, Any]:
 
 
 class Shelf:
-    """All collections of a service; what was placed on the globe once is kept, because editions never change."""
+    """All collections of a service; what was placed on the globe is kept until another edition of its layer is."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
         self._lock = Lock()
-        self._placed: OrderedDict[str, LayerItems] = OrderedDict()
+        # By layer, edition, and the part of it that a key for some zones sees.
+        self._placed: Kept[tuple[str, str, str], LayerItems] = Kept(PLACED)
 
     def collections(self, snapshot: Snapshot) -> list[Collection]:
         """Describe what there is: zones, parcels and verdicts first, then the other layers."""
@@ -358,11 +360,12 @@ class Shelf:
         if edition is None:
             raise NotFound(f"图层 {layer} 未导入 / layer {layer} is not imported")
         with self._lock:
-            found = self._placed.get(edition.tag)
+            key = (layer, edition.name, edition.part)
+            found = self._placed.get(key)
             if found is None:
-                found = self._placed[edition.tag] = LayerItems(edition)
-                while len(self._placed) > PLACED_EDITIONS:
-                    self._placed.popitem(last=False)
+                found = LayerItems(edition)
+                self._placed.drop(lambda old: old[0] == layer and old[1] != edition.name)
+                self._placed.put(key, found, 1)
         return found
 
 

@@ -45,6 +45,9 @@ _GROUNDS: WeakKeyDictionary[LayerSet, dict[tuple[str, str], Ground]] = WeakKeyDi
 
 def in_crs(features: Features, crs: str) -> Features:
     """Return the features in another CRS; projected once, then remembered."""
+    if features.crs == crs:
+        # Were they remembered as their own projection, nothing would ever let go of them.
+        return features
     known = _PROJECTED.setdefault(features, {})
     if crs not in known:
         known[crs] = project_features(features, crs)
