@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from tests.api.serving import Served
 
 #: Windows of an old office screen and of a new one.
 SMALL, LARGE = (1366, 768), (1920, 1080)
 
 
+@contextmanager
+def watched(page, server: str, tolerated: str | None = None) -> Iterator[None]:
+    """Afterwards nothing was blocked, nothing failed, nothing asked back and nobody else was asked.
+
+    ``tolerated`` stands in lines that the browser itself notes down where nothing is wrong.
+    """
+    problems: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda said: problems.append(said.text) if said.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("dialog", lambda dialog: (problems.append(f"dialog {dialog.message}"), dialog.dismiss()))
+    page.on("request", lambda request: asked.append(request.url))
+    page.add_init_script(
+        "document.addEventListener('securitypolicyviolation', "
+        "(event) => console.error('blocked', event.violatedDirective, event.blockedURI));"
+    )
+    yield
+    assert [line for line in problems if tolerated is None or tolerated not in line] == []
+    assert [url for url in asked if not url.startswith((server, "file://", "data:", "blob:"))] == []
+
+
 def opened(browser, address, server):
     context = browser.new_context(viewport={"width": SMALL[0], "height": SMALL[1]})
     found = context.new_page()
-    problems, requests = [], []
-    found.on("console", lambda message: problems.append(message.text) if message.type in ("error", "warning") else None)
-    found.on("pageerror", lambda error: problems.append(str(error)))
-    found.on("dialog", lambda dialog: (problems.append(f"dialog {dialog.message}"), dialog.dismiss()))
-    found.on("request", lambda request: requests.append(request.url))
-    found.goto(address)
-    yield found
-    assert problems == []
-    assert [url for url in requests if not url.startswith((server, "file://", "data:"))] == []
+    with watched(found, server):
+        found.goto(address)
+        yield found
     context.close()
 
 

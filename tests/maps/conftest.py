@@ -18,7 +18,7 @@ from geo_service.model.text import Text
 from geo_service.service import Service
 from geo_service.store.workspace import Workspace
 from tests.api.serving import OPEN, Served, running
-from tests.maps.browsing import SMALL
+from tests.maps.browsing import SMALL, watched
 from tests.maps.demo import AS_OF
 from tests.maps.zone import HOSTILE, map_parcels, map_view, parcel_view
 
@@ -102,7 +102,7 @@ def served(seeded, tmp_path_factory) -> Iterator[Served]:
 
 @pytest.fixture
 def open_page(browser, served):
-    """Open an address in a fresh browser; afterwards nothing was blocked, nothing failed and nobody else was asked."""
+    """Open an address in a fresh browser."""
 
     @contextmanager
     def opened(address: str, size: tuple[int, int] = SMALL):
@@ -110,20 +110,10 @@ def open_page(browser, served):
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         page = context.new_page()
         page.set_default_timeout(SLOW_MS)
-        problems: list[str] = []
-        asked: list[str] = []
-        page.on("console", lambda said: problems.append(said.text) if said.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("request", lambda request: asked.append(request.url))
-        page.add_init_script(
-            "document.addEventListener('securitypolicyviolation', "
-            "(event) => console.error('blocked', event.violatedDirective, event.blockedURI));"
-        )
-        page.goto(address if "://" in address else served.base + address, wait_until="load")
-        yield page
         # A refused file is an answer, which the browser notes down all the same.
-        assert [line for line in problems if "422" not in line] == []
-        assert [url for url in asked if not url.startswith((served.base, "file://", "data:", "blob:"))] == []
+        with watched(page, served.base, tolerated="422"):
+            page.goto(address if "://" in address else served.base + address, wait_until="load")
+            yield page
         context.close()
 
     return opened
