@@ -15,10 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import httpx
-import shapely
 
 from benchmarks import running
 from benchmarks.service import demo_workspace, served
@@ -29,7 +27,7 @@ _LATENCY = re.compile(r"^\s+(50|99)%\s+([\d.]+)(us|ms|s)", re.MULTILINE)
 _RATE = re.compile(r"^Requests/sec:\s+([\d.]+)", re.MULTILINE)
 _OTHER = re.compile(r"Non-2xx or 3xx responses: (\d+)")
 _JSON = {"Content-Type": "application/json"}
-BOUNDARIES, HEAVY = 64, 35
+BOUNDARIES = 64
 _MS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
 
 
@@ -81,37 +79,18 @@ def ask(address: str, way: Way, scratch: Path) -> Asked:
     return Asked(float(rate[1]), times["50"], times["99"], int(other[1]) if other else 0)
 
 
-def named(record: Any) -> int:
-    """Count the features that a record names as lying on the ground."""
-    reports = sum(len(finding["reports"]) for finding in record["assessments"])
-    return reports + sum(len(part["features"]) for finding in record["constraints"] for part in finding["parts"])
-
-
-def crowded(client: httpx.Client, boundary: Any) -> str:
-    """Return a square around a boundary on which so many features lie that measuring it is heavy."""
-    around = shapely.from_geojson(json.dumps(boundary)).centroid
-    for step in range(1, 100):
-        body = shapely.to_geojson(shapely.box(*shapely.buffer(around, 0.001 * step).bounds))
-        found = client.post("/check", content=body, headers=_JSON)
-        if found.is_success and named(found.json()) >= HEAVY:
-            return str(body)
-    raise running.Failed(f"no square on which {HEAVY} features lie")
-
-
 def ways(address: str) -> list[Way]:
-    """Return what is measured: the record of the first parcel, the boundaries of many, and one that is crowded."""
+    """Return what is measured: the record of the first parcel, and the boundaries of many."""
     with httpx.Client(base_url=address, timeout=60, trust_env=False) as client:
         found = client.get("/collections/parcels/items", params={"limit": BOUNDARIES}).raise_for_status().json()
         features = found["features"]
         path = f"/parcels/{features[0]['id']}/assessment"
         tag = client.get(path).raise_for_status().headers["ETag"]
-        heavy = crowded(client, features[0]["geometry"])
     bodies = tuple(json.dumps(feature["geometry"]) for feature in features)
     return [
         Way("GET assessment", path, 32, 0.55, most_p99_times=3.0),
         Way("GET assessment, 304", path, 32, 0.70, headers={"If-None-Match": tag}),
         Way(f"POST check of {len(bodies)} parcels in turn", "/check", 16, 0.08, _JSON, bodies, most_p99_ms=250.0),
-        Way(f"POST check, {HEAVY} features on the boundary", "/check", 16, 0.012, _JSON, (heavy,)),
     ]
 
 
