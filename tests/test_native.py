@@ -237,6 +237,7 @@ KEPT = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("module", "name"), KEPT, ids=[f"{module.__name__}.{name}" for module, name in KEPT])
 def test_the_loader_knows_every_function_that_kept_code_calls(module, name) -> None:
     # One that it does not know would be called at address zero.

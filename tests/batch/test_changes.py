@@ -120,6 +120,7 @@ CASES: dict[str, tuple[Change, int]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", CASES)
 def test_only_what_is_affected_is_examined_again(assessed: Workspace, before: Done, what: str) -> None:
     change, affected = CASES[what]

@@ -80,6 +80,7 @@ def killing(run: batch.Run, crew: batch.Crew, victims: Callable[[], set[int]]) -
             os.kill(min(victims()), signal.SIGKILL)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds its children in /proc, which only Linux has")
 @pytest.mark.parametrize("which", ["the one that the others come from", "one that works"])
 def test_a_process_that_is_killed_changes_nothing(which: str, own: Workspace, some: list[str], expected: str) -> None:

@@ -45,6 +45,7 @@ def examiners(expected) -> Iterator[Examiners]:
     found.close()
 
 
+@pytest.mark.slow
 def test_whatever_was_expected_the_answer_is_of_the_workspace_that_was_asked_for(service, workspace, examiners):
     one = next(iter(service.parcels.values()))
     ground = Ground(workspace.directory.resolve(), workspace.rulebook.sha256)

@@ -49,6 +49,7 @@ def _parent(process: Path) -> int:
     return int((process / "stat").read_text(errors="replace").rpartition(")")[2].split()[1])
 
 
+@pytest.mark.slow
 def test_a_new_edition_is_seen_everywhere_without_a_restart(served, workspace):
     before = {
         "tile": served.get(TILE).headers["etag"],
@@ -141,6 +142,7 @@ def test_a_dry_run_says_what_would_be_and_stores_nothing(served, workspace):
 CODES = ("0140421001002000000000000001", "1404210010020000000000000003", "0012")
 
 
+@pytest.mark.slow
 def test_a_code_of_many_digits_is_the_same_text_wherever_it_comes_out(served):
     rows = json.loads(parcels(len(CODES)))["features"]
     for row, code in zip(rows, CODES, strict=True):

@@ -35,6 +35,7 @@ def box_of(page, selector: str) -> dict[str, float]:
     return page.locator(selector).bounding_box()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("words", "size"), [("zh", SMALL), ("en", SMALL), ("zh", LARGE)])
 def test_the_zone_is_drawn_large_and_nothing_runs_into_anything(open_page, served, words, size):
     with open_page(f"/map#words={words}", size) as page:

@@ -217,6 +217,7 @@ def test_clients_are_dealt_out_to_the_processes_and_no_part_of_an_answer_is_kept
     assert min(took) < 0.03
 
 
+@pytest.mark.slow
 def test_one_process_by_a_file_of_settings(start, keys, workspace):
     file = workspace.directory / "geo-service.toml"
     file.write_text("anonymous = true\nlog = false\nwrong_keys_per_minute = 1\nstop_seconds = 5\n", encoding="utf-8")

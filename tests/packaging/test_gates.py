@@ -25,6 +25,7 @@ def test_a_test_reaches_its_own_server():
         socket.create_connection(server.getsockname(), timeout=1).close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ci", "reason", "outcome"),
     [
