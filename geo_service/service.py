@@ -928,6 +928,8 @@ class _Latest:
             if self._snapshot is None or self._snapshot.revision != revision:
                 self._snapshot = Snapshot(self._workspace, revision)
                 self._parts = Kept(PARTS)
+                names = {edition.name for edition in self._snapshot.layers.editions.values()}
+                self._editions.drop(lambda key: key[0] not in names)
             if own is None:
                 return self._snapshot
             part = self._parts.get(own)

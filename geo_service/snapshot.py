@@ -89,6 +89,8 @@ class Snapshot:
     """
 
     def __init__(self, workspace: Workspace, revision: int) -> None:
+        #: Later ones have higher numbers.
+        self.moment: int = revision
         self.revision: Hashable = revision
         self.layers: LayerSet = workspace.layer_set()
         self.parcels: stored.Parcels = stored.parcels(workspace, self.layers)
@@ -277,7 +279,7 @@ class Part(Snapshot):
 
     def __init__(self, whole: Snapshot, own: frozenset[str], layers: LayerSet, parcels: Iterable[str]) -> None:
         # Whatever is kept by revision is kept for these zones alone.
-        self.revision = (whole.revision, own)
+        self.moment, self.revision = whole.moment, (whole.revision, own)
         self.layers = layers
         self.parcels = whole.parcels.some(frozenset(parcels))
         self._whole = whole

@@ -9,8 +9,15 @@ from threading import Lock
 from starlette.responses import HTMLResponse, Response
 
 from geo_service.kept import Kept
+from geo_service.snapshot import Snapshot
 
 KEPT_BYTES = 128_000_000
+PageKey = tuple[int, Hashable, tuple[Hashable, ...]]
+
+
+def page_key(snapshot: Snapshot, *more: Hashable) -> PageKey:
+    """Return by what a page is kept: the state of the workspace that it shows, and what else it depends on."""
+    return snapshot.moment, snapshot.revision, more
 
 
 def page_policy(nonce: str, *, forms: bool = False) -> str:
@@ -33,7 +40,7 @@ def page(html: str | bytes, nonce: str, *, forms: bool = False) -> Response:
 
 
 class Pages:
-    """Drawn pages.
+    """Drawn pages of the newest state of the workspace that somebody asked for.
 
     They are drawn with a mark where the nonce belongs. The mark is random and leaves this process in no answer, so
     nothing in the data can stand for it.
@@ -42,20 +49,22 @@ class Pages:
     def __init__(self) -> None:
         self._mark = secrets.token_urlsafe(32)
         self._lock = Lock()
-        self._kept: Kept[Hashable, bytes] = Kept(KEPT_BYTES)
+        self._kept: Kept[PageKey, bytes] = Kept(KEPT_BYTES)
 
-    def answer(self, key: Hashable, draw: Callable[[str], str]) -> Response:
+    def answer(self, key: PageKey, draw: Callable[[str], str]) -> Response:
         """Send the page of a key.
 
         Parameters
         ----------
+        key : tuple
+            See `page_key`.
         draw : callable
             Draws the page with a nonce; called once a key while the page is kept.
         """
         nonce = secrets.token_urlsafe(16)
         return page(self.drawn(key, draw).replace(self._mark.encode(), nonce.encode()), nonce)
 
-    def drawn(self, key: Hashable, draw: Callable[[str], str]) -> bytes:
+    def drawn(self, key: PageKey, draw: Callable[[str], str]) -> bytes:
         """Return the page of a key with the mark in it, see `answer`; drawn now unless it is kept."""
         html = self._kept.get(key)
         if html is None:
@@ -63,5 +72,7 @@ class Pages:
                 html = self._kept.get(key)
                 if html is None:
                     html = draw(self._mark).encode()
+                    # Nobody asks for what was shown of a state that is over.
+                    self._kept.drop(lambda old: old[0] < key[0])
                     self._kept.put(key, html, len(html))
         return html

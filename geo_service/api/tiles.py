@@ -30,6 +30,7 @@ from geo_service.snapshot import Snapshot
 from geo_service.tiles import COUNTS, NUMBER, Column, Layer, Square, covering, cut, laid, marked
 from geo_service.tiles.square import in_degrees
 
+K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 #: What is kept of one state of the workspace by date, and of the state before.
@@ -58,7 +59,8 @@ class Tiles:
         self._service = service
         # Held while something large is made: callers who ask for it at once then share the work.
         self._lock = RLock()
-        self._laid: Kept[Hashable, Layer] = Kept(LAID_BYTES)
+        # By layer, edition, and whatever else what is laid out depends on.
+        self._laid: Kept[tuple[str, str, Hashable], Layer] = Kept(LAID_BYTES)
         self._statuses: Kept[Hashable, dict[str, str]] = Kept(STATES)
         self._verdicts: Kept[Hashable, Tiled] = Kept(STATES)
         self._listings: Kept[Hashable, Listing] = Kept(STATES)
@@ -89,7 +91,7 @@ class Tiles:
             self._listings, (snapshot.revision, asked), lambda: Listing(self._lines(snapshot, asked)), lambda _: 1
         )
 
-    def _once(self, kept: Kept[Hashable, T], key: Hashable, make: Callable[[], T], size: Callable[[T], int]) -> T:
+    def _once(self, kept: Kept[K, T], key: K, make: Callable[[], T], size: Callable[[T], int]) -> T:
         found = kept.get(key)
         if found is None:
             with self._lock:
@@ -186,13 +188,16 @@ class Tiles:
         if edition.spec.geometry_from and zones in snapshot.layers.editions:
             named.append(snapshot.layers.editions[zones].tag)
         shown = tuple(field.name for field in data.spec.shown_fields) if fields is None else fields
-        key = (*named, shown)
+        tag = (*named, shown)
 
         def lay() -> Layer:
+            # Of other editions nobody asks any more.
+            self._laid.drop(lambda old: old[0] == name and old[1] != edition.name)
             placed = Ground(snapshot.layers, LON_LAT, zones).features(name) if len(named) > 1 else None
             return laid(placed or data, shown)
 
-        return Tiled(self._once(self._laid, key, lay, lambda layer: layer.nbytes), _tag(key))
+        layer = self._once(self._laid, (name, edition.name, tag), lay, lambda layer: layer.nbytes)
+        return Tiled(layer, _tag(tag))
 
     def _with_verdicts(self, snapshot: Snapshot, asked: AsOf) -> Tiled:
         def mark() -> Tiled:

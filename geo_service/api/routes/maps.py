@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from datetime import date
 from typing import Annotated
 
@@ -14,7 +14,7 @@ from geo_service.api.answers import json_answer
 from geo_service.api.errors import bad_parameter
 from geo_service.api.links import HTML, JSON
 from geo_service.api.openapi import answers
-from geo_service.api.pages import Pages
+from geo_service.api.pages import PageKey, Pages, page_key
 from geo_service.api.parameters import AsOfDay, OnlyKnown, ParcelId, Services, listed
 from geo_service.api.routes.claims import may_claim
 from geo_service.maps.tiled import Engine
@@ -53,7 +53,7 @@ def pages(request: Request) -> Pages:
 def zone_map(request: Request, service: Services, as_of: AsOfDay = None, draw: Draw = None) -> Response:
     """供地前核查工作台：清单、地图、图层、查询 / the workbench: list, map, layers and search of all parcels."""
     if draw is not None:
-        key = (service.snapshot().revision, service.as_of(as_of), draw)
+        key = page_key(service.snapshot(), service.as_of(as_of), draw)
         return pages(request).answer(key, lambda nonce: service.tiled_map(as_of, draw, nonce=nonce))
     return pages(request).answer(*_zone_map(service, as_of, may_claim(request)))
 
@@ -63,8 +63,8 @@ def draw_zone_map(service: Service, kept: Pages, *, claims: bool) -> None:
     kept.drawn(*_zone_map(service, None, claims))
 
 
-def _zone_map(service: Service, as_of: date | None, claims: bool) -> tuple[Hashable, Callable[[str], str]]:
-    key = (service.snapshot().revision, service.as_of(as_of), claims)
+def _zone_map(service: Service, as_of: date | None, claims: bool) -> tuple[PageKey, Callable[[str], str]]:
+    key = page_key(service.snapshot(), service.as_of(as_of), claims)
     return key, lambda nonce: service.zone_map(as_of, single_file=False, nonce=nonce, claims=claims)
 
 
@@ -78,7 +78,7 @@ def parcel_map(
 ) -> Response:
     """一个地块及其周边；带 digest 时显示留存的原结论 / a parcel and what surrounds it; a digest shows what was kept."""
     claims = may_claim(request)
-    key = (service.snapshot().revision, service.as_of(as_of), parcel_id, claims, digest)
+    key = page_key(service.snapshot(), service.as_of(as_of), parcel_id, claims, digest)
     return pages(request).answer(
         key,
         lambda nonce: service.parcel_map(
@@ -90,7 +90,7 @@ def parcel_map(
 @router.get("/check", summary="界址核查页 / check a boundary", responses=answers({HTML: "Page"}, 422))
 def check_map(request: Request, service: Services, as_of: AsOfDay = None) -> Response:
     """绘制或上传界址即核查，不入库 / draw or drop a boundary and have it checked; nothing is stored."""
-    key = (service.snapshot().revision, service.as_of(as_of), "check")
+    key = page_key(service.snapshot(), service.as_of(as_of), "check")
     return pages(request).answer(key, lambda nonce: service.check_map(as_of, nonce=nonce))
 
 
@@ -113,7 +113,7 @@ def compare_map(
             Text(f"应为一至{MOST_COMPARED}个地块编号", f"must be one to {MOST_COMPARED} parcel ids"),
             parcels,
         )
-    key = (service.snapshot().revision, service.as_of(as_of), "compare", *ids, digest)
+    key = page_key(service.snapshot(), service.as_of(as_of), "compare", *ids, digest)
     return pages(request).answer(key, lambda nonce: service.compare_map(ids, as_of, linked=digest, nonce=nonce))
 
 

@@ -13,6 +13,7 @@ from geo_service.api.access import Guarded, needs
 from geo_service.api.errors import bad_parameter
 from geo_service.api.links import HTML, segment, url
 from geo_service.api.openapi import answers
+from geo_service.api.pages import page_key
 from geo_service.api.parameters import AsOfDay, Bbox, Box, LanguageOf, OnlyKnown, ParcelId, Services, listed
 from geo_service.api.routes.basemaps import basemaps_of
 from geo_service.api.routes.maps import pages
@@ -60,7 +61,7 @@ def check_sheet(
     """供打印的核查表，A4 两页 / the check sheet for paper, two pages of A4."""
     permalink = _permalink(request, service, parcel_id, as_of)
     under = _under(request, basemap)
-    key = (service.snapshot().revision, "check", service.as_of(as_of), parcel_id, lang, basemap, permalink)
+    key = page_key(service.snapshot(), "check", service.as_of(as_of), parcel_id, lang, basemap, permalink)
     return pages(request).answer(
         key, lambda nonce: service.check_sheet(parcel_id, as_of, permalink, language=lang, basemap=under, nonce=nonce)
     )
@@ -127,7 +128,7 @@ def _map(
 ) -> Response:
     under = _under(request, wanted.basemap)
     return pages(request).answer(
-        (service.snapshot().revision, service.as_of(wanted.as_of), wanted, parcel_id, window),
+        page_key(service.snapshot(), service.as_of(wanted.as_of), wanted, parcel_id, window),
         lambda nonce: service.map_sheet(
             parcel_id,
             wanted.as_of,
