@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
 from functools import partial
+from math import fsum
 
 from geo_service.model.enums import Kind, NoDataReason, Outcome, Severity
 from geo_service.model.evidence import AS_GIVEN, Band, Coverage, Nearest
@@ -193,7 +194,7 @@ def _avoid(
         doubtful = present
     hidden = coverage.of(WITHHELD)
     unknown = coverage.unsurveyed[scale]
-    noise_m2 = sum(area.bands[scale].noise_m2 for area in coverage.classes)
+    noise_m2 = fsum(area.bands[scale].noise_m2 for area in coverage.classes)
     doubt_m2 = sum(area.bands[scale].review_m2 for area in doubtful) or sum(area.area_m2 for area in doubtful)
     width = max((area.bands[scale].noise_width_m for area in coverage.classes), default=0.0)
     touched_m2 = coverage.covered_m2

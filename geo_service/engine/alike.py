@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 from weakref import WeakKeyDictionary
 
 import shapely
@@ -28,7 +28,8 @@ Key = tuple[object, ...]
 KINDS = 5_000
 #: Sides of the two squares: so different that no number is written alike for both, so wide that nothing is thin.
 _SIDES_M = 1_234.5, 7_654.25
-_KNOWN: WeakKeyDictionary[Ground, Kept[Key, Alike[Any]]] = WeakKeyDictionary()
+# Let go of with the ground; ``False`` was met once.
+_KINDS: WeakKeyDictionary[Ground, Kept[Key, Alike[Any] | Literal[False]]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -52,13 +53,12 @@ class Alike(Generic[F]):
         finding = self.finding
         if finding is None or finding.coverage is None:
             return None
+        # As they are measured: what is cut out of a parcel may differ from it in the last digit.
         area_m2, whole_m2 = uncut.area_m2, uncut.whole.area_m2
-        if finding.coverage.covered_m2 > 0.0:
-            shares = CoverageShares(1.0, area_m2, 0.0, 0.0, finding.coverage.noise_m2)
+        if finding.coverage.share:
+            shares = CoverageShares(1.0, area_m2, 0.0, 0.0, 0.0)
         else:
-            # As it is measured: what is cut out of a parcel may differ from it in the last digit.
-            covered_m2 = max(area_m2 - whole_m2, 0.0)
-            shares = CoverageShares(covered_m2 / area_m2, covered_m2, whole_m2, 0.0, finding.coverage.noise_m2)
+            shares = CoverageShares(0.0, 0.0, whole_m2, 0.0, 0.0)
         if isinstance(finding, ConstraintFinding):
             return finding.by(shares)
         share = min(whole_m2 / area_m2, 1.0)
@@ -71,35 +71,74 @@ class Alike(Generic[F]):
 class Sample(Site):
     """A square of our own on which some features of one layer have everything and all others nothing, all surveyed."""
 
-    def __init__(self, like: Site, held: tuple[int, ...], side_m: float) -> None:
+    def __init__(self, like: Site, layer: str, held: tuple[int, ...], side_m: float) -> None:
         super().__init__(like.parcel, overlay.Uncut(shapely.box(0.0, 0.0, side_m, side_m)), like.ground, like.rulebook)
-        self._held = held
+        self._layer, self._held = layer, held
 
     def rows(self, layer: str, within_m: float = 0.0) -> tuple[int, ...]:
-        """Return the rows that have everything."""
+        """Return the rows that have everything.
+
+        Raises
+        ------
+        LookupError
+            For any layer but the one that it is a sample of.
+        """
+        if layer != self._layer:
+            raise LookupError(f"a sample of {self._layer} knows nothing of {layer}")
         return self._held
 
     def _there(self, layer: str) -> tuple[frozenset[int], frozenset[int]]:
-        held = frozenset(self._held)
+        held = frozenset(self.rows(layer))
         return held, held
 
     def surveyed(self, layer: str, surveys: tuple[int, ...]) -> None:
         """Return where the layer was surveyed: all over."""
 
 
-def known(ground: Ground) -> Kept[Key, Alike[Any]]:
-    """Return what is known of kinds of ground; let go of with the ground."""
-    found = _KNOWN.get(ground)
+def finding(
+    site: Site,
+    layer: str,
+    held: tuple[int, ...],
+    version: Version,
+    rulebook: Rulebook,
+    asked: tuple[object, ...],
+    conclude: Callable[[Site], F],
+) -> F | None:
+    """Return what a rule concludes of a parcel on which some features of a layer have everything, others nothing.
+
+    Parameters
+    ----------
+    asked : tuple
+        Whatever else the conclusion depends on.
+    conclude : callable
+        Asks the law about another site.
+
+    Returns
+    -------
+    finding or None
+        ``None`` where it depends on how much ground there is, and for a kind that is met for the first time: many are
+        met but once.
+    """
+    kinds = _KINDS.get(site.ground)
+    if kinds is None:
+        kinds = _KINDS[site.ground] = Kept(KINDS)
+    key = (id(version), id(rulebook), held, asked)
+    found = kinds.get(key)
     if found is None:
-        found = _KNOWN[ground] = Kept(KINDS)
-    return found
+        kinds.put(key, False, 1)
+        return None
+    if found is False or found.version is not version or found.rulebook is not rulebook:
+        found = concluded(site, layer, held, version, rulebook, conclude)
+        kinds.put(key, found, 1 + len(held))
+    told: F | None = found.on(site.uncut)
+    return told
 
 
 def concluded(
-    like: Site, held: tuple[int, ...], version: Version, rulebook: Rulebook, conclude: Callable[[Site], F]
+    like: Site, layer: str, held: tuple[int, ...], version: Version, rulebook: Rulebook, conclude: Callable[[Site], F]
 ) -> Alike[F]:
     """Ask the law about two squares on which some features of a layer have everything."""
-    one, other = (conclude(Sample(like, held, side_m)) for side_m in _SIDES_M)
+    one, other = (conclude(Sample(like, layer, held, side_m)) for side_m in _SIDES_M)
     is_same = _is_all_or_nothing(one, _SIDES_M[0]) and _is_all_or_nothing(other, _SIDES_M[1]) and _is_same(one, other)
     return Alike(version, rulebook, one if is_same else None)
 
@@ -114,4 +153,6 @@ def _is_all_or_nothing(finding: AssessmentFinding | ConstraintFinding, side_m: f
 
 def _is_same(one: F, other: F) -> bool:
     """Tell whether everything but the areas is the same; what shows ground on a map never is."""
-    return all(getattr(one, each.name) == getattr(other, each.name) for each in fields(one) if each.name != "coverage")
+    return not one.pieces and all(
+        getattr(one, each.name) == getattr(other, each.name) for each in fields(one) if each.name != "coverage"
+    )

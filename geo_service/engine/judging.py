@@ -157,7 +157,7 @@ class Judge:
         window_days = self._window_days(zone)
         for scope in self._read_scopes(rule, version):
             self.turning.update(scope.turning_days(window_days))
-        asked = (as_of, scale, zone and (zone.id, zone.version), self._site.parcel.project_type)
+        asked = (rule.code, as_of, scale, zone and (zone.id, zone.version), self._site.parcel.project_type)
         found = self._alike(
             layer,
             near,
@@ -264,7 +264,7 @@ class Judge:
             return conclude(self)
         near = self._site.rows(layer)
         self.turning.update(self._site.ground.attributes(layer).turning_days(near))
-        return self._alike(layer, near, version, as_of, (as_of, scale), conclude) or conclude(self)
+        return self._alike(layer, near, version, as_of, (rule.code, as_of, scale), conclude) or conclude(self)
 
     def _concluded_constraint(
         self, rule: ConstraintRule, version: ConstraintVersion, as_of: date, zone: ZoneRead | None, scale: int
@@ -295,16 +295,11 @@ class Judge:
         held = self._site.held(layer, near, as_of)
         if held is None:
             return None
-        known, key = alike.known(self._site.ground), (id(version), id(self._rulebook), held, asked)
-        found = known.get(key)
-        if found is None or found.version is not version or found.rulebook is not self._rulebook:
 
-            def of(site: Site) -> F:
-                return conclude(Judge(site, self._layers, self._catalogue, self._rulebook, self._zone))
+        def of(site: Site) -> F:
+            return conclude(Judge(site, self._layers, self._catalogue, self._rulebook, self._zone))
 
-            found = alike.concluded(self._site, held, version, self._rulebook, of)
-            known.put(key, found, 1)
-        return found.on(self._site.uncut)
+        return alike.finding(self._site, layer, held, version, self._rulebook, asked, of)
 
     def _question(self, scale: int) -> constraints.Question:
         if scale not in self._questions:

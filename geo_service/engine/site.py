@@ -296,6 +296,8 @@ class Site:
                     return None
                 if self.surveyed(layer, self.surveys(layer, as_of)) is not None:
                     return None
+                # Together, as they would be laid over the parcel.
+                self._refuse_crowded(layer, (*self._cut(layer, rows), *self.surveys(layer, as_of)))
                 found = self._there(layer) if rows else None
                 for row in rows:
                     if found is not None and row not in found[0]:
@@ -303,7 +305,6 @@ class Site:
                     if found is not None and row in found[1]:
                         held.append(row)
                         continue
-                    self._refuse_crowded(layer, (row,))
                     cut = self.uncut.cut(features.geometries[row])
                     if cut is self.uncut.whole:
                         held.append(row)

@@ -329,7 +329,8 @@ def _split(
     uncovered = _less(rest.geometry, unsurveyed) if unsurveyed.polygons else rest
     return Coverage(
         area_m2=area,
-        covered_m2=max(area - unsurveyed.area_m2 - uncovered.area_m2, 0.0),
+        # Where nothing covers it, what the areas differ by in their last digits is no ground.
+        covered_m2=max(area - unsurveyed.area_m2 - uncovered.area_m2, 0.0) if covered.polygons else 0.0,
         unsurveyed_m2=unsurveyed.area_m2,
         uncovered_m2=uncovered.area_m2,
         covered=covered.bands(perimeter, noise),

@@ -84,7 +84,7 @@ def test_a_row_that_crosses_a_layer_too_often_is_refused_and_the_others_are_answ
 
 
 def test_a_row_that_overruns_ends_its_process_and_the_others_are_answered(service, examiners, monkeypatch):
-    monkeypatch.setattr(process, "ROW_LIMIT_S", 1.0)
+    monkeypatch.setattr(process, "ROW_LIMIT_S", 6.0)
     examiners.warm_up(process._ground(service.workspace.directory, service.rulebook.sha256))
     (pid,) = examiners.idle()
     real = process._begun

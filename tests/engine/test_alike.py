@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 import shapely
+import shapely.affinity
 from hypothesis import given
 from hypothesis import strategies as st
 from shapely import GEOSException
@@ -18,6 +22,7 @@ from geo_service import overlay
 from geo_service.engine import alike, examine
 from geo_service.engine.judging import Judge
 from geo_service.export.record import written
+from geo_service.model.finding import AssessmentFinding, ConstraintFinding
 from geo_service.model.layer import LayerSet
 from geo_service.model.parcel import AsOf, Parcel
 from geo_service.model.rulebook import Rulebook, Words
@@ -114,23 +119,71 @@ def heritage_says(words: Words) -> Rulebook:
 
 def test_words_that_tell_of_the_ground_are_said_of_each_parcel_by_itself() -> None:
     rules = heritage_says(Words(message=Text("空地{uncovered}", "free: {uncovered}")))
-    parcels = parcels_of([box(0, 0, 100, 100), box(0, 0, 150, 100)])
+    parcels = parcels_of([box(0, 0, 100, 100), box(0, 0, 150, 100), box(0, 0, 150, 150)])
     with each_for_itself():
         expected = records(ready_world(), parcels, rules=rules)
     found = records(ready_world(), parcels, rules=rules)
     assert found == expected
-    assert all(f"空地{area_text(area)}" in one.decode() for one, area in zip(found, (10_000.0, 15_000.0), strict=True))
+    areas = (10_000.0, 15_000.0, 22_500.0)
+    assert all(f"空地{area_text(area)}" in one.decode() for one, area in zip(found, areas, strict=True))
 
 
 def test_most_of_an_ordinary_parcel_is_concluded_once_for_all() -> None:
     asked = []
     with patch.object(alike, "concluded", side_effect=lambda *given: asked.append(given) or CONCLUDED(*given)):
         records(ready_world(), parcels_of([box(0, 0, 100, 100), box(10, 10, 170, 100), box(5, 5, 30, 90)]))
-    assert len(asked) == len({id(given[2]) for given in asked}) > 20
+    assert len(asked) == len({id(given[3]) for given in asked}) > 20
+
+
+def test_words_that_tell_of_shares_are_said_as_they_are_measured() -> None:
+    rules = heritage_says(Words(message=Text("占{touched_share}", "touched {touched_share}")))
+    # Turned, so that what is cut out of them differs from them in the last digit.
+    shapes = [shapely.affinity.rotate(box(0, 0, 100 + turn, 130), 7.3 * turn) for turn in range(40)]
+    with each_for_itself():
+        expected = records(ready_world(), parcels_of(shapes), rules=rules)
+    found = records(ready_world(), parcels_of(shapes), rules=rules)
+    assert found == expected
+    # Nothing is touched, and no last digit makes it more than nothing.
+    assert {text for one in found for text in re.findall(r"touched [\d.]+ %", one.decode())} == {"touched 0 %"}
+
+
+def test_one_version_of_two_rules_is_concluded_for_each() -> None:
+    rules = world.rulebook()
+    twin = rules.constraints["HERITAGE"].model_copy(update={"code": "TWIN"})
+    both = rules.order.model_copy(update={"constraints": (*rules.order.constraints, "TWIN")})
+    rules = rules.model_copy(update={"constraints": {**rules.constraints, "TWIN": twin}, "order": both})
+    parcels = parcels_of([box(0, 0, 100 + number, 100) for number in range(3)])
+    for one in records(ready_world(), parcels, rules=rules):
+        assert [entry["code"] for entry in json.loads(one)["constraints"]][-1] == "TWIN"
+
+
+@pytest.mark.slow
+def test_borders_that_are_too_crowded_together_are_left_unmeasured() -> None:
+    turns = np.linspace(0.0, 2.0 * np.pi, 30_001)[:-1]
+    ring = np.column_stack([500.0 * np.cos(turns), 500.0 * np.sin(turns)])
+    outside = shapely.box(-900, -900, 900, 900).difference(shapely.Polygon(ring))
+    halves = [at(outside.intersection(shapely.box(*half))) for half in ((-900, -900, 0, 900), (0, -900, 900, 900))]
+    told = ready_world().with_rows(
+        "heritage", *({"id": f"h{side}", "geometry": half, "class": "protection"} for side, half in enumerate(halves))
+    )
+    parcels = parcels_of([at(shapely.Polygon(ring))] * 3)
+    with each_for_itself():
+        expected = records(told, parcels)
+    assert world.found(json.loads(expected[0]), "HERITAGE")["reason"] == "failed"
+    assert records(told, parcels) == expected
+
+
+@pytest.mark.parametrize("kind", [AssessmentFinding, ConstraintFinding])
+def test_a_finding_of_other_ground_leaves_nothing_out(kind) -> None:
+    verdict = ready_world().verdict()
+    (finding, *_) = [*verdict.assessments] if kind is AssessmentFinding else [*verdict.constraints][1:]
+    again = finding.by(finding.coverage, *([finding.reports] if kind is AssessmentFinding else []))
+    assert again is not finding
+    assert all(getattr(again, each.name) is getattr(finding, each.name) for each in fields(kind))
 
 
 def test_what_cannot_be_measured_of_a_sample_is_not_kept(monkeypatch) -> None:
-    parcels = parcels_of([box(0, 0, 100, 100)])
+    parcels = parcels_of([box(0, 0, 100 + number, 100) for number in range(3)])
     with each_for_itself():
         expected = records(ready_world(), parcels)
     real = overlay.coverage

@@ -113,14 +113,14 @@ def test_data_of_unknown_date_are_stale_where_data_age() -> None:
 def test_a_layer_without_place_in_the_working_crs_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     from geo_service.engine import ground
 
-    project = ground.project_features
+    bring = ground.in_crs
 
     def broken(features: Features, crs: str) -> Features:
         if features.spec.id == "ore":
             raise CrsMismatch("injected")
-        return project(features, crs)
+        return bring(features, crs)
 
-    monkeypatch.setattr(ground, "project_features", broken)
+    monkeypatch.setattr(ground, "in_crs", broken)
     body = ready_world().record()
     assert (found(body, "ORE")["outcome"], found(body, "ORE")["reason"]) == ("no_data", "failed")
     assert {entry["code"] for entry in entries(body) if entry.get("reason") == "failed"} == {"ORE"}
