@@ -24,7 +24,7 @@ from tests.cells.postgis import programs
 settings.register_profile("default", max_examples=60, deadline=None)
 settings.register_profile(
     "ci",
-    max_examples=300,
+    max_examples=200,
     deadline=None,
     print_blob=True,
     # A busy shared runner draws large geometries slowly; that says nothing about the code.
