@@ -69,6 +69,7 @@ def descendants(process: str = "self") -> set[int]:
     return found.union(*(descendants(str(pid)) for pid in found))
 
 
+@pytest.mark.slow
 def test_processes_give_the_same(own: Workspace, some: list[str], expected: str) -> None:
     assert sha256(done(own, batch.Processes(2), chosen=some, unit_size=2).found) == expected
 

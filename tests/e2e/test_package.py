@@ -59,6 +59,7 @@ def ran(made: tuple[Path, dict[str, Ran]]) -> dict[str, Ran]:
     return made[1]
 
 
+@pytest.mark.slow
 def test_a_package_is_made_twice_the_same_by_two_processes(
     folder: Path, ran: dict[str, Ran], demo: Path, cases: Cases
 ) -> None:

@@ -37,6 +37,7 @@ def by_the_other(values: np.ndarray, parcels: list[shapely.Geometry], *asked: st
     return [np.array([one["properties"][name] for one in found], dtype=float) for name in asked]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("values", [GROUND, HOLED, HOLED.astype(np.float32)], ids=["full", "holed", "float32"])
 def test_another_library_gives_the_same(values):
     @given(st.lists(polygons(), min_size=1, max_size=5))
