@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import psutil
 
-from benchmarks import service, workload
+from benchmarks import running, service, workload
 
 READERS = 4
 RATE_BAR, MEMORY_BAR_BYTES = 0.5, 100_000_000
@@ -190,13 +190,8 @@ def main() -> int:
         f"{after_bytes / 1e6:.0f} MB after: {grown / 1e6:+.0f} MB (bar {MEMORY_BAR_BYTES / 1e6:.0f} MB).",
         f"Answers to readers other than 200: {dict(reading.wrong) or 'none'}.",
         *(f"  {count} × {what}" for what, count in sorted(outcomes.items())),
-        "met" if met else "MISSED",
     ]
-    text = "\n".join(lines) + "\n"
-    sys.stdout.write(text)
-    if asked.out is not None:
-        asked.out.write_text(text, encoding="utf-8")
-    return 0 if met else 1
+    return running.told(lines, asked.out, met=met)
 
 
 if __name__ == "__main__":

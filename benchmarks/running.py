@@ -104,6 +104,15 @@ def serving(words: Sequence[str], ready: str) -> Iterator[str]:
             process.terminate()
 
 
+def told(lines: Sequence[str], out: Path | None, *, met: bool) -> int:
+    """Print what was found and whether every bar is met, keep it in a file where one is named, return the exit code."""
+    text = "\n".join([*lines, "met" if met else "MISSED"]) + "\n"
+    sys.stdout.write(text)
+    if out is not None:
+        out.write_text(text, encoding="utf-8")
+    return 0 if met else 1
+
+
 def _answers(address: str) -> bool:
     try:
         return httpx.get(address, timeout=5, trust_env=False).is_success

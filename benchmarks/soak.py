@@ -187,13 +187,8 @@ def main() -> int:
         f"{min(one.processes for one in warm)} to {max(one.processes for one in warm)} processes.",
         f"The register's log: at most {log:.1f} MB (bar {LOG_BAR_MB:g}).",
         *(f"  {count} × {what}" for what, count in sorted(office.outcomes.items())),
-        "met" if met else "MISSED",
     ]
-    text = "\n".join(lines) + "\n"
-    sys.stdout.write(text)
-    if asked.out is not None:
-        asked.out.write_text(text, encoding="utf-8")
-    return 0 if met else 1
+    return running.told(lines, asked.out, met=met)
 
 
 if __name__ == "__main__":
