@@ -128,7 +128,7 @@ class Guarded(APIRoute):
         plain = _plain(self.dependant)
 
         async def guarded(request: Request) -> Response:
-            request.state.route = template
+            request.scope["state"]["route"] = template
             try:
                 access: Access = request.app.state.access
                 await access.admit(request, needed)
@@ -223,7 +223,8 @@ def declared_needs(routers: Iterable[APIRouter]) -> dict[tuple[str, str], tuple[
 
 def caller_of(request: Request) -> Caller:
     """Return who asks; nobody before the gate."""
-    return getattr(request.state, "caller", NOBODY)
+    found: Caller = request.scope["state"].get("caller", NOBODY)
+    return found
 
 
 def require_role(request: Request, role: Role) -> None:
@@ -262,11 +263,12 @@ class Access:
             401 without a key that holds, 403 where its role or its zones are too small or another site's page asks,
             429 after many wrong keys.
         """
-        request.state.caller = NOBODY
+        state = request.scope["state"]
+        state["caller"] = NOBODY
         if needed and all(need.role is None for need in needed):
             return
         caller = await self._caller(request)
-        request.state.caller = caller
+        state["caller"] = caller
         if not needed or not all(need.role is None or caller.role.may(need.role) for need in needed):
             raise _role_too_small(needed)
         if caller.zones is not None and any(need.whole for need in needed):

@@ -13,6 +13,7 @@ from threading import Event, current_thread, main_thread
 from types import FrameType
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.concurrency import run_in_threadpool
 
 from geo_service import __version__
@@ -75,6 +76,8 @@ ROUTERS = (
 )
 FINISH_S = 30.0
 CLOSED = Policy()
+#: Nothing of a request leaves this machine, whatever the environment asks of the framework.
+SILENT: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 _MEASURED_IN_LOOPS = {GeometryKind.LINE, GeometryKind.RASTER}
 _LOG = logging.getLogger("geo_service.api")
 
@@ -181,7 +184,13 @@ def create_app(
     """
     # Its own documentation pages ask other hosts for their scripts; ours do not.
     app = FastAPI(
-        title="geo-service", version=__version__, docs_url=None, redoc_url=None, openapi_url=None, lifespan=_life
+        title="geo-service",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        telemetry=SILENT,
+        lifespan=_life,
     )
     app.state.service = service
     app.state.access = Access(service.workspace.keys, policy)

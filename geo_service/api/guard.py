@@ -80,13 +80,12 @@ class Guard:
             scope = {**scope, "method": "GET"}
         # A name, not a secret; and with threads at work a thread that asks the system for chance waits for its turn.
         number = str(uuid.UUID(int=random.getrandbits(128), version=4))
-        scope.setdefault("state", {})["request_id"] = number
-        started = False
+        state = scope.setdefault("state", {})
+        state["request_id"] = number
 
         async def sending(message: Message) -> None:
-            nonlocal started
             if message["type"] == "http.response.start":
-                started = True
+                state["status"] = message["status"]
                 message = {**message, "headers": _with_own(message, number)}
             elif head:
                 message = {**message, "body": b""}
@@ -104,7 +103,8 @@ class Guard:
             problem = error if isinstance(error, Problem) else internal()
             if problem is not error:
                 _LOG.exception("request %s failed", number)
-            if started:
+            if "status" in state:
+                # Its head has gone out.
                 raise
             await problem_response(Request(scope), problem)(scope, receive, sending)
 

@@ -13,7 +13,7 @@ import traceback
 from datetime import UTC, datetime
 from typing import Any
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from geo_service.api import metrics
 
@@ -26,7 +26,7 @@ _written = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Journal:
-    """ASGI middleware around everything: notes each request when it has ended."""
+    """ASGI middleware around everything: notes each request when it has ended, and how, as `Guard` has seen it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -37,18 +37,13 @@ class Journal:
             await self._app(scope, receive, send)
             return
         state = scope.setdefault("state", {})
-        begun, status = time.perf_counter(), 0
-
-        async def sending(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
+        begun = time.perf_counter()
         try:
-            await self._app(scope, receive, sending)
+            await self._app(scope, receive, send)
         finally:
             seconds = time.perf_counter() - begun
+            # 0: whoever asked had gone before there was an answer.
+            status = state.get("status", 0)
             method = scope["method"] if scope["method"] in METHODS else "other"
             route = state.get("route") or (STATIC if scope["path"].startswith(f"{STATIC}/") else NOWHERE)
             metrics.note(method, route, status, seconds)
@@ -60,7 +55,6 @@ class Journal:
                     "request_id": state.get("request_id"),
                     "method": method,
                     "route": route,
-                    # 0: whoever asked had gone before there was an answer.
                     "status": status,
                     "seconds": round(seconds, 6),
                     "key": None if caller is None else caller.id,

@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx
 import pytest
 import shapely
+from opentelemetry import trace
 
 from geo_service.api.app import create_app
 from geo_service.ingest import reading
@@ -242,6 +243,21 @@ def test_a_reader_that_knows_more_drivers_than_it_should_reads_nothing(served, t
     assert answer.status_code == 422 and answer.json()["code"] == "file_unreadable", answer.text
     assert "drivers that should be off: ['OGR_VRT']" in caplog.text
     assert asked().status_code == 200
+
+
+def test_no_request_is_reported_to_whoever_watches_over_the_framework(service):
+    asked: list[str] = []
+
+    class Watching(trace.TracerProvider):
+        def get_tracer(self, instrumenting_module_name: str, *_: object, **__: object) -> trace.Tracer:
+            asked.append(instrumenting_module_name)
+            return trace.NoOpTracer()
+
+    # Of the whole process, once; nothing of ours asks it.
+    trace.set_tracer_provider(Watching())
+    with running(create_app(service, policy=OPEN), service) as found:
+        assert found.get("/parcels").status_code == 200
+    assert not asked
 
 
 def test_a_damaged_file_geodatabase_is_refused_or_read_whole(served, tmp_path):
