@@ -251,20 +251,21 @@ class Judge:
             return judge._concluded_constraint(rule, version, as_of, zone, scale)
 
         layer = rule.layer
-        # Distances, the parcel's own use and zone, and what another layer settles differ from parcel to parcel.
+        # Distances, the parcel's own use, and what another layer settles differ from parcel to parcel.
         if (
             layer is None
             or rule.kind is Kind.MATCH
             or rule.outside_only_of
             or version.distance_m is not None
-            or layer == self._rulebook.zones_layer
             or self._silence(layer, as_of) is not None
             or self._site.ground.features(layer) is None
         ):
             return conclude(self)
         near = self._site.rows(layer)
         self.turning.update(self._site.ground.attributes(layer).turning_days(near))
-        return self._alike(layer, near, version, as_of, (rule.code, as_of, scale), conclude) or conclude(self)
+        # A parcel that names its zone must lie in that one.
+        own = (self._zone, zone and (zone.id, zone.version)) if layer == self._rulebook.zones_layer else ()
+        return self._alike(layer, near, version, as_of, (rule.code, as_of, scale, *own), conclude) or conclude(self)
 
     def _concluded_constraint(
         self, rule: ConstraintRule, version: ConstraintVersion, as_of: date, zone: ZoneRead | None, scale: int

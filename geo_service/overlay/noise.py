@@ -16,6 +16,8 @@ from geo_service.model.evidence import Band, Bands
 RESIDUE_M2 = 1e-6
 # Room for what arithmetic rounds.
 _SURELY = 1.0 - 1e-6
+#: Area of a disc of diameter 1.
+_DISC = pi / 4
 NOTHING = (Band(0.0, 0.0, 0.0, 0.0),) * 3
 
 
@@ -90,7 +92,8 @@ def is_thin(piece: Polygon, width_m: float) -> bool:
     -----
     Seen from its boundary, a region with h holes and inradius r has area ≤ r × perimeter + π (h - 1) r² (Sz.-Nagy's
     bound on the length of parallel curves, for its outline and each hole), so a piece of more than
-    ``width × (perimeter + π h width)`` cannot be thin and needs no buffer.
+    ``width × (perimeter + π h width)`` cannot be thin and needs no buffer. Neither does one that is smaller than the
+    disc: what two lines that should be one leave between them.
 
     Examples
     --------
@@ -101,6 +104,8 @@ def is_thin(piece: Polygon, width_m: float) -> bool:
     """
     if piece.area > width_m * (piece.length + pi * len(piece.interiors) * width_m):
         return False
+    if piece.area < width_m * width_m * _DISC * _SURELY:
+        return True
     return bool(shapely.is_empty(shapely.buffer(piece, -width_m / 2)))
 
 

@@ -147,6 +147,19 @@ def test_words_that_tell_of_shares_are_said_as_they_are_measured() -> None:
     assert {text for one in found for text in re.findall(r"touched [\d.]+ %", one.decode())} == {"touched 0 %"}
 
 
+def test_parcels_that_name_other_zones_on_the_same_ground_have_their_own_answers() -> None:
+    far = {"geometry": box(5_000, 5_000, 6_000, 6_000), "id": "Y-V1", "zone": "Y", "version_status": "approved"}
+    told = ready_world().with_rows("zones", far)
+    like = parcels_of([box(0, 0, 100, 100)])[0]
+    # What is asked of a kind for the second time is kept.
+    parcels = [replace(like, zone=zone) for zone in ("Z", "Z", "Z", "Y", "Y", "nobody's", None)]
+    with each_for_itself():
+        expected = records(told, parcels)
+    assert records(told, parcels) == expected
+    outcomes = [world.found(json.loads(one), "ZONE")["outcome"] for one in expected]
+    assert outcomes == ["clear", "clear", "clear", "affected", "affected", "clear", "clear"]
+
+
 def test_one_version_of_two_rules_is_concluded_for_each() -> None:
     rules = world.rulebook()
     twin = rules.constraints["HERITAGE"].model_copy(update={"code": "TWIN"})
