@@ -236,7 +236,7 @@ def require_role(request: Request, role: Role) -> None:
         403, when the role is too small.
     """
     if not caller_of(request).role.may(role):
-        raise _role_too_small((Need(role),))
+        raise _role_too_small((Need(role),), caller_of(request))
 
 
 class Access:
@@ -270,7 +270,7 @@ class Access:
         caller = await self._caller(request)
         state["caller"] = caller
         if not needed or not all(need.role is None or caller.role.may(need.role) for need in needed):
-            raise _role_too_small(needed)
+            raise _role_too_small(needed, caller)
         if caller.zones is not None and any(need.whole for need in needed):
             raise _zones_too_few()
 
@@ -466,8 +466,10 @@ def _too_many_guesses(waits_s: float) -> Problem:
     )
 
 
-def _role_too_small(needed: tuple[Need, ...]) -> Problem:
-    there = ", ".join(sorted({need.role for need in needed if need.role is not None}))
+def _role_too_small(needed: tuple[Need, ...], caller: Caller) -> Problem:
+    there = ", ".join(
+        sorted({need.role for need in needed if need.role is not None and not caller.role.may(need.role)})
+    )
     return Problem(
         403,
         "role-too-small",

@@ -56,7 +56,7 @@ TITLES = {
     404: Text("没有找到", "Not found"),
     405: Text("不支持的方法", "Method not allowed"),
     408: Text("上传过慢", "Upload too slow"),
-    409: Text("不具备条件", "Refused"),
+    409: Text("当前不可操作", "Not possible now"),
     413: Text("内容过大", "Content too large"),
     415: Text("不支持的格式", "Unsupported format"),
     422: Text("内容有误", "Cannot be processed"),

@@ -9,13 +9,16 @@ from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
 from fastapi import Request
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
 
 from geo_service.api.errors import Problem
 from geo_service.api.guard import MULTIPART
 from geo_service.model.text import Text
 
 FIELD = "file"
+#: Fields of a form that are read at all.
+MOST_FIELDS = 8
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ async def uploads(request: Request, *optional: str) -> AsyncIterator[Mapping[str
     Raises
     ------
     Problem
-        415 when the body is no form, 400 when it has no file, or other fields.
+        415 when the body is no form, 400 when it cannot be read, has no file, or other fields.
     """
     if media_of(request) != MULTIPART:
         raise Problem(
@@ -68,29 +71,42 @@ async def uploads(request: Request, *optional: str) -> AsyncIterator[Mapping[str
             step=Text("文件用 multipart 字段 file 上传", "send the file as multipart field 'file'"),
             value=media_of(request),
         )
-    async with request.form(max_files=1 + len(optional), max_fields=0) as form:
-        found = {}
-        for name, file in form.multi_items():
-            if name not in (FIELD, *optional) or name in found or not isinstance(file, UploadFile):
-                raise _wrong_field(name)
-            found[name] = Upload(file.file, _plain_name(file.filename or ""))
-        if FIELD not in found:
-            raise Problem(
-                400,
-                "field-missing",
-                Text("缺少 multipart 字段 file", "the multipart field 'file' is missing"),
-                step=Text("请以字段 file 上传一个文件", "upload one file as field 'file'"),
-            )
-        yield found
+    try:
+        # More than there may be, so that what is too much can be named.
+        form = await request.form(max_files=MOST_FIELDS, max_fields=MOST_FIELDS)
+    except HTTPException as error:
+        raise _refused(
+            "form-unreadable",
+            Text(f"multipart 表单无法读取，或字段超过 {MOST_FIELDS} 个", f"no form of at most {MOST_FIELDS} fields"),
+        ) from error
+    try:
+        yield _found(form, optional)
+    finally:
+        await form.close()
 
 
-def _wrong_field(name: str) -> Problem:
+def _found(form: FormData, optional: tuple[str, ...]) -> dict[str, Upload]:
+    if FIELD not in form:
+        raise _refused("field-missing", Text("缺少 multipart 字段 file", "the multipart field 'file' is missing"))
+    found: dict[str, Upload] = {}
+    for name, file in form.multi_items():
+        shown = name[:64]
+        if name in found:
+            words = Text(f"multipart 字段 {shown} 重复", f"the multipart field {shown!r} is there twice")
+            raise _refused("field-repeated", words, name)
+        if name not in (FIELD, *optional):
+            words = Text(f"multipart 字段 {shown} 不在此处使用", f"the multipart field {shown!r} has no place here")
+            raise _refused("field-unknown", words, name)
+        if not isinstance(file, UploadFile):
+            words = Text(f"multipart 字段 {shown} 不是文件", f"the multipart field {shown!r} is no file")
+            raise _refused("field-no-file", words, name)
+        found[name] = Upload(file.file, _plain_name(file.filename or ""))
+    return found
+
+
+def _refused(code: str, words: Text, value: str | None = None) -> Problem:
     return Problem(
-        400,
-        "field-missing" if name != FIELD else "field-repeated",
-        Text(f"multipart 字段 {name[:64]} 不在此处使用", f"the multipart field {name[:64]!r} has no place here"),
-        step=Text("请以字段 file 上传一个文件", "upload one file as field 'file'"),
-        value=name,
+        400, code, words, step=Text("请以字段 file 上传一个文件", "upload one file as field 'file'"), value=value
     )
 
 

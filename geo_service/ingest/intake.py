@@ -221,6 +221,8 @@ def _vector(job: Job, source: Source, table: RawTable) -> VectorResult:
     _note_areas(table, stored)
     extent = _extent(job, code)
     if not stored and not faults and extent is None:
+        if job.purpose is Purpose.CHECK:
+            raise unreadable(job.name, "没有可核查的界址", "there is no boundary to check", code="no_features")
         raise unreadable(
             job.name,
             "文件中没有要素；若调查结果确为“无”，请用 --extent 给出调查范围",

@@ -66,6 +66,11 @@ def test_a_role_does_what_it_is_for_and_nothing_else(guarded, role):
             assert answer.json()["code"] == "role-too-small"
 
 
+def test_a_refusal_names_the_role_that_is_missing_and_no_other(guarded):
+    answer = guarded.served.client.post("/parcels/P/links", headers=guarded.keys["viewer"])
+    assert (answer.status_code, answer.json()["detail_en"]) == (403, "this needs the role planner")
+
+
 def test_every_route_that_writes_is_for_planners():
     writing = {str(route) for route in ROUTES if route.method != "GET" and not route.public} - CHECKS
     assert writing == {what for what in MORE["planner"] if not what.startswith("GET")}

@@ -136,6 +136,8 @@ def test_a_body_that_is_no_boundary_is_refused_clearly(served, content, status, 
     answer = served.client.post("/check", content=content, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer.json()["detail"] and answer.json()["detail_en"]
+    # That is no parameter of a check.
+    assert "--extent" not in answer.text
 
 
 #: JSON can spell half of a character, which no answer, no file and no register can hold.
@@ -210,8 +212,23 @@ def test_other_kinds_of_content_are_refused(served):
         answer = served.client.post("/check", content=body, headers={"Content-Type": kind} if kind else {})
         assert answer.status_code == 415
     assert served.client.post("/check", files={"other": ("a.json", body)}).json()["code"] == "field-missing"
-    two = served.client.post("/check", files=[("file", ("a.json", body)), ("file", ("b.json", body))])
-    assert two.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "named"),
+    [
+        ({"files": [("file", ("b.json", b"{}"))]}, "field-repeated", "'file'"),
+        ({"files": [("other", ("b.json", b"{}"))]}, "field-unknown", "'other'"),
+        ({"data": {"foo": "bar"}}, "field-unknown", "'foo'"),
+        ({"data": {f"f{number}": "x" for number in range(20)}}, "form-unreadable", "8"),
+    ],
+)
+def test_what_is_wrong_with_a_form_is_named(served, more, code, named):
+    own = [("file", ("a.json", json.dumps(polygon(*world.PARCEL)).encode()))]
+    answer = served.client.post("/check", files=own + more.get("files", []), data=more.get("data"))
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
+    assert named in answer.json()["detail_en"]
+    assert "file" in answer.json()["next"]["zh"]
 
 
 def test_nothing_is_stored(served, service):

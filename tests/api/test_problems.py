@@ -72,6 +72,12 @@ def test_a_misspelt_parameter_is_refused_everywhere(served, path):
     assert body["value"] == "bbbox"
 
 
+@pytest.mark.parametrize("query", ["verdict=", "missing=", "verdict=,", "missing=%20"])
+def test_a_filter_that_lists_nothing_is_no_filter_and_refused(served, query):
+    answer = served.get(f"/parcels?{query}")
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad-parameter")
+
+
 def test_the_refusal_names_the_parameters_there_are(served):
     body = served.get("/parcels?verdikt=ready").json()
     for name in ("bbox", "verdict", "zone", "min_area_mu", "missing", "as_of"):

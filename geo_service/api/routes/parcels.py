@@ -68,8 +68,8 @@ def search(
 ) -> Response:
     """按范围、结论、开发区、面积和缺项查询地块 / parcels by place, verdict, zone, area and what is missing."""
     snapshot, asked = service.snapshot(), service.as_of(as_of)
-    verdicts = _among(listed(verdict), [entry.value for entry in Verdict], "verdict")
-    codes = _among(listed(missing), _codes(service), "missing")
+    verdicts = _among(verdict, [entry.value for entry in Verdict], "verdict")
+    codes = _among(missing, _codes(service), "missing")
     parcels = shelf(request).verdicts(snapshot, asked) if snapshot.parcels else None
     limit = min(limit, MAX_LIMIT)
     found = Page((), 0, None)
@@ -107,14 +107,16 @@ def _codes(service: Services) -> list[str]:
     return [*order.core, *order.local, *order.constraints, *order.services, order.level, *order.indicators]
 
 
-def _among(given: list[str], known: list[str], name: str) -> frozenset[str]:
-    for entry in given:
+def _among(given: str | None, known: list[str], name: str) -> frozenset[str]:
+    """Return what a parameter lists; nothing where it was not given, which is not to say that it lists nothing."""
+    if given is None:
+        return frozenset()
+    entries = listed(given) or [given]
+    for entry in entries:
         if entry not in known:
-            there = ", ".join(known)
-            raise bad_parameter(
-                name, Text(f"{entry[:64]} 不在 {there} 之中", f"{entry[:64]} is none of {there}"), entry
-            )
-    return frozenset(given)
+            there, shown = ", ".join(known), entry[:64]
+            raise bad_parameter(name, Text(f"“{shown}”不在 {there} 之中", f"{shown!r} is none of {there}"), entry)
+    return frozenset(entries)
 
 
 def _fits(
