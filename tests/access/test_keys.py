@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import sqlite3
 import stat
 import time
@@ -60,6 +61,19 @@ def test_a_key_that_differs_in_one_sign_opens_nothing(empty, place):
     assert empty.keys.shown(written[:place] + other + written[place + 1 :], NOW) is None
     for wrong in ("", written[:-1], written + "a", " " + written, written.upper(), "lb__", "\ud800"):
         assert empty.keys.shown(wrong, NOW) is None
+
+
+def test_an_id_that_is_not_there_takes_as_much_as_one_that_is(empty, monkeypatch):
+    written, _ = empty.keys.add(Role.VIEWER, None, "", 1, NOW)
+    compared: list[tuple[int, int]] = []
+    real = hmac.compare_digest
+    monkeypatch.setattr(
+        hmac, "compare_digest", lambda one, other: compared.append((len(one), len(other))) or real(one, other)
+    )
+    wrong = written[:-1] + ("a" if written[-1] != "a" else "b")
+    nobodys = f"lb_{'a' * (written.index('_', 3) - 3)}{written[written.index('_', 3) :]}"
+    assert empty.keys.shown(wrong, NOW) is empty.keys.shown(nobodys, NOW) is None
+    assert compared == [(64, 64)] * 2
 
 
 def test_a_key_ends(empty):

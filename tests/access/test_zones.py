@@ -145,6 +145,29 @@ def test_counts_are_of_what_may_be_seen(guarded):
     assert "5" not in str(listing.get("counts", "")) and OTHER not in str(listing)
 
 
+def test_no_question_finds_what_belongs_to_another_zone(guarded):
+    west, south, east, north = lon_lat(world.box(3400, 0, 3800, 400), world.CRS).bounds
+    box = f"{west},{south},{east},{north}"
+    asked = [
+        (f"/collections/{collection}/items", query)
+        for collection in ("parcels", "verdicts")
+        for query in (
+            {"bbox": box},
+            {"zone": OTHER},
+            {"filter": f"zone = '{OTHER}'"},
+            {"filter": f"S_INTERSECTS(geometry, BBOX({box}))"},
+        )
+    ]
+    asked += [("/parcels", {"zone": OTHER}), ("/parcels", {"bbox": box}), ("/map/list", {"q": OTHER})]
+    for path, query in asked:
+        ours, theirs = (guarded.served.get(path, params=query, headers=guarded.keys[who]) for who in (OURS, THEIRS))
+        assert ours.status_code == theirs.status_code == 200, (path, query, ours.text[:300])
+        # The question itself, which stands in the links, tells nothing.
+        found = [answer.json().get("features", answer.json().get("rows")) for answer in (ours, theirs)]
+        assert not found[0] and found[1], (path, query)
+        assert not ours.json().get("numberMatched")
+
+
 def test_what_one_was_sent_is_never_what_another_is_sent(guarded):
     """In turn, so that whatever the server keeps of one answer would come out in the next."""
     tile = "/collections/{}/tiles/WebMercatorQuad/{zoom}/{row}/{col}"
