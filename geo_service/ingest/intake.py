@@ -16,7 +16,7 @@ from geo_service.ingest import archive, gate, gdal, placement
 from geo_service.ingest.crs import resolve
 from geo_service.ingest.faults import choose_layer, unreadable
 from geo_service.ingest.fields import BadValue, convert, id_of, match_columns
-from geo_service.ingest.formats import boundary_txt, delimited, drawing, geojson, geopackage, shapefile
+from geo_service.ingest.formats import boundary_txt, delimited, drawing, geojson, geopackage, kml, shapefile
 from geo_service.ingest.job import GridResult, Job, Purpose, VectorResult
 from geo_service.ingest.sniff import Format, format_of, head_of
 from geo_service.ingest.source import Source, from_bytes, from_path
@@ -168,6 +168,7 @@ def _kml(source: Source, name: str, layer: str | None) -> RawTable:
     # GDAL takes some of its cues from the suffix; the content has been looked at already.
     file = source.folder / "document.kml"
     file.write_bytes(source.read())
+    kml.check(file, name)
     return gdal.read_layer(file, name, "KML", layer)
 
 

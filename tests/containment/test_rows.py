@@ -10,6 +10,7 @@ Bad input
     ingest/test_bad_input::test_a_table_that_says_fewer_rows_than_it_has
  3  ingest/test_bad_input::test_rows_flagged_as_deleted_are_counted,
     ingest/test_bad_input::test_a_row_without_a_shape_that_can_be_read_is_listed_and_none_is_lost,
+    ingest/test_bad_input::test_a_kml_position_that_cannot_be_read_is_named,
     imports/test_imports::test_with_quarantine_the_rows_that_are_right_are_stored,
     imports/test_imports::test_a_refused_file_stores_nothing_and_lists_every_row
  4  ingest/test_bad_input::test_no_prj_means_no_guess,

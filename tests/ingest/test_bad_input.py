@@ -329,6 +329,91 @@ def test_entities_in_another_encoding_are_refused_as_well(check, refused, tmp_pa
     assert "A-SECRET" not in str(fault)
 
 
+def kml(*rings, place='<Placemark id="p{0}"><name>地块{0}</name>'):
+    """Write polygons, one a placemark, by what stands between the tags of their coordinates."""
+    return '<kml xmlns="http://www.opengis.net/kml/2.2"><Document>{}</Document></kml>'.format(
+        "".join(
+            f"{place.format(number)}<Polygon><outerBoundaryIs><LinearRing><coordinates>{ring}</coordinates>"
+            "</LinearRing></outerBoundaryIs></Polygon></Placemark>"
+            for number, ring in enumerate(rings, start=1)
+        )
+    )
+
+
+KML_RING = "113.05,36.25 113.06,36.25 {} 113.05,36.26 113.05,36.25"
+KML_GOOD = KML_RING.format("113.06,36.26")
+
+
+@pytest.mark.parametrize(
+    ("position", "shown"),
+    [
+        ("113.06", "113.06"),
+        ("113.06;36.26", "113.06;36.26"),
+        ("113.O6,36.26", "113.O6,36.26"),
+        ("abc,36.26", "abc,36.26"),
+        ("113.06,", "113.06,"),
+        ("113.06,,36.26", "113.06,,36.26"),
+        ("113.06,36.26,900,1", "113.06,36.26,900,1"),
+        ("113.06,nan", "113.06,nan"),
+        ("113.06,1e999", "113.06,1e999"),
+        ("113.06,36.26\u3000113.06,36.27", "113.06,36.26\u3000113.06,36.27"),
+        ("１１３.06,36.26", "１１３.06,36.26"),
+        ("113.06,<b/>36.26", "<b>"),
+        # A latitude is missing, and what stands there would be taken for the height of the position before.
+        ("113.06, 36.26,113.06 ,36.27", "113.06,"),
+        ("113.06,36.26 ,36.27", ",36.27"),
+    ],
+)
+def test_a_kml_position_that_cannot_be_read_is_named(check, load, refused, tmp_path, position, shown):
+    body = kml(KML_GOOD, KML_RING.format(position))
+    (fault,) = refused(check, body, "a.kml")
+    assert (fault.code, fault.where, fault.row, fault.id) == ("bad_geometry", "a.kml", 2, "p2")
+    assert "地块2" in fault.zh and "地块2" in fault.en
+    assert fault.value == shown
+    assert fault.next_zh and fault.next_en
+    file = zipped(tmp_path / "a.kmz", {"doc.kml": body.encode()})
+    assert [fault.row for fault in refused(load, "parcels", file)] == [2]
+
+
+def test_each_placemark_with_a_bad_position_is_listed_also_without_name_and_id(check, refused):
+    bad = KML_RING.format("113.06")
+    faults = refused(check, kml(bad, KML_GOOD, bad, place="<Placemark>"), "a.kml")
+    assert [(fault.row, fault.id) for fault in faults] == [(1, None), (3, None)]
+
+
+def test_a_bad_position_of_a_track_and_outside_placemarks(check, refused):
+    track = "<Placemark><gx:Track><gx:coord>113.05 36.25 0</gx:coord><gx:coord>113.O6 36.25</gx:coord></gx:Track>"
+    (fault,) = refused(check, f"<kml><Document>{track}</Placemark></Document></kml>", "a.kml")
+    assert (fault.row, fault.value) == (1, "113.O6,36.25")
+    overlay = "<GroundOverlay><gx:LatLonQuad><coordinates>1</coordinates></gx:LatLonQuad></GroundOverlay>"
+    (fault,) = refused(check, kml(KML_GOOD).replace("</Document>", f"{overlay}</Document>"), "a.kml")
+    assert (fault.row, fault.id, fault.value) == (None, None, "1")
+
+
+@pytest.mark.parametrize(
+    "ring",
+    [
+        KML_GOOD,
+        f"\n\t{KML_GOOD}\r\n".replace(" ", "\n   "),
+        KML_GOOD.replace(",", ", "),
+        KML_GOOD.replace(",", " ,\n"),
+        KML_GOOD.replace(" ", ",0 ").replace(",", ", ") + ",0",
+        KML_GOOD.replace("113.06,36.26", "+1.1306e2,36.26<!-- corner -->,900.5"),
+        f"<![CDATA[{KML_GOOD}]]>",
+    ],
+)
+def test_positions_of_a_kml_in_every_honest_spelling(check, ring):
+    found = check(kml(ring), "a.kml")
+    assert (found.rejected, found.report.repairs) == ((), ())
+    corners = {(113.05, 36.25), (113.06, 36.25), (113.06, 36.26), (113.05, 36.26)}
+    assert set(found.parcels[0][1].geometry.exterior.coords) == corners
+
+
+def test_a_kml_that_is_cut_off_is_refused(check, refused):
+    (fault,) = refused(check, kml(KML_GOOD, KML_GOOD)[:-60], "a.kml")
+    assert fault.code == "file_unreadable"
+
+
 def test_a_folder_and_a_missing_file(load, refused, tmp_path):
     assert [fault.code for fault in refused(load, "parcels", tmp_path)] == ["folder_given"]
     assert [fault.code for fault in refused(load, "parcels", tmp_path / "no.gpkg")] == ["file_missing"]
