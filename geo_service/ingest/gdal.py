@@ -205,7 +205,7 @@ def _grid_fault(name: str, code: str, zh: str, en: str, value: str | None = None
 
 
 def read_grid(file: Path, name: str, folder: Path) -> RawGrid:
-    """Read a GeoTIFF into a NumPy file: scale and offset applied, nodata as NaN.
+    """Read a GeoTIFF into a NumPy file: scale and offset applied, nodata and blocks that are not there as NaN.
 
     Raises
     ------
@@ -253,6 +253,11 @@ def _grid(dataset: Any, size: int, name: str, folder: Path, said: list[str]) -> 
         values = part.astype(np.float64) * scale + offset
         out[top : top + rows] = values.filled(np.nan)
         seen += int(np.isfinite(out[top : top + rows]).sum())
+    absent = 0
+    for place in _absent_blocks(dataset):
+        absent += 1
+        seen -= int(np.isfinite(out[place]).sum())
+        out[place] = np.nan
     out.flush()
     if np.isinf(out).any():
         raise _grid_fault(name, "not_a_number", "栅格含无穷大值", "the raster holds infinite values")
@@ -263,6 +268,8 @@ def _grid(dataset: Any, size: int, name: str, folder: Path, said: list[str]) -> 
     if seen < height * width:
         share = 1 - seen / (height * width)
         notes.append(f"无值像元占{share:.2%} / {share:.2%} of the cells are nodata")
+    if absent:
+        notes.append(f"文件缺{absent}个数据块，按无值处理 / blocks that are not in the file, taken as nodata: {absent}")
     if (scale, offset) != (1.0, 0.0):
         notes.append(f"已应用比例{scale:g}、偏移{offset:g} / scale {scale:g} and offset {offset:g} applied")
     return RawGrid(
@@ -274,3 +281,12 @@ def _grid(dataset: Any, size: int, name: str, folder: Path, said: list[str]) -> 
         said,
         notes,
     )
+
+
+def _absent_blocks(dataset: Any) -> Iterator[tuple[slice, slice]]:
+    """Where a sparse file has no block: GDAL would fill it with zero if the file declares no nodata."""
+    rows, columns = dataset.block_shapes[0]
+    for down, top in enumerate(range(0, dataset.height, rows)):
+        for across, left in enumerate(range(0, dataset.width, columns)):
+            if dataset.get_tag_item(f"BLOCK_OFFSET_{across}_{down}", dm="TIFF", bidx=1) is None:
+                yield slice(top, top + rows), slice(left, left + columns)

@@ -228,6 +228,48 @@ def test_grids_that_are_refused(load, refused, tmp_path, options, code):
     assert [fault.code for fault in refused(load, "ground_elevation", file)] == [code]
 
 
+@pytest.mark.parametrize("compress", [None, "deflate"])
+@pytest.mark.parametrize("nodata", [None, -9999.0])
+@pytest.mark.parametrize(
+    "blocks",
+    [{"tiled": True, "blockxsize": 64, "blockysize": 64}, {"blockysize": 16}],
+    ids=["tiles", "strips"],
+)
+def test_blocks_that_are_not_in_a_grid_are_no_ground_at_zero(load, tmp_path, blocks, nodata, compress):
+    height, width = 130, 150
+    file = tmp_path / "a.tif"
+    wanted = np.full((height, width), np.nan)
+    part = Window(64, 64, 64, 64) if "tiled" in blocks else Window(0, 64, width, 32)
+    options = {"sparse_ok": True, **({"compress": compress} if compress else {})}
+    with rasterio.open(
+        file,
+        "w",
+        driver="GTiff",
+        height=height,
+        width=width,
+        count=1,
+        dtype="float32",
+        crs="EPSG:4547",
+        transform=Affine(5, 0, X, 0, -5, Y),
+        nodata=nodata,
+        **blocks,
+        **options,
+    ) as out:
+        values = 900 + np.arange(part.height * part.width, dtype=np.float32).reshape(part.height, part.width)
+        values[0, 0] = 0.0
+        out.write(values, 1, window=part)
+        wanted[part.toslices()] = values
+    grid, report = load("ground_elevation", file)
+    np.testing.assert_array_equal(grid.values[:, :], wanted)
+    assert any(f"缺{8 if 'tiled' in blocks else 7}个数据块" in note for note in report.notes)
+    assert any("无值像元" in note for note in report.notes)
+
+
+def test_a_grid_without_any_block_is_empty(load, refused, tmp_path):
+    file = write_large_grid(tmp_path / "a.tif", 64, "float32", 64, 0)
+    assert [fault.code for fault in refused(load, "ground_elevation", file)] == ["raster_empty"]
+
+
 def write_large_grid(file, size, dtype, block, noisy):
     """Write a GeoTIFF of which only the first blocks are there, all of it noise that cannot be compressed."""
     options = {"tiled": True, "blockxsize": block, "blockysize": block, "sparse_ok": True, "compress": "deflate"}
