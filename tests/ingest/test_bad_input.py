@@ -71,6 +71,123 @@ def test_a_table_that_says_fewer_rows_than_it_has(load, refused, shapefile):
     assert [fault.code for fault in refused(load, "parcels", shapefile)] == ["truncated"]
 
 
+def records_of(shapefile):
+    """Return the records of a .shp, each with its head, and the entries of its .shx: place and length in bytes."""
+    shp, shx = shapefile.read_bytes(), shapefile.with_suffix(".shx").read_bytes()
+    entries = [(2 * start, 2 * size) for start, size in struct.iter_unpack(">ii", shx[100:])]
+    return [shp[start : start + 8 + size] for start, size in entries], entries
+
+
+def rewrite(shapefile, records, entries):
+    """Put other records and other entries behind the heads of a .shp and its .shx."""
+    for part, body in (
+        (shapefile, b"".join(records)),
+        (shapefile.with_suffix(".shx"), b"".join(struct.pack(">ii", at // 2, size // 2) for at, size in entries)),
+    ):
+        head = part.read_bytes()[:100]
+        part.write_bytes(head[:24] + struct.pack(">i", (100 + len(body)) // 2) + head[28:] + body)
+
+
+def keep_rows(shapefile, count):
+    """Cut a table, and let it say so."""
+    part = shapefile.with_suffix(".dbf")
+    data = part.read_bytes()
+    start, width = struct.unpack("<HH", data[8:12])
+    part.write_bytes(data[:4] + struct.pack("<I", count) + data[8 : start + count * width] + b"\x1a")
+
+
+def polygon_record(number, ring):
+    """Return a record with one ring, as it stands in a .shp."""
+    (west, south), (east, north) = np.min(ring, axis=0), np.max(ring, axis=0)
+    content = struct.pack("<i4diii", 5, west, south, east, north, 1, len(ring), 0) + np.asarray(ring, "<f8").tobytes()
+    return struct.pack(">ii", number, len(content) // 2) + content
+
+
+#: The ground of A-2 after a survey, clockwise: with a corner less and with two more than before.
+SMALLER = [(X + 400, Y), (X + 400, Y + 100), (X + 450, Y), (X + 400, Y)]
+LARGER = [(X + 400, Y), (X + 380, Y + 50), (X + 400, Y + 100), (X + 480, Y + 120), (X + 500, Y + 50), *SMALLER[-2:]]
+
+
+@pytest.mark.parametrize(
+    ("entries", "words"),
+    [
+        (lambda found: found[:5], ("记录6", "record 6")),
+        (lambda found: found[:2] + found[3:], ("第3条", "points at record 4")),
+        (lambda found: found[:5] + found[:1], ("第6条", "points at record 1")),
+        (lambda found: found[::-1], ("第1条", "points at record 6")),
+        (lambda found: [found[1], found[0], *found[2:]], ("第1条", "points at record 2")),
+        (lambda found: [found[0], (found[1][0] + 8, 128), *found[2:]], ("第2条", "entry 2")),
+        (lambda found: [*found[:3], (found[3][0], 64), *found[4:]], ("记录4", "64 in the .shx")),
+    ],
+    ids=["one less", "one less within", "one twice", "reversed", "two swapped", "into a record", "another length"],
+)
+def test_an_index_that_points_at_other_records_gives_no_parcel_the_ground_of_another(
+    load, refused, shapefile, entries, words
+):
+    records, found = records_of(shapefile)
+    chosen = entries(found)
+    rewrite(shapefile, records, chosen)
+    keep_rows(shapefile, len(chosen))
+    (fault,) = refused(load, "parcels", shapefile)
+    assert fault.code == "truncated"
+    assert words[0] in fault.zh and words[1] in fault.en
+
+
+def test_records_over_each_other_are_refused(load, refused, shapefile):
+    records, found = records_of(shapefile)
+    # Record 3 says that it is longer than its shape, in both places.
+    records[2] = records[2][:4] + struct.pack(">i", 80) + records[2][8:]
+    rewrite(shapefile, records, [*found[:2], (found[2][0], 160), *found[3:]])
+    (fault,) = refused(load, "parcels", shapefile)
+    assert fault.code == "truncated"
+    assert "记录3" in fault.zh and "record 3" in fault.en
+
+
+@pytest.mark.parametrize("ring", [SMALLER, LARGER], ids=["smaller", "larger"])
+def test_a_shape_changed_in_place_is_read_and_its_old_one_is_not(load, refused, shapefile, ring):
+    records, found = records_of(shapefile)
+    new = polygon_record(3, ring)
+    end = found[-1][0] + 8 + found[-1][1]
+    if len(new) <= len(records[2]):
+        # The new one stands in the place of the old one, whose last bytes are left over.
+        changed, where = [*records[:2], new + records[2][len(new) :], *records[3:]], found[2][0]
+    else:
+        changed, where = [*records, new], end
+    entries = [*found[:2], (where, len(new) - 8), *found[3:]]
+    rewrite(shapefile, changed, entries)
+    features, report = load("parcels", shapefile)
+    assert (report.read, report.stored) == (6, 6)
+    shapes = [*SHAPES[:2], shapely.Polygon(ring), *SHAPES[3:]]
+    assert [shape.equals(wanted) for shape, wanted in zip(features.geometries, shapes, strict=True)] == [True] * 6
+    # What is left over hides no record that the .shx lacks.
+    rewrite(shapefile, changed, entries[:5])
+    keep_rows(shapefile, 5)
+    (fault,) = refused(load, "parcels", shapefile)
+    assert (fault.code, "record 6" in fault.en) == ("truncated", True)
+
+
+def test_an_index_from_before_a_change_does_not_bring_back_the_old_ground(load, refused, shapefile):
+    records, found = records_of(shapefile)
+    rewrite(shapefile, [*records, polygon_record(3, LARGER)], found)
+    (fault,) = refused(load, "parcels", shapefile)
+    assert fault.code == "truncated"
+    assert "记录3" in fault.zh and "record 3" in fault.en
+
+
+@pytest.mark.parametrize(("first", "more"), [(0, 0), (1, 8), (0, 8)])
+def test_records_numbered_from_zero_and_lengths_with_their_heads_are_read(load, shapefile, first, more):
+    records, found = records_of(shapefile)
+    rewrite(
+        shapefile,
+        [struct.pack(">i", first + i) + record[4:] for i, record in enumerate(records)],
+        [(at, size + more) for at, size in found],
+    )
+    features, report = load("parcels", shapefile)
+    assert (report.read, features.ids) == (6, tuple(NAMES["DKBH"]))
+    assert all(shape.equals(wanted) for shape, wanted in zip(features.geometries, SHAPES, strict=True))
+    assert report.warnings == ()
+
+
 def test_rows_flagged_as_deleted_are_counted(load, shapefile):
     part = shapefile.with_suffix(".dbf")
     data = bytearray(part.read_bytes())

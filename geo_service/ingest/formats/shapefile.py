@@ -20,12 +20,16 @@ from geo_service.ingest.table import RawTable
 from geo_service.ingest.text import Known, codec_of, cut, detect
 
 _HEADER_BYTES = 100
+#: What stands before each record: its number and its length.
+_RECORD_BYTES = 8
 _MAGIC = 9994
 _MULTIPATCH = 31
 #: The longest name of a column; a longer one is cut there.
 _NAME_BYTES = 10
 #: Language driver ids of dBASE that name an encoding met here.
 _LANGUAGE_DRIVERS = {0x4D: "936", 0x4E: "949", 0x4F: "950", 0x7A: "936"}
+
+_Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ def _main(data: bytes, part: str, name: str) -> None:
 
 
 def _shapes(files: Mapping[str, Path], name: str) -> int:
-    """Check .shp against .shx and return the number of shapes."""
+    """Check that the .shx points at every record of the .shp, each in its place, and return how many there are."""
     shp, shx = files[".shp"].read_bytes(), files[".shx"].read_bytes()
     _main(shp, ".shp", name)
     _main(shx, ".shx", name)
@@ -74,9 +78,76 @@ def _shapes(files: Mapping[str, Path], name: str) -> int:
     if (len(shx) - _HEADER_BYTES) % 8:
         raise _truncated(name, ".shx 记录不完整", "the records of the .shx are cut")
     index = np.frombuffer(shx[_HEADER_BYTES:], dtype=">i4").reshape(-1, 2).astype(np.int64) * 2
-    if len(index) and (index.min() < 0 or int((index[:, 0] + 8 + index[:, 1]).max()) > len(shp)):
+    starts = index[:, 0]
+    if len(index) and (starts.min() < _HEADER_BYTES or int(starts.max()) + _RECORD_BYTES > len(shp)):
         raise _truncated(name, ".shx 指向 .shp 之外", "the .shx points beyond the .shp")
+    heads = np.frombuffer(shp, np.uint8)[starts[:, None] + np.arange(_RECORD_BYTES)].view(">i4").astype(np.int64)
+    numbers, sizes = heads[:, 0], heads[:, 1] * 2
+    # By the standard the first is record 1; files of pyshp before 2018 and of shp-write begin with 0.
+    first = 0 if len(index) and numbers[0] == 0 else 1
+    for entry in np.flatnonzero(numbers - first != np.arange(len(index)))[:1]:
+        raise _truncated(
+            name,
+            f".shx 第{entry + 1}条应指向 .shp 的记录{entry + first}，实际指向记录{numbers[entry]}",
+            f"entry {entry + 1} of the .shx should point at record {entry + first} of the .shp, "
+            f"it points at record {numbers[entry]}",
+        )
+    # There are files whose .shx counts the eight bytes before each record as well; GDAL reads them.
+    odd = (sizes < 0) | ((index[:, 1] != sizes) & (index[:, 1] != sizes + _RECORD_BYTES))
+    for entry in np.flatnonzero(odd)[:1]:
+        raise _truncated(
+            name,
+            f"记录{numbers[entry]}的长度在 .shp 中为{sizes[entry]}字节，在 .shx 中为{index[entry, 1]}字节",
+            f"record {numbers[entry]} has {sizes[entry]} bytes in the .shp and {index[entry, 1]} in the .shx",
+        )
+    _unindexed(shp, starts, starts + _RECORD_BYTES + sizes, first, name)
     return len(index)
+
+
+def _unindexed(shp: bytes, starts: _Integers, ends: _Integers, first: int, name: str) -> None:
+    """Refuse records over each other, and records between those of the .shx that are not old versions of them.
+
+    Who changes a shape in place leaves its old record behind when the new one is longer, and is put at the end, or the
+    rest of it when the new one is shorter.
+    """
+    kind = struct.unpack("<i", shp[32:36])[0]
+    order = np.argsort(starts)
+    before = np.concatenate(([_HEADER_BYTES], ends[order]))
+    after = np.concatenate((starts[order], [len(shp)]))
+    for place in np.flatnonzero(before > after)[:1]:
+        record = order[place - 1] + first
+        raise _truncated(
+            name, f"记录{record}超出其位置", f"record {record} reaches over what follows it, or over the end"
+        )
+    for place in np.flatnonzero(before < after):
+        gap = shp[before[place] : after[place]]
+        for at, number in _records(gap, kind, len(shp) // _RECORD_BYTES):
+            entry = number - first
+            if not 0 <= entry < len(starts):
+                raise _truncated(
+                    name, f".shp 的记录{number}不在 .shx 中", f"record {number} of the .shp is not in the .shx"
+                )
+            if before[place] + at > starts[entry]:
+                raise _truncated(
+                    name,
+                    f".shx 指向记录{number}的旧图形，.shp 中其后还有新图形",
+                    f"the .shx points at an old shape of record {number}, a newer one follows in the .shp",
+                )
+
+
+def _records(gap: bytes, kind: int, limit: int) -> list[tuple[int, int]]:
+    """Return where in a gap a record of this kind of shape or of none begins, and its number, which has a limit.
+
+    Every place is tried, because the rest of an old record may stand before it.
+    """
+    words = np.frombuffer(gap, ">u2", len(gap) // 2).astype(np.int64)
+    longs = words[:-1] << 16 | words[1:]
+    places = max(len(longs) - 4, 0)
+    # The kind is little-endian.
+    numbers, sizes, kinds = longs[:places], longs[2 : places + 2], longs[4 : places + 4]
+    fits = (numbers <= limit) & (np.arange(places) + _RECORD_BYTES // 2 + sizes <= len(words))
+    shapes = (kinds == kind << 24) & (sizes > 2) | (kinds == 0) & (sizes == 2)
+    return [(2 * int(at), int(numbers[at])) for at in np.flatnonzero(fits & shapes)]
 
 
 def _dbf(data: bytes, name: str) -> _Dbf:
