@@ -153,8 +153,8 @@ def throw(address: str, outcomes: Counter[str], seconds: float) -> None:
 
 
 def held_bytes(server: psutil.Process) -> int:
-    """Return the memory of the server and its processes, each page counted once."""
-    return sum(one.memory_full_info().uss for one in (server, *server.children(recursive=True)))
+    """Return the memory of the server and its processes; what several hold counts once."""
+    return sum(one.memory_full_info().pss for one in (server, *server.children(recursive=True)))
 
 
 def main() -> int:
