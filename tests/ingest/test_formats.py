@@ -173,6 +173,42 @@ def test_points_of_a_csv(load, tmp_path):
     assert features.attributes["name"] == ("甲",)
 
 
+def as_wide_csv(file, *shapes):
+    with file.open("w", encoding="utf-8", newline="") as out:
+        csv.writer(out).writerows([["id", "wkt"], *([f"A-{i}", shape.wkt] for i, shape in enumerate(shapes))])
+    return file
+
+
+def circle(vertices):
+    angles = np.linspace(0, 2 * math.pi, vertices, endpoint=False)
+    return shapely.Polygon(np.column_stack([X + 400 * np.cos(angles), Y + 400 * np.sin(angles)]))
+
+
+def test_a_boundary_of_many_vertices_in_a_csv(check, load, tmp_path):
+    shapes = [FIRST, shapely.Point(X, Y).buffer(400, quad_segs=2_000), circle(99_999)]
+    assert [len(shape.wkt) > 131_072 for shape in shapes] == [False, True, True]
+    file = as_wide_csv(tmp_path / "a.csv", *shapes)
+    features, report = load("parcels", file, crs="EPSG:4547")
+    assert (features.ids, report.rejected) == (("A-0", "A-1", "A-2"), ())
+    for shape, wanted in zip(features.geometries, shapes, strict=True):
+        assert shapely.get_num_coordinates(shape) == shapely.get_num_coordinates(wanted)
+        assert shape.area == pytest.approx(wanted.area, abs=0.01)
+    assert check(file, crs="EPSG:4547").rejected == ()
+
+
+def test_a_boundary_of_too_many_vertices_in_a_csv_is_told_so(check, tmp_path):
+    file = as_wide_csv(tmp_path / "a.csv", FIRST, circle(101_000))
+    found = check(file, crs="EPSG:4547")
+    assert [(fault.code, fault.row) for fault in found.rejected] == [("geometry_too_complex", 2)]
+    assert len(found.parcels) == 1
+
+
+def test_a_csv_whose_quote_is_never_closed_is_refused(check, refused, tmp_path):
+    file = as_wide_csv(tmp_path / "a.csv", shapely.Point(X, Y).buffer(400, quad_segs=2_000), FIRST)
+    file.write_bytes(file.read_bytes().rstrip().rstrip(b'"'))
+    assert [fault.code for fault in refused(check, file, crs="EPSG:4547")] == ["file_unreadable"]
+
+
 @pytest.mark.parametrize("with_cpg", [True, False])
 def test_gbk_shapefiles_with_and_without_cpg(catalogue, jurisdiction, with_cpg):
     folder = shared("changzhi_admin") / "shp_gbk_cgcs2000"

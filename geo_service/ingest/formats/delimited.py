@@ -36,6 +36,8 @@ def read(data: bytes, name: str, encoding: str | None) -> RawTable:
     text, codec, how = decode(data, name, encoding)
     first = text.split("\n", 1)[0]
     delimiter = max(",\t;", key=first.count)
+    # The csv module calls more than 131,072 characters malformed; a boundary may be longer, and has its own limits.
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     try:
         lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
     except csv.Error as error:
