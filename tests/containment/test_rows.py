@@ -23,6 +23,7 @@ Bad input
     imports/test_offset::test_the_command_refuses_it_too,
     imports/test_offset::test_a_check_of_it_is_answered_with_a_warning
  6  api/test_check::test_a_body_that_is_no_boundary_is_refused_clearly,
+    ingest/test_bad_input::test_a_polyline_that_cannot_be_drawn_is_named_and_the_others_are_answered,
     ingest/test_geojson::test_heights_are_left_out_and_counted
  7  ingest/test_geojson::test_what_is_not_strict_json_is_refused,
     api/test_check::test_half_a_character_is_a_fault_of_whoever_sends_it_and_the_next_row_is_answered

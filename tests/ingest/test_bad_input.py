@@ -12,15 +12,18 @@ import struct
 import time
 import zipfile
 
+import ezdxf
 import numpy as np
 import pytest
 import shapely
+from ezdxf.render.forms import cube
 
 from geo_service.errors import InputError, TooComplex
+from geo_service.ingest.formats.drawing import ARC_DEVIATION
 from geo_service.ingest.gate import crossings
 from geo_service.ingest.text import codec_of, detect
 from tests.ingest.samples import EXAMPLE, LAT, LON, X, Y, collection, feature, square
-from tests.ingest.writing import write_grid, write_vector, zipped, zipped_folder
+from tests.ingest.writing import write_dxf, write_grid, write_vector, zipped, zipped_folder
 from tests.processes import AT_ONCE_S
 
 SHAPES = [shapely.Polygon(square(X + 200 * i, Y, 100)[0]) for i in range(6)]
@@ -534,6 +537,90 @@ def test_a_kml_that_is_cut_off_is_refused(check, refused):
 def test_a_folder_and_a_missing_file(load, refused, tmp_path):
     assert [fault.code for fault in refused(load, "parcels", tmp_path)] == ["folder_given"]
     assert [fault.code for fault in refused(load, "parcels", tmp_path / "no.gpkg")] == ["file_missing"]
+
+
+# DXF
+
+
+CORNERS = square(X, Y, 100)[0][:-1]
+
+
+def drawn(file, *draw):
+    """Write a drawing of one good boundary, what each function draws, and one more good boundary."""
+    write_dxf(file, [CORNERS])
+    drawing = ezdxf.readfile(file)
+    space = drawing.modelspace()
+    for one in draw:
+        one(space)
+    space.add_lwpolyline([(x + 500, y) for x, y in CORNERS], close=True, dxfattribs={"layer": "红线"})
+    drawing.saveas(file)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("draw", "kind"),
+    [
+        (lambda space: space.add_polymesh((3, 3)), "AcDbPolygonMesh"),
+        (lambda space: cube().render_polyface(space), "AcDbPolyFaceMesh"),
+    ],
+    ids=["mesh", "faces"],
+)
+def test_a_mesh_beside_boundaries_is_left_out_and_told(check, load, tmp_path, draw, kind):
+    file = drawn(tmp_path / "a.dxf", draw)
+    features, report = load("parcels", file, crs="EPSG:4547")
+    assert features.attributes["stage"] == (None, None)
+    assert any(f"{kind} 1" in text for text in report.warnings)
+    assert [row for row, _ in check(file, crs="EPSG:4547").parcels] == [1, 2]
+
+
+def polyline(*vertices, **attributes):
+    return lambda space: space.add_lwpolyline(
+        vertices, format="xyb", close=True, dxfattribs={"layer": "坏线", **attributes}
+    )
+
+
+BOW = [(X, Y, 0), (X + 9, Y, 0), (X, Y + 9, 0)]
+
+
+@pytest.mark.parametrize(
+    ("draw", "code", "shown"),
+    [
+        (polyline((X, Y, 0), (math.nan, Y, 0), (X, Y + 9, 0)), "not_a_number", "vertex 2 [nan"),
+        (polyline((math.nan, Y, 0), (X, Y, 0), (X, Y + 9, 0)), "not_a_number", "vertex 1 [nan"),
+        (polyline((X, Y, 0), (X, math.inf, 0), (X, Y + 9, 0)), "not_a_number", "vertex 2"),
+        (polyline((X, Y, 0), (X + 9, Y, math.nan), (X, Y + 9, 0)), "not_a_number", "vertex 2"),
+        (polyline((X, Y, 0), (X + 9, Y, 1e300), (X, Y + 9, 0)), "bad_geometry", "1e+300"),
+        (polyline((X, Y, 0), (X + 9, Y, -1e150), (X, Y + 9, 0)), "bad_geometry", "-1e+150"),
+        (polyline((1e200, Y, 1), (X, Y, 1), (X, Y + 9, 1)), "bad_geometry", "1e+200"),
+        (polyline(*BOW, extrusion=(0, math.nan, 1)), "not_a_number", "nan"),
+        (
+            lambda space: space.add_polyline2d(
+                [(X, Y), (math.nan, Y), (X, Y + 9)], close=True, dxfattribs={"layer": "坏线"}
+            ),
+            "not_a_number",
+            "vertex 2",
+        ),
+    ],
+)
+def test_a_polyline_that_cannot_be_drawn_is_named_and_the_others_are_answered(
+    check, load, refused, tmp_path, draw, code, shown
+):
+    file = drawn(tmp_path / "a.dxf", draw)
+    (fault,) = refused(load, "parcels", file, crs="EPSG:4547")
+    assert (fault.code, fault.row) == (code, 2)
+    assert "坏线" in fault.zh and "坏线" in fault.en
+    assert fault.value.startswith("handle ") and shown in fault.value
+    assert fault.next_zh and fault.next_en
+    found = check(file, crs="EPSG:4547")
+    assert [row for row, _ in found.parcels] == [1, 3]
+    assert [fault.code for fault in found.rejected] == [code]
+
+
+def test_an_arc_of_a_boundary_is_still_read(check, tmp_path):
+    file = drawn(tmp_path / "a.dxf", polyline((X, Y, 1), (X + 20, Y, 1)))
+    found = check(file, crs="EPSG:4547")
+    assert found.rejected == ()
+    assert found.parcels[1][1].geometry.area == pytest.approx(math.pi * 100, abs=2 * math.pi * 10 * ARC_DEVIATION)
 
 
 # GeoPackage

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
 from geo_service.errors import Fault
 from geo_service.ingest.faults import unreadable
+from geo_service.ingest.fields import BadValue
 from geo_service.ingest.table import RawTable
 from geo_service.model.catalogue import GeometryKind
 
@@ -18,6 +20,8 @@ from geo_service.model.catalogue import GeometryKind
 ARC_DEVIATION = 0.001
 _CLOSED_M = 0.001
 _WIDE = frozenset({"LWPOLYLINE", "POLYLINE"})
+#: No arc of a boundary stands farther off its chord (metres); one that does would be drawn with chords without end.
+_RISE_MAX_M = 1e8
 
 
 def read(file: Path, name: str, kind: GeometryKind) -> RawTable:
@@ -43,13 +47,27 @@ def read(file: Path, name: str, kind: GeometryKind) -> RawTable:
         raise unreadable(name, "DXF 已损坏", "the DXF is damaged", value=type(error).__name__) from error
     table = RawTable("DXF", "", None, "", drawing.encoding, "declared", [], np.empty(0, dtype=object), {}, 0)
     wanted = _WIDE | {"LINE"} if kind is not GeometryKind.POLYGON else _WIDE
-    other = Counter(entity.dxftype() for entity in entities if entity.dxftype() not in wanted)
+    other = Counter(_kind(entity) for entity in entities if _kind(entity) not in wanted)
     shapes: list[object] = []
     layers: list[object] = []
     arcs = 0
-    for row, entity in enumerate((entity for entity in entities if entity.dxftype() in wanted), start=1):
+    for row, entity in enumerate((entity for entity in entities if _kind(entity) in wanted), start=1):
         table.read = row
-        points, closed, curved = _points(entity)
+        try:
+            points, closed, curved = _points(entity)
+        except BadValue as error:
+            table.faults.append(
+                Fault(
+                    error.code,
+                    f"{error.zh}（图层 {entity.dxf.layer}）",
+                    f"{error.en} (layer {entity.dxf.layer})",
+                    "请在CAD中改正或重画该多段线后重新导出",
+                    "correct it or draw it anew in the CAD program and export again",
+                    row=row,
+                    value=f"handle {entity.dxf.handle}: {error.value}",
+                )
+            )
+            continue
         arcs += curved
         if kind is GeometryKind.POLYGON and (not closed or len(points) < 4):
             table.faults.append(
@@ -85,12 +103,63 @@ def read(file: Path, name: str, kind: GeometryKind) -> RawTable:
     return table
 
 
-def _points(entity: Any) -> tuple[list[tuple[float, float]], bool, bool]:
-    """Return vertices (first one repeated when closed), whether it is closed, and whether it has arcs."""
-    from ezdxf import path
+def _kind(entity: Any) -> str:
+    """Return the type of an entity; a mesh is kept as a polyline and is none."""
+    mesh = entity.dxftype() == "POLYLINE" and (entity.is_polygon_mesh or entity.is_poly_face_mesh)
+    return str(entity.get_mode() if mesh else entity.dxftype())
 
-    line = path.make_path(entity)
-    points = [(float(point.x), float(point.y)) for point in line.flattening(ARC_DEVIATION)]
+
+def _corners(entity: Any) -> NDArray[np.float64]:
+    """Return x, y and bulge of the vertices as the drawing has them."""
+    if entity.dxftype() == "LINE":
+        ends = (entity.dxf.start, entity.dxf.end)
+        return np.array([(end.x, end.y, 0.0) for end in ends])
+    if entity.dxftype() == "LWPOLYLINE":
+        return np.array(entity.get_points("xyb"), dtype=float).reshape(-1, 3)
+    vertices = [vertex.dxf for vertex in entity.vertices]
+    return np.array([(one.location.x, one.location.y, one.get("bulge", 0.0)) for one in vertices]).reshape(-1, 3)
+
+
+def _refuse_wild(corners: NDArray[np.float64]) -> None:
+    """Refuse numbers of which no boundary can be drawn."""
+    broken = np.flatnonzero(~np.isfinite(corners).all(axis=1))
+    if len(broken):
+        raise BadValue(
+            "not_a_number",
+            "坐标或凸度不是有限数值（NaN/Inf）",
+            "a coordinate or bulge is not a finite number",
+            f"vertex {broken[0] + 1} {corners[broken[0]].tolist()}",
+        )
+    chords = np.hypot(*(np.roll(corners, -1, axis=0) - corners)[:, :2].T)
+    far = np.flatnonzero(np.abs(corners[:, 2]) * (chords / 2) > _RISE_MAX_M)
+    if len(far):
+        raise BadValue(
+            "bad_geometry",
+            "圆弧的凸度过大",
+            "the bulge of an arc is too large",
+            f"vertex {far[0] + 1} {corners[far[0]].tolist()}",
+        )
+
+
+def _points(entity: Any) -> tuple[list[tuple[float, float]], bool, bool]:
+    """Return vertices (first one repeated when closed), whether it is closed, and whether it has arcs.
+
+    Raises
+    ------
+    BadValue
+        When a vertex or an arc is none that can be drawn.
+    """
+    from ezdxf import path
+    from ezdxf.lldxf.const import DXFError
+
+    try:
+        _refuse_wild(_corners(entity))
+        line = path.make_path(entity)
+        points = [(float(point.x), float(point.y)) for point in line.flattening(ARC_DEVIATION)]
+    except (DXFError, ArithmeticError, IndexError, TypeError, ValueError) as error:
+        raise BadValue("bad_geometry", "多段线无法解析", "the polyline cannot be read", error) from error
+    if not np.isfinite(points).all():
+        raise BadValue("not_a_number", "拉伸方向不是有限数值", "its extrusion is not finite", entity.dxf.extrusion)
     if not points:
         return [], False, False
     shut = bool(getattr(entity, "is_closed", False)) or getattr(entity, "closed", False) is True
