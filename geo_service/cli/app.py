@@ -129,6 +129,9 @@ def import_(
         str | None, typer.Option("--edition-date", metavar="YYYY-MM-DD", help="数据日期 / date of the data")
     ] = None,
     id_field: Annotated[str | None, typer.Option("--id-field", help="编号字段 / field with the id")] = None,
+    layer_name: Annotated[
+        str | None, typer.Option("--layer-name", help="文件含多个图层时选用 / which layer of a file with several")
+    ] = None,
     extent: Annotated[Path | None, typer.Option(help="资料覆盖范围文件 / file with the surveyed extent")] = None,
     quarantine: Annotated[bool, typer.Option(help="拒绝的行不入库，其余入库 / store the rows that are right")] = False,
     anywhere: Annotated[bool, typer.Option(help="允许远离开发区 / allow data far from every zone")] = False,
@@ -155,6 +158,7 @@ def import_(
             encoding=encoding,
             edition_date=dated,
             id_field=id_field,
+            layer_name=layer_name,
             extent=extent,
             quarantine=quarantine,
             zone_boxes=zone_shapes,

@@ -46,9 +46,9 @@ _GDB_MEMBER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One unpacked file; ``dataset`` groups the files of one shapefile or one FileGDB."""
+    """One unpacked file; ``path`` is what the zip calls it, or for a file of a FileGDB the folder that holds it."""
 
-    dataset: str
+    path: str
     suffix: str
     file: Path
 
@@ -193,8 +193,7 @@ def _extract(opened: zipfile.ZipFile, infos: list[zipfile.ZipInfo], folder: Path
         shown = PurePosixPath(_shown(info))
         if shown.name.startswith(".") or "__MACOSX" in shown.parts:
             continue
-        gdb = next((part for part in shown.parts[:-1] if part.lower().endswith(".gdb")), None)
-        if gdb is not None:
+        if any(part.lower().endswith(".gdb") for part in shown.parts[:-1]):
             plain = shown.name.lower()
             if not _GDB_MEMBER.match(plain):
                 continue
@@ -202,16 +201,16 @@ def _extract(opened: zipfile.ZipFile, infos: list[zipfile.ZipInfo], folder: Path
             (folder / inner).mkdir(exist_ok=True)
             # The name is one of a closed set, so it is ours as much as theirs.
             target = folder / inner / plain
-            dataset, suffix = gdb[:-4], ".gdb"
+            path, suffix = str(shown.parent), ".gdb"
         else:
             suffix = shown.suffix.lower()
             if suffix not in _WANTED:
                 continue
             stem = stems.setdefault(str(shown.with_suffix("")).casefold(), f"m{len(stems)}")
             target = folder / f"{stem}{suffix}"
-            dataset = str(shown.with_suffix("").name)
+            path = str(shown)
         _copy(opened, info, target)
-        members.append(Member(dataset, suffix, target))
+        members.append(Member(path, suffix, target))
     return members
 
 

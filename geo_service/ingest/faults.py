@@ -30,8 +30,8 @@ def several_layers(name: str, layers: Iterable[str]) -> InputError:
             "several_layers",
             f"文件含多个图层：{listed}",
             f"the file holds several layers: {listed}",
-            "请指定其中一个图层，或每个图层单独导出",
-            "name one of them, or export each by itself",
+            "导入时可用 --layer-name（HTTP 为 layer=）指定其中一个；否则每个单独导出",
+            "an import can name one of them, with --layer-name (over HTTP: layer=); otherwise export each by itself",
             where=name,
         )
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import shapely
@@ -35,6 +35,12 @@ AREA_ROUNDING_M2 = 0.5 + 1e-6
 _WHOLE_FILE = frozenset(
     {"axes_swapped", "wrong_zone", "metres_as_degrees", "degrees_as_metres", "outside_jurisdiction"}
 )
+#: Suffixes of a zip: of what belongs to other files, of the files of one shapefile, and of what must be vectors.
+_COMPANIONS = (".prj", ".cpg")
+_PARTS = (".shp", ".shx", ".dbf", *_COMPANIONS)
+_VECTORS = (".shp", ".shx", ".gdb", ".gpkg", ".geojson", ".kml", ".dxf")
+#: One of these stands near the beginning of every GeoJSON, and not in what else is written as JSON.
+_GEOJSON_MARKS = (b'"features"', b'"coordinates"', b'"geometry"', b'"geometries"')
 _CODE_FIELDS = (("code", "code_system"), ("land_use", "land_use_system"))
 
 
@@ -63,35 +69,55 @@ def _source(job: Job) -> Source:
     return from_path(job.path, job.folder, job.name)
 
 
-def _members(source: Source) -> dict[str, list[archive.Member]]:
-    """Unpack a zip and return its data sets by name; the files of one shapefile or FileGDB are one data set."""
+def _members(source: Source) -> list[archive.Member]:
     folder = source.folder / "members"
     folder.mkdir()
-    grouped: dict[str, list[archive.Member]] = {}
-    for member in archive.unpack(source.on_disk(), folder, source.name):
-        key = str(member.file.parent if member.suffix == ".gdb" else member.file.with_suffix(""))
+    return archive.unpack(source.on_disk(), folder, source.name)
+
+
+def _data_sets(members: Iterable[archive.Member]) -> dict[str, list[archive.Member]]:
+    """Return the data sets of a zip by name, the file that says what it is first; each is a file but for two formats.
+
+    Where nothing tells where anything lies, what has a format at all is returned, so that it is said what it lacks.
+    """
+    grouped: dict[Path, list[archive.Member]] = {}
+    for member in sorted(members, key=lambda member: (member.suffix != ".shp", member.suffix != ".shx")):
+        key = member.file
+        if member.suffix == ".gdb":
+            key = member.file.parent
+        elif member.suffix in _PARTS:
+            key = member.file.with_suffix(".shp")
         grouped.setdefault(key, []).append(member)
-    strong = {".shp", ".gdb", ".gpkg"}
-    main = {key: group for key, group in grouped.items() if any(member.suffix in strong for member in group)}
-    if not main:
-        main = {key: group for key, group in grouped.items() if _has_data(group)}
-    found: dict[str, list[archive.Member]] = {}
-    for group in main.values():
-        label = group[0].dataset
-        while label in found:
-            label += "+"
-        found[label] = group
-    return found
+    groups = list(grouped.values())
+    chosen = [group for group in groups if _locates(group[0])] or [group for group in groups if _format(group[0])]
+    # The shortest names that tell them apart.
+    named: dict[str, list[archive.Member]] = {}
+    for name in (lambda path: path.stem, lambda path: path.name, str):
+        named = {name(PurePosixPath(group[0].path)): group for group in chosen}
+        if len(named) == len(chosen):
+            break
+    return named
 
 
-def _has_data(group: Iterable[archive.Member]) -> bool:
-    for member in group:
-        try:
-            format_of(head_of(member.file), member.dataset)
-        except InputError:
-            continue
-        return member.suffix not in {".prj", ".cpg"}
-    return False
+def _format(member: archive.Member) -> Format | None:
+    if member.suffix in _COMPANIONS:
+        return None
+    try:
+        return format_of(head_of(member.file), member.path)
+    except InputError:
+        return None
+
+
+def _locates(member: archive.Member) -> bool:
+    """Tell whether a file says where something lies; what is named so counts even when it is damaged."""
+    found = _format(member)
+    if member.suffix in _VECTORS or found is None:
+        return member.suffix in _VECTORS
+    if found is Format.GEOJSON:
+        return any(mark in head_of(member.file) for mark in _GEOJSON_MARKS)
+    if found is Format.DELIMITED:
+        return delimited.locates(head_of(member.file))
+    return found is not Format.GEOTIFF
 
 
 def _table(job: Job, source: Source) -> RawTable:
@@ -108,34 +134,33 @@ def _table(job: Job, source: Source) -> RawTable:
 
 
 def _from_zip(job: Job, source: Source) -> RawTable:
-    found = _members(source)
+    members = _members(source)
+    found = _data_sets(members)
     if not found:
         raise unreadable(
             job.name, "压缩包内没有可读取的数据", "the zip holds no data that can be read", code="no_layers"
         )
     inner = job.layer_name
-    label = (
-        choose_layer(job.name, found, inner if inner in found else None)
-        if inner in found or len(found) > 1
-        else next(iter(found))
-    )
+    label = choose_layer(job.name, found, inner) if inner in found or len(found) > 1 else next(iter(found))
     group = found[label]
-    if any(member.suffix == ".gdb" for member in group):
-        return gdal.read_layer(group[0].file.parent, job.name, gdal.GEODATABASE, inner if inner != label else None)
-    files = {member.suffix: member.file for member in group}
-    main = (
-        files.get(".shp")
-        or files.get(".gpkg")
-        or next(file for suffix, file in files.items() if _has_data([archive.Member("", suffix, file)]))
-    )
-    kind = format_of(head_of(main), f"{job.name}/{label}")
-    if kind is Format.ZIP:
-        raise unreadable(
-            job.name, "压缩包内不能再有压缩包", "a zip inside a zip is not read", code="unsupported_format"
-        )
-    part = replace(source, name=f"{label}{main.suffix}", format=kind, data=None, file=main, files=files)
-    table = _read(job, part, inner if inner != label else None)
-    table.layer = table.layer or label
+    within = inner if inner != label else None
+    if group[0].suffix == ".gdb":
+        table = gdal.read_layer(group[0].file.parent, job.name, gdal.GEODATABASE, within)
+    else:
+        main = group[0].file
+        kind = format_of(head_of(main), f"{job.name}/{label}")
+        if kind is Format.ZIP:
+            raise unreadable(
+                job.name, "压缩包内不能再有压缩包", "a zip inside a zip is not read", code="unsupported_format"
+            )
+        files = {member.suffix: member.file for member in group}
+        name = PurePosixPath(group[0].path).name
+        table = _read(job, replace(source, name=name, format=kind, data=None, file=main, files=files), within)
+        table.layer = table.layer or label
+    left = [member.path for member in members if member not in group and member.suffix not in _COMPANIONS]
+    if left:
+        listed = ", ".join(sorted(set(left)))
+        table.notes.append(f"压缩包内未读取：{listed} / not read in the zip: {listed}"[:500])
     return table
 
 
@@ -619,9 +644,7 @@ def _extent(job: Job, crs: str) -> BaseGeometry | None:
 def _grid(job: Job, source: Source) -> GridResult:
     file = source.on_disk()
     if source.format is Format.ZIP:
-        tiffs = [
-            member.file for group in _members(source).values() for member in group if member.suffix in {".tif", ".tiff"}
-        ]
+        tiffs = [member.file for member in _members(source) if member.suffix in {".tif", ".tiff"}]
         if len(tiffs) != 1:
             raise unreadable(
                 job.name,

@@ -11,6 +11,7 @@ import stat
 import struct
 import time
 import zipfile
+from datetime import date
 
 import ezdxf
 import numpy as np
@@ -18,10 +19,12 @@ import pytest
 import shapely
 from ezdxf.render.forms import cube
 
+from geo_service.cli import main
 from geo_service.errors import InputError, TooComplex
 from geo_service.ingest.formats.drawing import ARC_DEVIATION
 from geo_service.ingest.gate import crossings
 from geo_service.ingest.text import codec_of, detect
+from geo_service.store.workspace import Workspace
 from tests.ingest.samples import EXAMPLE, LAT, LON, X, Y, collection, feature, square
 from tests.ingest.writing import write_dxf, write_grid, write_vector, zipped, zipped_folder
 from tests.processes import AT_ONCE_S
@@ -894,6 +897,119 @@ def test_two_shapefiles_in_a_zip_ask_which(check, load, refused, shapefile, tmp_
     assert fault.code == "several_layers"
     assert "另一批" in fault.zh
     assert load("parcels", file, layer_name="另一批")[1].layer == "另一批"
+
+
+def data_sets(folder, shapefile):
+    """Return parcels in each format, ready to be zipped, by a name: each data set has others than the shapefile."""
+    parts = {f"a{part.suffix}": part for part in sorted(shapefile.parent.iterdir())}
+    other = shapely.Polygon(square(X, Y + 1000, 100)[0])
+    (folder / "other.gdb").mkdir()
+    write_vector(folder / "other.gdb" / "b.gdb", [other], "OpenFileGDB", columns={"DKBH": ["B-1"]}, layer="b")
+    return {
+        "shp": parts,
+        "geojson": {"b.geojson": json.dumps(feature(square(LON, LAT, 0.001), properties={"DKBH": "B-1"})).encode()},
+        "json": {"a.json": json.dumps(feature(square(LON, LAT, 0.001), properties={"DKBH": "B-1"})).encode()},
+        "txt": {"界址.txt": EXAMPLE.encode("gbk")},
+        "gpkg": {"a.gpkg": write_vector(folder / "b.gpkg", [other], "GPKG", columns={"DKBH": ["B-1"]})},
+        "csv": {"点.csv": f'编号,WKT\nB-1,"{other.wkt}"\n'.encode("gbk")},
+        "xy": {"点.txt": "编号\tX\tY\nB-1\t414300\t4013200\n".encode("gbk")},
+        "gdb": {f"b.gdb/{part.name}": part for part in sorted((folder / "other.gdb" / "b.gdb").iterdir())},
+        "damaged": {"b.geojson": b""},
+    }
+
+
+@pytest.mark.parametrize(
+    ("kinds", "names"),
+    [
+        (("shp", "geojson"), ("a", "b")),
+        (("shp", "txt"), ("a", "界址")),
+        (("shp", "gpkg"), ("a.shp", "a.gpkg")),
+        (("shp", "json"), ("a.shp", "a.json")),
+        (("shp", "csv"), ("a", "点")),
+        (("shp", "xy"), ("a", "点")),
+        (("shp", "gdb"), ("a", "b")),
+        (("shp", "damaged"), ("a", "b")),
+        (("gpkg", "json"), ("a.gpkg", "a.json")),
+        (("geojson", "txt"), ("b", "界址")),
+        (("txt", "csv"), ("界址", "点")),
+    ],
+)
+def test_a_zip_of_several_data_sets_asks_which(check, load, refused, shapefile, tmp_path, kinds, names):
+    found = data_sets(tmp_path, shapefile)
+    for order in (kinds, kinds[::-1]):
+        file = zipped(tmp_path / "a.zip", {name: part for kind in order for name, part in found[kind].items()})
+        for faults in (refused(check, file.read_bytes(), "a.zip"), refused(load, "parcels", file)):
+            (fault,) = faults
+            assert fault.code == "several_layers"
+            assert all(name in fault.zh and name in fault.en for name in names)
+            assert "--layer-name" in fault.next_zh and "--layer-name" in fault.next_en
+    (fault,) = refused(load, "parcels", file, layer_name="c")
+    assert fault.code == "no_such_layer"
+
+
+def test_each_data_set_of_a_zip_can_be_named_and_the_others_are_said_to_be_left(load, shapefile, tmp_path):
+    found = data_sets(tmp_path, shapefile)
+    members = {name: part for kind in ("shp", "gpkg", "txt") for name, part in found[kind].items()}
+    file = zipped(tmp_path / "a.zip", members)
+    for name, ids, left in (
+        ("a.shp", tuple(NAMES["DKBH"]), ("a.gpkg", "界址.txt")),
+        ("a.gpkg", ("B-1",), ("a.shp", "界址.txt")),
+        ("界址.txt", ("CZGX-2024-001", "CZGX-2024-002"), ("a.shp", "a.gpkg")),
+    ):
+        features, report = load("parcels", file, layer_name=name)
+        assert features.ids == ids
+        assert all(other in "".join(report.notes) for other in left)
+
+
+def test_the_command_takes_the_name_of_a_data_set(shapefile, tmp_path, capsys):
+    found = data_sets(tmp_path, shapefile)
+    file = zipped(tmp_path / "a.zip", found["shp"] | found["gpkg"])
+    folder = Workspace.create(tmp_path / "ws", as_of=date(2026, 11, 1)).directory
+    command = ["import", "parcels", str(file), "--dry-run", "--anywhere", "--workspace", str(folder)]
+    with pytest.raises(SystemExit) as left:
+        main(command)
+    assert left.value.code == 2
+    said = capsys.readouterr().err
+    assert "several_layers" in said and "a.gpkg, a.shp" in said
+    with pytest.raises(SystemExit) as left:
+        main([*command, "--layer-name", "a.gpkg"])
+    assert left.value.code in (None, 0)
+    assert "a.shp" in capsys.readouterr().out
+
+
+def test_files_of_one_name_in_two_folders_are_told_apart(load, refused, shapefile, tmp_path):
+    members = {
+        f"{folder}/a{part.suffix}": part for folder in ("甲", "乙") for part in sorted(shapefile.parent.iterdir())
+    }
+    file = zipped(tmp_path / "a.zip", members)
+    (fault,) = refused(load, "parcels", file)
+    assert fault.code == "several_layers"
+    assert "甲/a.shp" in fault.zh and "乙/a.shp" in fault.zh
+    assert len(load("parcels", file, layer_name="乙/a.shp")[0]) == 6
+
+
+def test_what_lies_beside_a_data_set_in_a_zip_does_not_matter(check, load, shapefile, tmp_path):
+    found = data_sets(tmp_path, shapefile)
+    beside = {
+        "readme.txt": b"Parcels of the east, as surveyed in 2024; see a.shp",
+        "说明.txt": "[说明]\n本批地块，共六宗".encode("gbk"),
+        "字段.csv": "字段,含义\nDKBH,地块编号\n".encode("gbk"),
+        "style.json": b'{"version": 8, "sources": {}, "layers": []}',
+        "a.shp.xml": b"<metadata/>",
+        "a.sbn": b"\x00\x00\x27\x0a",
+        "a.qpj": b"PROJCS[]",
+        "scan.png": b"\x89PNG",
+        "scan.tif": write_grid(tmp_path / "a.tif", np.ones((4, 4), np.float32), x=X, y=Y, cell=5, crs="EPSG:4547"),
+    }
+    for kind, ids in (("shp", NAMES["DKBH"]), ("txt", ["CZGX-2024-001", "CZGX-2024-002"]), ("json", ["B-1"])):
+        file = zipped(tmp_path / "a.zip", beside | found[kind])
+        assert [parcel.id for _, parcel in check(file.read_bytes(), "a.zip").parcels] == ids
+        features, report = load("parcels", file)
+        assert list(features.ids) == ids
+        assert "readme.txt" in "".join(report.notes) and "style.json" in "".join(report.notes)
+        assert report.warnings == ()
+    grid, _ = load("ground_elevation", file)
+    assert grid.values.shape == (4, 4)
 
 
 def test_a_txt_in_a_zip_with_a_name_of_chinese_windows(check, tmp_path):

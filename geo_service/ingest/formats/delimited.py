@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
 import numpy as np
 import shapely
@@ -25,6 +26,26 @@ def _column(header: list[str], names: tuple[str, ...]) -> int | None:
     return next((plain_names.index(name) for name in names if name in plain_names), None)
 
 
+def locates(head: bytes) -> bool:
+    """Tell from the first bytes of a table whether columns of it tell where the rows lie."""
+    line = re.split(rb"[\r\n]", head.removeprefix(b"\xef\xbb\xbf").lstrip(), maxsplit=1)[0]
+    for encoding in ("utf-8", "gb18030"):
+        text = line.decode(encoding, "replace").replace('"', "")
+        wkt, x, y = _ground(text.split(_delimiter(text)))
+        if wkt is not None or (x is not None and y is not None):
+            return True
+    return False
+
+
+def _delimiter(line: str) -> str:
+    return max(",\t;", key=line.count)
+
+
+def _ground(header: list[str]) -> tuple[int | None, int | None, int | None]:
+    wkt, x, y = (_column(header, names) for names in (_WKT, _X, _Y))
+    return wkt, x, y
+
+
 def read(data: bytes, name: str, encoding: str | None) -> RawTable:
     """Read a table of text.
 
@@ -34,8 +55,8 @@ def read(data: bytes, name: str, encoding: str | None) -> RawTable:
         When the text cannot be decoded, or no column tells where the rows lie.
     """
     text, codec, how = decode(data, name, encoding)
-    first = text.split("\n", 1)[0]
-    delimiter = max(",\t;", key=first.count)
+    delimiter = _delimiter(text.split("
+", 1)[0])
     # The csv module calls more than 131,072 characters malformed; a boundary may be longer, and has its own limits.
     csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     try:
@@ -43,7 +64,7 @@ def read(data: bytes, name: str, encoding: str | None) -> RawTable:
     except csv.Error as error:
         raise unreadable(name, "CSV 格式错误", "the CSV is malformed", value=str(error)) from error
     header, body = lines[0], [line for line in lines[1:] if line]
-    wkt, x, y = (_column(header, names) for names in (_WKT, _X, _Y))
+    wkt, x, y = _ground(header)
     if len({column.strip().casefold() for column in header}) != len(header):
         raise unreadable(name, "CSV 列名重复", "two columns of the CSV have one name", code="duplicate_column")
     if wkt is None and (x is None or y is None):
