@@ -18,6 +18,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -82,6 +83,25 @@ def too_complex(row: int | None, value: str | None = None) -> Fault:
         row=row,
         value=value,
     )
+
+
+def frames(error: BaseException) -> list[str]:
+    """Say where an exception came up, for a log: what it says, and the lines of a trace, may be somebody's data."""
+    return [f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__, limit=-20)]
+
+
+def came_up(error: BaseException) -> str:
+    """Say of what kind an exception is and where it came up, and no more; see `frames`.
+
+    Examples
+    --------
+    >>> try:
+    ...     int("张三")
+    ... except ValueError as error:
+    ...     came_up(error)
+    'ValueError at <module>:2'
+    """
+    return f"{type(error).__name__} at {', '.join(frames(error))}"
 
 
 class GeoServiceError(Exception):

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 import time
-import traceback
 from datetime import UTC, datetime
 from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from geo_service.api import metrics
+from geo_service.errors import frames
 
 STATIC = "/static"
 #: Where nothing of ours is.
@@ -23,6 +24,8 @@ NOWHERE = "-"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _LOG = logging.getLogger("geo_service.requests")
 _written = json.JSONEncoder(ensure_ascii=False).encode
+#: What JSON may leave as it is and somebody who reads lines takes for the end of one, or cannot write down.
+_BREAKS = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class Journal:
@@ -74,12 +77,10 @@ class JsonLines(logging.Formatter):
             "event": record.getMessage(),
         }
         line |= getattr(record, "said", {})
-        if record.exc_info and record.exc_info[0] is not None:
-            line["error"] = record.exc_info[0].__name__
-            line["trace"] = [
-                f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(record.exc_info[2], limit=-20)
-            ]
-        return _written(line)
+        if record.exc_info and record.exc_info[1] is not None:
+            line["error"] = type(record.exc_info[1]).__name__
+            line["trace"] = frames(record.exc_info[1])
+        return _BREAKS.sub(lambda found: f"\\u{ord(found[0]):04x}", _written(line))
 
 
 def write_lines() -> None:

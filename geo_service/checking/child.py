@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -15,7 +14,7 @@ from shapely.geometry.base import BaseGeometry
 from geo_service.checking.faults import of_row
 from geo_service.checking.job import OURS, THEIRS, Ground, Job, Unread, rehearsal
 from geo_service.engine import examine, foreign_ground, is_prepared, prepare, require_zone
-from geo_service.errors import Fault, GeoServiceError, InputError, TooComplex, WorkspaceError, too_complex
+from geo_service.errors import Fault, GeoServiceError, InputError, TooComplex, WorkspaceError, came_up, too_complex
 from geo_service.export import geojson
 from geo_service.export.profile import Profile
 from geo_service.export.record import content, written
@@ -65,7 +64,7 @@ class _Open:
         return self._workspace is None or self._workspace.register.published() == self._published
 
     def read(self, sent: Unread) -> tuple[Parcel | Fault | GeoServiceError, str]:
-        """Read one boundary, or tell what is wrong with it or with the body, and the trace of what nobody foresaw."""
+        """Read one boundary, or tell what is wrong with it or with the body, and where what nobody foresaw came up."""
         spec = self.catalogue.layers[self.rulebook.parcels_layer]
         job = body_job(sent.body, self.catalogue, self.rulebook.jurisdiction, spec, crs=sent.crs)
         found, trace = read(job)
@@ -167,7 +166,7 @@ class Examiner:
     def answers(self, job: Job) -> Iterator[tuple[Answer, str]]:
         """Yield whether the ground is open, then the record of each boundary and its shapes, or what is wrong with it.
 
-        Beside each stands the trace of an error that nobody foresaw, for the log.
+        Beside each stands where an error came up that nobody foresaw, for the log.
         """
         if job.unread is not None:
             yield from self._one(job, job.unread)
@@ -252,10 +251,10 @@ def _record_of(verdicts: Iterator[Verdict], *, drawn: bool) -> tuple[Answer, str
         return (record, geojson.collection(verdict, body, Profile.INTERNAL, forced=False)), ""
     except InputError as error:
         return error, ""
-    except (MemoryError, RecursionError):
-        return TooComplex(too_complex(None)), traceback.format_exc()
+    except (MemoryError, RecursionError) as error:
+        return TooComplex(too_complex(None)), came_up(error)
     except Exception as error:  # noqa: BLE001 - whatever a hostile boundary provokes is an answer to that row alone
-        return GeoServiceError(type(error).__name__), traceback.format_exc()
+        return GeoServiceError(type(error).__name__), came_up(error)
 
 
 def main() -> None:

@@ -204,7 +204,7 @@ def _heard(reply: Reply, row: int, id_: str | None) -> Any:
         return replace(too_complex(None, f"> {ROW_LIMIT_S:g} s") if reply.overran else failed(), row=row, id=id_)
     found, trace = opened(reply.answer, KNOWN)
     if trace:
-        _log.error("measuring row %d failed\n%s", row, trace)
+        _log.error("measuring row %d failed: %s", row, trace)
     return Found(row, *found) if isinstance(found, tuple) else found
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from geo_service import ingest
-from geo_service.errors import CalledOff, Fault, InputError, NotFound, RejectedRows
+from geo_service.errors import CalledOff, Fault, InputError, NotFound, RejectedRows, came_up
 from geo_service.importing.order import EXTENT, FILE, FULL, Task
 from geo_service.importing.steps import prepare, refuse_shifted, zone_shapes
 from geo_service.nursery import YIELDING, receive, stand_back
@@ -136,7 +136,10 @@ def main() -> None:
     if payload is None:
         return
     _end_with(starter)
-    run(pickle.loads(payload))  # noqa: S301 - comes from the program that started us
+    try:
+        run(pickle.loads(payload))  # noqa: S301 - comes from the program that started us
+    except Exception as error:  # noqa: BLE001 - the log of the service takes what is said here
+        sys.exit(came_up(error))
 
 
 if __name__ == "__main__":

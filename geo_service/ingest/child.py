@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Iterator
 
-from geo_service.errors import Fault, GeoServiceError, InputError, TooComplex, too_complex
+from geo_service.errors import Fault, GeoServiceError, InputError, TooComplex, came_up, too_complex
 from geo_service.ingest.intake import run
 from geo_service.ingest.job import Given, GridResult, Job, Sent, VectorResult
 from geo_service.nursery import serve
@@ -18,13 +17,13 @@ Answer = VectorResult | GridResult | GeoServiceError
 
 
 def answer(job: Job) -> tuple[Answer, str]:
-    """Do one job; also return the trace of an error that nobody foresaw, for the log."""
+    """Do one job; also return where an error came up that nobody foresaw, for the log."""
     try:
         return run(job), ""
     except InputError as error:
         return error, ""
-    except (MemoryError, RecursionError):
-        return TooComplex(too_complex(None)), traceback.format_exc()
+    except (MemoryError, RecursionError) as error:
+        return TooComplex(too_complex(None)), came_up(error)
     except Exception as error:  # noqa: BLE001 - whatever a hostile file provokes must come back as an answer
         fault = Fault(
             "file_unreadable",
@@ -35,7 +34,7 @@ def answer(job: Job) -> tuple[Answer, str]:
             where=job.name,
             value=type(error).__name__,
         )
-        return InputError(fault), traceback.format_exc()
+        return InputError(fault), came_up(error)
 
 
 class Reader:

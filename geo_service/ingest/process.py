@@ -71,7 +71,7 @@ class Readers(Workers):
             if not keep:
                 reader.retire()
         if trace:
-            _log.error("reading %s failed\n%s", job.name, trace)
+            _log.error("reading a file for a %s failed: %s", job.purpose.value, trace)
         if isinstance(result, GeoServiceError):
             raise result
         assert isinstance(result, VectorResult | GridResult)
@@ -81,7 +81,7 @@ class Readers(Workers):
 def _died(job: Job, limit_s: float, *, overran: bool) -> InputError:
     if overran:
         return TooComplex(too_complex(None, f"> {limit_s:g} s"))
-    _log.error("the reading process died on %s", job.name)
+    _log.error("the process that reads a file for a %s died", job.purpose.value)
     return InputError(
         Fault(
             "file_unreadable",

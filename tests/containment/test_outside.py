@@ -241,7 +241,7 @@ def test_a_reader_that_knows_more_drivers_than_it_should_reads_nothing(served, t
         more.setattr(reading, "gdal_skip", lambda: tuple(without.items()))
         answer = asked()
     assert answer.status_code == 422 and answer.json()["code"] == "file_unreadable", answer.text
-    assert "drivers that should be off: ['OGR_VRT']" in caplog.text
+    assert "RuntimeError at " in caplog.text and "_assert_few:" in caplog.text
     assert asked().status_code == 200
 
 

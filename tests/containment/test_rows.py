@@ -126,6 +126,9 @@ Injection
     store/test_xlsx::test_text_that_begins_like_a_formula_stays_text
 54  api/test_problems::test_what_is_asked_for_is_never_part_of_a_statement
 55  containment/test_rows::test_no_text_is_ever_run
+56  operations/test_log::test_no_name_and_no_data_of_whoever_asks_is_logged_and_no_line_or_header_is_added,
+    operations/test_log::test_a_process_that_reads_or_measures_tells_where_something_came_up_and_not_what_it_says,
+    operations/test_log::test_a_line_is_one_line_for_everybody_who_reads_it_and_chinese_stays_readable
 
 Files and hosts
 57  ingest/test_process::test_the_drivers_that_follow_other_files_are_off,
