@@ -7,17 +7,20 @@ What a key for some zones may see is settled in one place: the service that a ro
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import ipaddress
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from inspect import iscoroutinefunction
 from threading import Lock
 from typing import Any, cast
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.dependencies.models import Dependant
@@ -253,6 +256,8 @@ class Access:
         self._keys = keys
         self._seen: Kept[str, tuple[Key, float]] = Kept(REMEMBERED_KEYS)
         self._guesses = _Guesses(policy.guesses)
+        # Held by those who wait, and gone with them.
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def admit(self, request: Request, needed: tuple[Need, ...]) -> None:
         """Let a request in, or raise a problem; a route without a declaration lets nobody in.
@@ -304,15 +309,22 @@ class Access:
         key = self._known(f"key {shown}")
         if key is not None:
             return key
-        waits_s = self._guesses.waits_s(address)
-        # Whoever has shown a right one goes on, whatever others behind the same address do.
-        if waits_s > 0.0 and self._seen.get(_hidden(f"key {shown}")) is None:
-            raise _too_many_guesses(waits_s)
-        key = await self._remembered(f"key {shown}", lambda: self._keys.shown(shown, _now()))
-        if key is None:
-            self._guesses.note(address)
-            raise _wrong_key()
-        return key
+        # Keys of an address that nobody knows yet are looked up one after the other: of many at once, all would be
+        # looked up before the first is counted.
+        turn = nullcontext() if self._was_right(shown) else self._turns.setdefault(address, asyncio.Lock())
+        async with turn:
+            waits_s = self._guesses.waits_s(address)
+            # Whoever has shown a right one goes on, whatever others behind the same address do.
+            if waits_s > 0.0 and not self._was_right(shown):
+                raise _too_many_guesses(waits_s)
+            key = await self._remembered(f"key {shown}", lambda: self._keys.shown(shown, _now()))
+            if key is None:
+                self._guesses.note(address)
+                raise _wrong_key()
+            return key
+
+    def _was_right(self, shown: str) -> bool:
+        return self._seen.get(_hidden(f"key {shown}")) is not None
 
     def session(self, key: Key) -> str:
         """Return what a browser shows instead of a key; it ends when the key does, at the latest."""

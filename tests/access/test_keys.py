@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import sqlite3
 import stat
@@ -16,7 +17,7 @@ from geo_service.api import access
 from geo_service.api.app import create_app
 from geo_service.cli import main
 from geo_service.errors import InputError, NotFound
-from geo_service.model.access import Role
+from geo_service.model.access import Key, Role
 from geo_service.service import Service
 from geo_service.store.database import Sqlite
 from geo_service.store.workspace import Workspace
@@ -187,3 +188,37 @@ def test_guessing_is_slowed_down_and_those_who_are_known_go_on(workspace, monkey
         assert refused.json()["code"] == "too-many-wrong-keys"
         assert served.get("/parcels", headers={"X-API-Key": known}).status_code == 200
         assert served.get("/parcels").status_code == 401
+
+
+def test_of_many_keys_tried_at_once_no_more_are_looked_up_than_of_as_many_in_turn(workspace, monkeypatch):
+    monkeypatch.setattr(access, "REMEMBERED_S", 0.0)
+    service = Service(workspace, lambda: AS_OF)
+    app = create_app(service)
+    known, _ = workspace.keys.add(Role.VIEWER, None, "", 1, datetime.now(UTC))
+    look = app.state.access._keys.shown
+    wrong: list[str] = []
+
+    def slowly(shown: str, now: datetime) -> Key | None:
+        # So many are looked up at a time as would be if the store took its time.
+        time.sleep(0.02)
+        key = look(shown, now)
+        if key is None:
+            wrong.append(shown)
+        return key
+
+    monkeypatch.setattr(app.state.access, "_keys", SimpleNamespace(shown=slowly))
+
+    async def asked(base: str, keys: list[str]) -> list[int]:
+        async with httpx.AsyncClient(base_url=base, trust_env=False, timeout=600) as client:
+            answers = await asyncio.gather(*(client.get("/parcels", headers={"X-API-Key": key}) for key in keys))
+        return [answer.status_code for answer in answers]
+
+    with running(app, service) as served:
+        # A right key that nobody has seen yet is right as often as it is shown at once.
+        assert set(asyncio.run(asked(served.base, [known] * 30))) == {200}
+        guesses = [f"lb_{number:08}_{'a' * 43}" for number in range(100)]
+        found = asyncio.run(asked(served.base, [*guesses[:50], known, *guesses[50:], known]))
+        assert found.pop() == 200 and found.pop(50) == 200
+        assert sorted(set(found)) == [401, 429] and found.count(401) == app.state.access.policy.guesses == 10
+        assert len(wrong) == 10
+        assert served.get("/parcels", headers={"X-API-Key": known}).status_code == 200

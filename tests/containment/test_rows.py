@@ -117,7 +117,8 @@ Who may ask
     access/test_zones::test_a_boundary_on_foreign_ground_is_not_measured,
     access/test_zones::test_nobody_is_told_how_far_away_a_foreign_parcel_lies
 48  access/test_keys::test_a_key_that_was_taken_back_is_refused_after_five_seconds_at_the_latest,
-    access/test_keys::test_guessing_is_slowed_down_and_those_who_are_known_go_on
+    access/test_keys::test_guessing_is_slowed_down_and_those_who_are_known_go_on,
+    access/test_keys::test_of_many_keys_tried_at_once_no_more_are_looked_up_than_of_as_many_in_turn
 
 Injection
 52  maps/test_browser::test_hostile_names_are_text_and_the_title_is_untouched,
