@@ -26,8 +26,12 @@ from geo_service.projection import LON_LAT, crs_of, transformer, working_crs
 MAX_VERTICES = 100_000
 MAX_RINGS = 2_000
 MAX_PARTS = 5_000
+#: Pairs of rings whose boxes meet: whether rings lie in each other is asked of every such pair.
+MAX_PAIRS = 500_000
 MAX_CROSSINGS = 1_000
 MAX_SECONDS = 1.0
+#: Rings whose neighbours are looked up at a time: many neighbours mean much memory.
+TOGETHER = 128
 MIN_AREA_M2 = 0.1
 MIN_WIDTH_M = 0.001
 MAX_CHANGE_M2 = 1.0
@@ -146,7 +150,25 @@ def refused(geometry: BaseGeometry | None, kind: GeometryKind, row: int) -> Faul
         return too_complex(row, f"{len(parts)} > {MAX_PARTS} parts")
     if (rings := int(shapely.get_num_interior_rings(parts).max(initial=0)) + 1) > MAX_RINGS:
         return too_complex(row, f"{rings} > {MAX_RINGS} rings")
+    if name in _POLYGONS and _too_many_pairs(parts):
+        return too_complex(row, f"> {MAX_PAIRS} pairs of rings within each other's extent")
     return None
+
+
+def _too_many_pairs(parts: NDArray[np.object_]) -> bool:
+    """Tell whether more than `MAX_PAIRS` pairs of rings have boxes that meet; counting stops early."""
+    rings = shapely.get_rings(parts)
+    if len(rings) * (len(rings) - 1) // 2 <= MAX_PAIRS:
+        return False
+    boxes = shapely.box(*shapely.bounds(rings).T)
+    tree, twice = shapely.STRtree(boxes), 0
+    for begin in range(0, len(boxes), TOGETHER):
+        asked = boxes[begin : begin + TOGETHER]
+        # Each pair is met from both sides, and each ring meets itself.
+        twice += tree.query(asked).shape[1] - len(asked)
+        if twice > 2 * MAX_PAIRS:
+            return True
+    return False
 
 
 def plain(geometries: NDArray[np.object_], kind: GeometryKind) -> NDArray[np.bool_]:

@@ -48,6 +48,8 @@ Geometry
     checking/test_checking::test_a_comb_over_a_comb_is_refused_while_others_are_served,
     checking/test_checking::test_a_row_that_overruns_ends_its_process_and_the_others_are_answered
 16  ingest/test_bad_input::test_an_honest_polygon_of_a_hundred_thousand_vertices_passes_quickly,
+    ingest/test_bad_input::test_rings_that_crowd_each_other_are_refused_by_the_gate_and_the_row_beside_them_is_answered,
+    ingest/test_bad_input::test_many_rings_that_keep_apart_or_lie_in_each_other_as_far_as_land_does_pass,
     containment/test_stored::test_a_stored_comb_on_a_stored_comb_is_left_unmeasured_and_all_else_is_answered,
     containment/test_floods::test_a_boundary_of_too_many_parts_is_refused_before_any_geometry_is_done
 17  ingest/test_geojson::test_a_bow_tie_is_repaired_measured_and_marked,

@@ -21,9 +21,11 @@ from ezdxf.render.forms import cube
 
 from geo_service.cli import main
 from geo_service.errors import InputError, TooComplex
+from geo_service.ingest import gate
 from geo_service.ingest.formats.drawing import ARC_DEVIATION
 from geo_service.ingest.gate import crossings
 from geo_service.ingest.text import codec_of, detect
+from geo_service.model.catalogue import GeometryKind
 from geo_service.store.workspace import Workspace
 from tests.ingest.samples import EXAMPLE, LAT, LON, X, Y, collection, feature, square
 from tests.ingest.writing import write_dxf, write_grid, write_vector, zipped, zipped_folder
@@ -1067,6 +1069,59 @@ def test_a_geometry_bomb_is_refused_in_time(check, load, refused, tmp_path, name
     file.write_bytes(body)
     with pytest.raises(TooComplex):
         load("farmland", file)
+
+
+def nested_parts(count):
+    """Frames, each in the hole of the one before: nothing is wrong with them but their number."""
+    inwards = [(X + i * 0.01, Y + i * 0.01, 1000 - i * 0.02) for i in range(2 * count)]
+    rings = [square(*place)[0] for place in inwards]
+    return [list(pair) for pair in zip(rings[::2], rings[1::2], strict=True)]
+
+
+def nested_holes(count):
+    return [square(X, Y, 1000)[0], *(square(X + i * 0.1, Y + i * 0.1, 1000 - i * 0.2)[0] for i in range(1, count + 1))]
+
+
+def crowds():
+    yield pytest.param(nested_parts(4_999), "MultiPolygon", id="parts, each in the hole of another")
+    yield pytest.param([nested_holes(1_998)] * 10, "MultiPolygon", id="parts whose holes lie in each other")
+    yield pytest.param(nested_holes(1_998), "Polygon", id="holes in each other")
+    slanting = [(X + i * 0.1, Y) for i in range(5_000)]
+    strips = [[[[x, y], [x + 1000, y + 1000], [x + 1000.05, y + 1000], [x + 0.05, y], [x, y]]] for x, y in slanting]
+    yield pytest.param(strips, "MultiPolygon", id="slanting strips")
+
+
+@pytest.mark.parametrize(("coordinates", "kind"), list(crowds()))
+def test_rings_that_crowd_each_other_are_refused_by_the_gate_and_the_row_beside_them_is_answered(
+    check, coordinates, kind
+):
+    geometry = shapely.from_geojson(json.dumps({"type": kind, "coordinates": coordinates}))
+    began = time.thread_time()
+    fault = gate.refused(geometry, GeometryKind.POLYGON, 1)
+    # Computing, not waiting for a processor.
+    assert time.thread_time() - began < gate.MAX_SECONDS
+    assert fault is not None and fault.code == "geometry_too_complex" and str(gate.MAX_PAIRS) in (fault.value or "")
+    body = json.dumps(collection(feature(coordinates, kind), feature(square(X, Y, 100)), crs="EPSG:4547"))
+    found = check(body.encode(), "a.geojson")
+    assert [(fault.row, fault.code) for fault in found.rejected] == [(1, "geometry_too_complex")]
+    assert [row for row, _ in found.parcels] == [2]
+
+
+def test_many_rings_that_keep_apart_or_lie_in_each_other_as_far_as_land_does_pass(check):
+    def apart(count, step, size):
+        return [square(X + step * (i % 50), Y + step * (i // 50), size) for i in range(count)]
+
+    with_holes = [[*outer, square(outer[0][0][0] + 1, outer[0][0][1] + 1, 3)[0]] for outer in apart(2_000, 10, 5)]
+    rows = [
+        feature(apart(5_000, 10, 5), "MultiPolygon"),
+        feature(with_holes, "MultiPolygon"),
+        feature([square(X - 10, Y - 10, 1_000)[0], *(ring for (ring,) in apart(1_900, 15, 10))]),
+        feature(nested_parts(250), "MultiPolygon"),
+    ]
+    found = check(json.dumps(collection(*rows, crs="EPSG:4547")).encode(), "a.geojson")
+    assert not found.rejected
+    areas = [parcel.geometry.area for _, parcel in found.parcels]
+    assert areas[:3] == pytest.approx([5_000 * 25, 2_000 * (25 - 9), 1_000_000 - 1_900 * 100], rel=1e-6)
 
 
 def test_many_overlapping_parts_and_holes_are_no_trouble(check):

@@ -55,8 +55,7 @@ def read(data: bytes, name: str, encoding: str | None) -> RawTable:
         When the text cannot be decoded, or no column tells where the rows lie.
     """
     text, codec, how = decode(data, name, encoding)
-    delimiter = _delimiter(text.split("
-", 1)[0])
+    delimiter = _delimiter(text.split("\n", 1)[0])
     # The csv module calls more than 131,072 characters malformed; a boundary may be longer, and has its own limits.
     csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     try:
