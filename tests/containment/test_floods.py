@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import httpx
@@ -121,6 +122,36 @@ def test_a_body_that_comes_too_slowly_is_given_up(impatient):
     assert said.startswith(b"HTTP/1.1 408") and b'"code": "too-slow"' in said
 
 
+@pytest.mark.parametrize(
+    ("media", "begin"),
+    [
+        ("application/geo+json", "{"),
+        ("multipart/form-data; boundary=x", '--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'),
+    ],
+    ids=["json", "form"],
+)
+def test_a_body_that_never_stops_coming_byte_by_byte_is_given_up(impatient, media, begin):
+    stop = threading.Event()
+    with opened(impatient) as one:
+        head = f"POST /check HTTP/1.1\r\nHost: x\r\nContent-Type: {media}\r\nContent-Length: 900000\r\n\r\n"
+        one.sendall(head.encode() + begin.encode())
+
+        def drip() -> None:
+            # For as long as the other side listens.
+            with suppress(OSError):
+                while not stop.wait(0.2):
+                    one.sendall(b" ")
+
+        dripper = threading.Thread(target=drip)
+        dripper.start()
+        try:
+            said = one.recv(65536)
+        finally:
+            stop.set()
+            dripper.join()
+    assert said.startswith(b"HTTP/1.1 408") and b'"code": "too-slow"' in said
+
+
 def chunks(size: int, kind: bytes = b" ") -> Iterator[bytes]:
     for _ in range(size // 50_000):
         yield kind * 50_000
@@ -196,6 +227,34 @@ def test_who_asks_too_fast_is_told_when_to_ask_again_and_may_still_read(service)
         brought = served.client.post("/layers/parcels/editions", files={"file": ("a.geojson", BODY)})
         assert brought.status_code == 429
         assert served.get("/parcels/P/assessment").status_code == 200
+
+
+@pytest.mark.slow
+def test_each_of_five_hundred_checks_at_once_is_answered_or_told_when_to_come_back(service, monkeypatch):
+    monkeypatch.setattr(check, "CHECKS", 1)
+    monkeypatch.setattr(check, "WAITING", 2)
+    app = create_app(service, policy=OPEN, pace=Pace(per_second=0.01, burst=250))
+    west, south, east, north = world.PARCEL
+    limits = httpx.Limits(max_connections=100)
+    with (
+        running(app, service) as served,
+        httpx.Client(base_url=served.base, trust_env=False, timeout=600, limits=limits) as client,
+        ThreadPoolExecutor(100) as pool,
+    ):
+
+        def asked(number: int) -> httpx.Response:
+            # Each another boundary, so that no answer is known.
+            boundary = lon_lat(world.box(west, south, east, north - number / 100), world.CRS)
+            return client.post("/check", content=shapely.to_geojson(boundary), headers=GEOJSON)
+
+        answers = list(pool.map(asked, range(500)))
+    codes = [answer.status_code for answer in answers]
+    assert set(codes) == {200, 429, 503} and codes.count(429) == 250
+    for answer in answers:
+        if answer.status_code == 200:
+            assert answer.json()["verdict"]["status"]
+        else:
+            assert answer.json()["code"] in {"busy", "too-many-requests"} and int(answer.headers["retry-after"]) > 0
 
 
 def test_a_pace_lets_through_as_many_as_it_says():

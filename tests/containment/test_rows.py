@@ -91,6 +91,7 @@ Load and resources
 41  containment/test_floods::test_who_opens_a_connection_and_says_nothing_loses_it_and_others_are_served,
     containment/test_floods::test_a_connection_that_was_answered_must_not_begin_another_request_slowly_either,
     containment/test_floods::test_a_body_that_comes_too_slowly_is_given_up,
+    containment/test_floods::test_a_body_that_never_stops_coming_byte_by_byte_is_given_up,
     operations/test_serving::test_one_process_by_a_file_of_settings
 42  ingest/test_bad_input::test_zips_that_are_refused, ingest/test_bad_input::test_a_zip_bomb_is_refused_at_once,
     ingest/test_bad_input::test_damaged_and_encrypted_zips,
@@ -102,6 +103,7 @@ Load and resources
 43  ingest/test_formats::test_grids_that_are_refused,
     ingest/test_formats::test_a_grid_that_unpacks_to_too_much_is_refused
 44  containment/test_floods::test_of_many_checks_at_once_some_are_done_and_the_others_are_told_to_come_back,
+    containment/test_floods::test_each_of_five_hundred_checks_at_once_is_answered_or_told_when_to_come_back,
     containment/test_floods::test_who_asks_too_fast_is_told_when_to_ask_again_and_may_still_read,
     imports/test_imports::test_whoever_has_enough_files_waiting_is_told_to_wait,
     containment/test_rows::test_who_has_many_imports_waiting_is_told_to_wait_and_others_are_taken
