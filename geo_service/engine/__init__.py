@@ -4,8 +4,8 @@
 law conclude (`judging`), and looks ahead to the day on which the status changes (`outlook`).
 """
 
-from geo_service.engine.examining import examine, is_prepared, prepare
+from geo_service.engine.examining import examine, is_prepared, prepare, require_rules
 from geo_service.engine.ownership import foreign_ground, own_part
 from geo_service.engine.zones import require_zone
 
-__all__ = ["examine", "foreign_ground", "is_prepared", "own_part", "prepare", "require_zone"]
+__all__ = ["examine", "foreign_ground", "is_prepared", "own_part", "prepare", "require_rules", "require_zone"]

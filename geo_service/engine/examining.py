@@ -108,7 +108,7 @@ def _examine(
     zone: str | None,
     max_crossings: int | None,
 ) -> Verdict:
-    _check_date(rulebook, as_of)
+    require_rules(rulebook, as_of)
     ground, uncut = _placed(parcel, layers, rulebook, as_of, zone)
     site = Site(parcel, uncut, ground, rulebook)
     if max_crossings is not None:
@@ -144,7 +144,14 @@ def _examine(
     )
 
 
-def _check_date(rulebook: Rulebook, as_of: date) -> None:
+def require_rules(rulebook: Rulebook, as_of: date) -> None:
+    """Refuse a date on which nothing can be concluded.
+
+    Raises
+    ------
+    InputError
+        When no rule was in force on the date, or it is too late.
+    """
     if as_of > LAST_DAY:
         raise InputError(
             Fault(

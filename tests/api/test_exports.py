@@ -6,13 +6,17 @@ import json
 import threading
 import time
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
+
+import pytest
 
 from geo_service.api.routes import exports
 from geo_service.service import Service
 from geo_service.store.copies import Copy
-from tests.api.serving import SECRET
+from tests.api.serving import AS_OF, SECRET
 from tests.api.test_features import pages
+from tests.api.test_problems import problem
 
 
 def test_the_file_holds_the_same_features_as_the_pages(served):
@@ -44,6 +48,21 @@ def test_verdicts_are_of_the_date_asked_for(served):
     found = served.get("/collections/verdicts/export.geojson?as_of=2026-11-20").json()["features"]
     assert {feature["properties"]["as_of"] for feature in found} == {"2026-11-20"}
     assert served.get("/collections/parcels/export.geojson?as_of=2026-11-20").status_code == 400
+
+
+@pytest.mark.parametrize(("day", "code"), [("1990-01-01", "no_rules_on_date"), ("9999-12-31", "date_too_late")])
+def test_a_date_without_rules_is_refused_before_anything_is_sent(served, day, code):
+    path = f"/collections/verdicts/export.geojson?as_of={day}"
+    problem(served.get(path), 422, code)
+    assert served.client.head(path).status_code == 422
+
+
+def test_one_parcel_whose_notice_was_planned_before_all_rules_breaks_off_no_file(served, service, monkeypatch):
+    parcels = service.snapshot().parcels
+    known = [*parcels.notices()]
+    monkeypatch.setattr(type(parcels), "notices", lambda parcels: iter([*known[:-1], (known[-1][0], date(1990, 1, 1))]))
+    problem(served.get("/collections/verdicts/export.geojson"), 422, "no_rules_on_date")
+    assert served.get(f"/collections/verdicts/export.geojson?as_of={AS_OF}").status_code == 200
 
 
 def test_what_is_withheld_is_in_no_file(served):

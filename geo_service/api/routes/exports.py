@@ -15,6 +15,7 @@ from geo_service.api.openapi import answers
 from geo_service.api.parameters import AsOfDay, CollectionId, Services, refuse_unknown
 from geo_service.api.reference import LONGITUDE_FIRST
 from geo_service.api.routes.features import shelf
+from geo_service.engine import require_rules
 from geo_service.export.geojson import compact, together
 from geo_service.model.access import Role
 
@@ -42,7 +43,11 @@ def export(request: Request, service: Services, collection_id: CollectionId, as_
     refuse_unknown(request, ["as_of"] if found.takes_as_of else [])
     saved = {"Content-Disposition": f'attachment; filename="{found.id}.geojson"'}
     if found.takes_as_of:
-        items = places.verdicts(snapshot, service.as_of(as_of))
+        asked = service.as_of(as_of)
+        # Once the head is sent there is no way left to say what is wrong with a date.
+        for day in sorted({asked.on(notice) for _, notice in snapshot.parcels.notices()}):
+            require_rules(service.rulebook, day)
+        items = places.verdicts(snapshot, asked)
         features = (compact(feature(items, row, LONGITUDE_FIRST)) for row in range(len(items.ids)))
         return StreamingResponse(together(features), 200, saved, GEOJSON)
     content = service.whole_layer(snapshot.layers.editions[found.id])
