@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from geo_service.export.geojson import compact
 
 #: An answer in one of several forms, each of which may come packed.
 VARIED = {"Vary": "Accept, Accept-Encoding"}
+_WEIGHT = re.compile(r"0(\.[0-9]*)?|1(\.0*)?")
 
 
 def json_answer(value: Any, media: str = JSON, headers: Mapping[str, str] | None = None) -> Response:
@@ -48,6 +50,42 @@ def attachment(content: bytes, name: str, media: str) -> Response:
     return Response(content, media_type=media, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
+def weights(header: str) -> dict[str, float]:
+    """Read what a header of what is accepted names, and how much each is wanted; what is not weighed rightly is not.
+
+    Examples
+    --------
+    >>> weights("text/html, application/json;q=0.5, */*;q=much")
+    {'text/html': 1.0, 'application/json': 0.5, '*/*': 0.0}
+    """
+    found: dict[str, float] = {}
+    for entry in header.lower().split(","):
+        name, _, parameters = entry.partition(";")
+        weight = _weight(parameters) if parameters else 1.0
+        found[name.strip()] = max(found.get(name.strip(), 0.0), weight)
+    return found
+
+
+def _weight(parameters: str) -> float:
+    parts = (part.strip() for part in parameters.split(";"))
+    given = next((part[2:] for part in parts if part.startswith("q=")), "1")
+    return float(given) if _WEIGHT.fullmatch(given) else 0.0
+
+
+def takes_gzip(accept_encoding: str) -> bool:
+    """Tell whether an answer may be packed.
+
+    Examples
+    --------
+    >>> takes_gzip("gzip, deflate, br"), takes_gzip("gzip;q=0, *"), takes_gzip("br, *;q=0.1"), takes_gzip("")
+    (True, False, True, False)
+    """
+    if not accept_encoding:
+        return False
+    found = weights(accept_encoding)
+    return found.get("gzip", found.get("*", 0.0)) > 0
+
+
 def prefers_html(accept: str) -> bool:
     """Tell whether HTML is asked for before JSON.
 
@@ -56,16 +94,6 @@ def prefers_html(accept: str) -> bool:
     >>> prefers_html("text/html,application/xhtml+xml,*/*;q=0.8"), prefers_html("application/json"), prefers_html("*/*")
     (True, False, False)
     """
-    weights = {HTML: 0.0, JSON: 0.0}
-    for entry in accept.lower().split(","):
-        media, *parameters = (part.strip() for part in entry.split(";"))
-        given = next((part[2:] for part in parameters if part.startswith("q=")), "1")
-        try:
-            weight = float(given)
-        except ValueError:
-            weight = 0.0
-        if media in weights:
-            weights[media] = max(weights[media], weight)
-        elif media in {"application/*", "*/*"}:
-            weights[JSON] = max(weights[JSON], weight)
-    return weights[HTML] > weights[JSON] or (weights[HTML] == weights[JSON] > 0 and accept.lower().find(HTML) == 0)
+    found = weights(accept)
+    html, json = found.get(HTML, 0.0), max(found.get(media, 0.0) for media in (JSON, "application/*", "*/*"))
+    return html > json or (html == json > 0 and accept.lower().startswith(HTML))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from geo_service.api.packing import FROM_BYTES
 from geo_service.api.routes import exports
 from geo_service.service import Service
 from geo_service.store.copies import Copy
@@ -42,6 +43,18 @@ def test_who_has_the_file_is_told_so_and_who_has_half_gets_the_rest(served):
     other = served.get(path, headers={**plain, "Range": f"bytes={half}-", "If-Range": '"of an older edition"'})
     assert other.status_code == 200
     assert other.content == whole.content
+
+
+def test_what_can_be_taken_in_parts_is_the_same_bytes_for_everybody(served):
+    path, packing = "/collections/parcels/export.geojson", {"Accept-Encoding": "gzip"}
+    with served.client.stream("GET", path, headers=packing) as answer:
+        whole, tag = b"".join(answer.iter_raw()), answer.headers["etag"]
+    assert len(whole) > FROM_BYTES
+    assert "content-encoding" not in answer.headers and not tag.startswith("W/")
+    rest = served.get(path, headers={**packing, "Range": "bytes=500-", "If-Range": tag})
+    assert (rest.status_code, whole[:500] + rest.content) == (206, whole)
+    held = served.get(path, headers={**packing, "If-None-Match": f"W/{tag}"})
+    assert (held.status_code, held.headers["etag"]) == (304, tag)
 
 
 def test_verdicts_are_of_the_date_asked_for(served):

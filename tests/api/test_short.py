@@ -65,6 +65,38 @@ def test_packed_and_unpacked_are_one_answer_for_a_cache(served):
     assert gzip.decompress(raw) == served.get("/parcels/P/assessment").content
 
 
+@pytest.mark.parametrize(
+    ("accepted", "packed"),
+    [
+        ("gzip, deflate, br", True),
+        ("GZIP", True),
+        ("br;q=1.0, gzip;q=0.5, *;q=0", True),
+        ("*", True),
+        ("gzip;q=0", False),
+        ("gzip; q=0.000, *", False),
+        ("identity", False),
+        ("*;q=0", False),
+        ("not-gzip", False),
+        ("", False),
+    ],
+)
+def test_only_who_takes_gzip_gets_it(served, accepted, packed):
+    for path in ("/rulebook", "/collections/zones/tiles/WebMercatorQuad/0/0/0", "/static/page/page.css"):
+        answer = served.get(path, headers={"Accept-Encoding": accepted})
+        assert answer.status_code == 200
+        assert ("content-encoding" in answer.headers) is packed, path
+
+
+def test_files_of_the_pages_are_packed_and_sent_whole(served):
+    path, gzip_only = "/static/page/page.css", {"Accept-Encoding": "gzip"}
+    whole = served.get(path, headers=gzip_only)
+    assert whole.headers["etag"].startswith('W/"')
+    part = served.get(path, headers={**gzip_only, "Range": "bytes=5-", "If-Range": whole.headers["etag"]})
+    assert (part.status_code, part.content) == (200, whole.content)
+    held = served.get(path, headers={**gzip_only, "If-None-Match": whole.headers["etag"]})
+    assert (held.status_code, held.headers["etag"]) == (304, whole.headers["etag"])
+
+
 class Counted:
     """A transport of the loop that notes what it is given at once."""
 

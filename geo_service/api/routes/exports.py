@@ -25,6 +25,8 @@ router = APIRouter(
     dependencies=[needs(Role.VIEWER)],
     default_response_class=Response,
 )
+#: Such an answer is not packed, and its tag names its bytes.
+IN_PARTS = {"Accept-Ranges": "bytes"}
 
 
 @router.get(
@@ -54,5 +56,5 @@ def export(request: Request, service: Services, collection_id: CollectionId, as_
     if isinstance(content, Iterator):
         return StreamingResponse(content, 200, saved, GEOJSON)
     if holds(request, content.sha256):
-        return unchanged(content.sha256)
-    return FileResponse(content.path, 200, {**saved, "ETag": f'"{content.sha256}"'}, GEOJSON)
+        return unchanged(content.sha256, IN_PARTS)
+    return FileResponse(content.path, 200, {**saved, **IN_PARTS, "ETag": f'"{content.sha256}"'}, GEOJSON)

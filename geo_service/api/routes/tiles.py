@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from geo_service.api.access import Guarded, needs
-from geo_service.api.answers import json_answer, tagged
+from geo_service.api.answers import json_answer, tagged, takes_gzip
 from geo_service.api.collections import Collection
 from geo_service.api.links import JSON, link, segment, url
 from geo_service.api.openapi import answers
@@ -171,6 +171,6 @@ def tile(
     headers = {"Vary": "Accept-Encoding"}
     if not content:
         return Response(status_code=204, headers={**headers, "ETag": f'"{tiled.tag}"'})
-    if "gzip" in request.headers.get("accept-encoding", ""):
+    if takes_gzip(request.headers.get("accept-encoding", "")):
         return tagged(request, content, tiled.tag, MVT, {**headers, "Content-Encoding": "gzip"})
     return tagged(request, gzip.decompress(content), f"{tiled.tag}-plain", MVT, headers)
