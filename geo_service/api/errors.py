@@ -59,6 +59,7 @@ TITLES = {
     409: Text("当前不可操作", "Not possible now"),
     413: Text("内容过大", "Content too large"),
     415: Text("不支持的格式", "Unsupported format"),
+    416: Text("没有这一部分", "No such part"),
     422: Text("内容有误", "Cannot be processed"),
     429: Text("请求过多", "Too many requests"),
     500: Text("内部错误", "Internal error"),

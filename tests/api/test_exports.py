@@ -57,6 +57,40 @@ def test_what_can_be_taken_in_parts_is_the_same_bytes_for_everybody(served):
     assert (held.status_code, held.headers["etag"]) == (304, tag)
 
 
+@pytest.mark.parametrize("asked", ["bytes=999999999-", "bytes=-0", "bytes=999999999-, 888888888-"])
+def test_a_part_beyond_the_end_is_a_problem_that_says_how_much_there_is(served, asked):
+    path = "/collections/parcels/export.geojson"
+    size = len(served.get(path).content)
+    answer = served.get(path, headers={"Range": asked})
+    assert problem(answer, 416, "range-not-satisfiable")["value"] == asked
+    assert answer.headers["content-range"] == f"bytes */{size}"
+
+
+@pytest.mark.parametrize(
+    "asked", ["bytes=abc", "bytes=9-0", "items=0-9", "bytes", "bytes=0-9,abc", "bytes=--5", "bytes=" + "9" * 5000 + "-"]
+)
+def test_what_is_no_range_of_bytes_is_not_heeded(served, asked):
+    path = "/collections/parcels/export.geojson"
+    answer = served.get(path, headers={"Range": asked})
+    assert (answer.status_code, answer.content) == (200, served.get(path).content)
+
+
+def test_the_parts_that_are_there_are_sent(served):
+    path = "/collections/parcels/export.geojson"
+    whole = served.get(path).content
+    for asked, part in (
+        ("bytes=0-9, 999999999-", whole[:10]),
+        ("Bytes=-7", whole[-7:]),
+        ("bytes=10-999999999", whole[10:]),
+        ("bytes=-999999999", whole),
+    ):
+        answer = served.get(path, headers={"Range": asked})
+        assert (answer.status_code, answer.content) == (206, part), asked
+    several = served.get(path, headers={"Range": "bytes=0-9,20-29"})
+    assert several.headers["content-type"].startswith("multipart/byteranges")
+    assert whole[:10] in several.content and whole[20:30] in several.content
+
+
 def test_verdicts_are_of_the_date_asked_for(served):
     found = served.get("/collections/verdicts/export.geojson?as_of=2026-11-20").json()["features"]
     assert {feature["properties"]["as_of"] for feature in found} == {"2026-11-20"}

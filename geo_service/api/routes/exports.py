@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from fastapi import APIRouter, Request
@@ -10,6 +11,7 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 from geo_service.api.access import Guarded, needs
 from geo_service.api.answers import holds, unchanged
 from geo_service.api.collections import feature
+from geo_service.api.errors import Problem
 from geo_service.api.links import GEOJSON
 from geo_service.api.openapi import answers
 from geo_service.api.parameters import AsOfDay, CollectionId, Services, refuse_unknown
@@ -18,6 +20,7 @@ from geo_service.api.routes.features import shelf
 from geo_service.engine import require_rules
 from geo_service.export.geojson import compact, together
 from geo_service.model.access import Role
+from geo_service.model.text import Text
 
 router = APIRouter(
     tags=["OGC API – Features"],
@@ -27,12 +30,43 @@ router = APIRouter(
 )
 #: Such an answer is not packed, and its tag names its bytes.
 IN_PARTS = {"Accept-Ranges": "bytes"}
+_RANGE = r"[ \t]*(?:[0-9]{1,18}-[0-9]{0,18}|-[0-9]{1,18})[ \t]*"
+_RANGES = re.compile(rf"bytes=({_RANGE}(?:,{_RANGE})*)", re.IGNORECASE)
+
+
+class _InParts(FileResponse):
+    """The framework's file, read by RFC 9110: what is no range of bytes is not heeded, and refusals are problems."""
+
+    @classmethod
+    def _parse_range_header(cls, http_range: str, file_size: int) -> list[tuple[int, int]]:
+        """Return the parts that are asked for; none: the whole file is sent."""
+        asked = _RANGES.fullmatch(http_range)
+        if asked is None:
+            return []
+        parts = [part.strip().split("-") for part in asked[1].split(",")]
+        if any(first and last and int(first) > int(last) for first, last in parts):
+            return []
+        there = [f"{first}-{last}" for first, last in parts if (int(first) < file_size if first else int(last) > 0)]
+        if not there:
+            raise _beyond(http_range, file_size)
+        return super()._parse_range_header(f"bytes={','.join(there)}", file_size)
+
+
+def _beyond(asked: str, size: int) -> Problem:
+    return Problem(
+        416,
+        "range-not-satisfiable",
+        Text(f"文件共 {size:,} 字节，所请求的部分不在其中", f"the file has {size:,} bytes; no part asked for is in it"),
+        step=Text("请核对 Range，或不带 Range 重新下载", "look at Range, or ask for the whole without it"),
+        value=asked,
+        headers={"Content-Range": f"bytes */{size}"},
+    )
 
 
 @router.get(
     "/collections/{collection_id}/export.geojson",
     summary="整个数据集 / a whole collection",
-    responses=answers({GEOJSON: "FeatureCollection"}, 404, 422),
+    responses=answers({GEOJSON: "FeatureCollection"}, 404, 416, 422),
 )
 def export(request: Request, service: Services, collection_id: CollectionId, as_of: AsOfDay = None) -> Response:
     """整个数据集为一个 GeoJSON 文件，边读边发，可断点续传（as_of 仅用于 verdicts）.
@@ -57,4 +91,4 @@ def export(request: Request, service: Services, collection_id: CollectionId, as_
         return StreamingResponse(content, 200, saved, GEOJSON)
     if holds(request, content.sha256):
         return unchanged(content.sha256, IN_PARTS)
-    return FileResponse(content.path, 200, {**saved, **IN_PARTS, "ETag": f'"{content.sha256}"'}, GEOJSON)
+    return _InParts(content.path, 200, {**saved, **IN_PARTS, "ETag": f'"{content.sha256}"'}, GEOJSON)
