@@ -23,12 +23,19 @@ def json_answer(value: Any, media: str = JSON, headers: Mapping[str, str] | None
 
 
 def holds(request: Request, tag: str) -> bool:
-    """Tell whether the caller has the bytes of a tag already."""
-    shown = request.headers.get("if-none-match")
-    if shown is None:
-        return False
-    held = [part.strip().removeprefix("W/") for part in shown.split(",")]
+    """Tell whether the caller has the bytes of a tag already; there must be an answer, as ``*`` is any of them."""
+    held = _held(request)
     return f'"{tag}"' in held or "*" in held
+
+
+def names(request: Request, tag: str) -> bool:
+    """Tell whether the caller names a tag, which it can only have from an answer."""
+    return f'"{tag}"' in _held(request)
+
+
+def _held(request: Request) -> list[str]:
+    shown = request.headers.get("if-none-match")
+    return [] if shown is None else [part.strip().removeprefix("W/") for part in shown.split(",")]
 
 
 def unchanged(tag: str, headers: Mapping[str, str] | None = None) -> Response:

@@ -328,3 +328,24 @@ def test_what_was_answered_before_is_not_worked_out_again_until_something_change
     assert (
         served.client.post("/check", files=file, headers={"If-None-Match": uploaded.headers["etag"]}).status_code == 304
     )
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"{broken", 400),
+        (json.dumps({"type": "Polygon", "coordinates": []}).encode(), 422),
+        (json.dumps(collection(feature(None))).encode(), 422),
+        (json.dumps(polygon(*world.PARCEL)).encode(), 200),
+        (json.dumps(collection(feature(polygon(*world.PARCEL)))).encode(), 200),
+    ],
+)
+def test_whoever_claims_to_have_any_answer_is_checked_all_the_same(served, body, status):
+    kind = {"Content-Type": "application/geo+json"}
+    plain = served.client.post("/check", content=body, headers=kind)
+    claimed = served.client.post("/check", content=body, headers={**kind, "If-None-Match": "*"})
+    assert claimed.status_code == plain.status_code == status
+    if status == 200:
+        assert claimed.content == plain.content
+        held = {**kind, "If-None-Match": f'"x", {plain.headers["etag"]}'}
+        assert served.client.post("/check", content=body, headers=held).status_code == 304

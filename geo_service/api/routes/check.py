@@ -22,7 +22,7 @@ from starlette.responses import Response, StreamingResponse
 
 from geo_service import __version__
 from geo_service.api.access import Guarded, caller_of, needs
-from geo_service.api.answers import VARIED, holds, json_answer, tagged, unchanged
+from geo_service.api.answers import VARIED, json_answer, names, unchanged
 from geo_service.api.errors import Problem, bad_parameter, problem_of
 from geo_service.api.guard import MULTIPART
 from geo_service.api.links import GEOJSON, JSON
@@ -174,6 +174,11 @@ class _Asked:
         """Put them together."""
         return feature_parts(found, report) if self.features else checked_parts(found, report)
 
+    def answer(self, content: bytes, tag: str | None) -> Response:
+        """Answer at once, with a tag where the same comes out again."""
+        headers = VARIED if tag is None else {**VARIED, "ETag": f'"{tag}"'}
+        return Response(content, media_type=self.media, headers=headers)
+
 
 async def _asked(
     request: Request,
@@ -243,7 +248,7 @@ async def _checked(request: Request, service: Service, posted: Posted, asked: _A
         tag = _tag(request, service, posted, asked)
     else:
         tag = await run_in_threadpool(_tag, request, service, posted, asked)
-    if holds(request, tag):
+    if names(request, tag):
         return unchanged(tag, VARIED)
 
     def first() -> Response | Boundaries:
@@ -252,20 +257,18 @@ async def _checked(request: Request, service: Service, posted: Posted, asked: _A
             one = service.check_one(body, asked.as_of, asked.zone, drawn=asked.features)
             if isinstance(one, Fault):
                 raise _nothing([one])
-            return tagged(request, asked.told(one), tag, asked.media, VARIED)
+            return asked.answer(asked.told(one), tag)
         boundaries = _boundaries(service, posted, asked.crs)
         if len(boundaries.parcels) > GATHERED:
             return boundaries
         found = list(service.checks(boundaries, asked.as_of, asked.project_type, asked.zone, drawn=asked.features))
-        return _whole(request, asked, posted, boundaries, found, tag)
+        return _whole(asked, posted, boundaries, found, tag)
 
     answer = await _in_turn(request, first)
     return answer if isinstance(answer, Response) else await _streamed(request, service, asked, answer)
 
 
-def _whole(
-    request: Request, asked: _Asked, posted: Posted, boundaries: Boundaries, found: Sequence[Found | Fault], tag: str
-) -> Response:
+def _whole(asked: _Asked, posted: Posted, boundaries: Boundaries, found: Sequence[Found | Fault], tag: str) -> Response:
     """Answer few boundaries at once."""
     rejected = [*boundaries.rejected, *(one for one in found if isinstance(one, Fault))]
     if len(rejected) == len(found) + len(boundaries.rejected):
@@ -276,10 +279,9 @@ def _whole(
         if posted.is_single
         else b"".join(asked.parts([*written, *boundaries.rejected], boundaries.report))
     )
-    if any(fault.code in PASSING for fault in rejected):
-        # What may come out otherwise next time is not the same answer.
-        return Response(content, media_type=asked.media, headers=VARIED)
-    return tagged(request, content, tag, asked.media, VARIED)
+    # What may come out otherwise next time is not the same answer.
+    passing = any(fault.code in PASSING for fault in rejected)
+    return asked.answer(content, None if passing else tag)
 
 
 async def _streamed(request: Request, service: Service, asked: _Asked, boundaries: Boundaries) -> Response:
