@@ -9,11 +9,12 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import Response
 
-from geo_service.api.links import HTML, JSON
+from geo_service.api.links import GEOJSON, HTML, JSON
 from geo_service.export.geojson import compact
 
 #: An answer in one of several forms, each of which may come packed.
 VARIED = {"Vary": "Accept, Accept-Encoding"}
+_OTHER_JSON = re.compile(r"application/[^/]+\+json")
 _WEIGHT = re.compile(r"0(\.[0-9]*)?|1(\.0*)?")
 
 
@@ -93,14 +94,44 @@ def takes_gzip(accept_encoding: str) -> bool:
     return found.get("gzip", found.get("*", 0.0)) > 0
 
 
+def wanted(found: Mapping[str, float], media: str) -> float:
+    """Return how much a media type is wanted, by the narrowest of the ranges that it lies in.
+
+    Examples
+    --------
+    >>> wanted(weights("application/json;q=0.2, application/*;q=0.5, */*"), "application/json")
+    0.2
+    """
+    ranges = (media, f"{media.partition('/')[0]}/*", "*/*")
+    return next((found[one] for one in ranges if one in found), 0.0)
+
+
 def prefers_html(accept: str) -> bool:
-    """Tell whether HTML is asked for before JSON.
+    """Tell whether HTML is asked for before any kind of JSON; by name, as whoever takes anything is a program.
 
     Examples
     --------
     >>> prefers_html("text/html,application/xhtml+xml,*/*;q=0.8"), prefers_html("application/json"), prefers_html("*/*")
     (True, False, False)
+    >>> prefers_html("application/geo+json, text/html;q=0.1")
+    False
     """
     found = weights(accept)
-    html, json = found.get(HTML, 0.0), max(found.get(media, 0.0) for media in (JSON, "application/*", "*/*"))
+    json = max(wanted(found, JSON), *(weight for media, weight in found.items() if _OTHER_JSON.fullmatch(media)), 0.0)
+    html = found.get(HTML, found.get("text/*", 0.0))
     return html > json or (html == json > 0 and accept.lower().startswith(HTML))
+
+
+def prefers_features(accept: str) -> bool:
+    """Tell whether GeoJSON is asked for before JSON; of two that are wanted alike, it must be the one that is named.
+
+    Examples
+    --------
+    >>> prefers_features("application/geo+json, */*"), prefers_features("application/geo+json, application/json")
+    (True, False)
+    >>> prefers_features("application/geo+json;q=0, */*"), prefers_features("*/*")
+    (False, False)
+    """
+    found = weights(accept)
+    features, json = wanted(found, GEOJSON), wanted(found, JSON)
+    return features > json or (features == json > 0 and GEOJSON in found and JSON not in found)

@@ -294,6 +294,24 @@ def test_gis_clients_get_features_with_the_outcomes_as_properties(served):
     assert uploaded["features"] == [one]
 
 
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("application/geo+json, application/json;q=0.1", "application/geo+json"),
+        ("application/json;q=0.1, */*;q=0.5", "application/geo+json"),
+        ("application/geo+json, */*;q=0.1", "application/geo+json"),
+        ("application/geo+json;q=0, */*", "application/json"),
+        ("application/geo+json;q=0.5, application/json", "application/json"),
+        ("application/geo+json, application/json", "application/json"),
+        ("application/*", "application/json"),
+        ("text/html", "application/json"),
+    ],
+)
+def test_of_both_forms_the_one_wanted_more_is_answered(served, accept, kind):
+    answer = served.client.post("/check", json=polygon(*world.PARCEL), headers={"Accept": accept})
+    assert answer.headers["content-type"] == kind
+
+
 def test_some_assessments_can_be_asked_for(served):
     whole = served.client.post("/check", json=polygon(*world.PARCEL)).json()
     some = served.client.post("/check", json=polygon(*world.PARCEL), params={"assessments": "GEO, EIA"}).json()

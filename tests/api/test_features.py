@@ -203,3 +203,21 @@ def test_a_code_that_is_none_of_a_propertys_is_refused(served):
     answer = served.get("/collections/parcels/items?land_use_system=nosuch")
     assert answer.status_code == 400
     assert "landsea_2023" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("application/geo+json, text/html;q=0.1", "application/geo+json"),
+        ("text/html;q=0.5, application/vnd.oai.openapi+json;version=3.0", "application/geo+json"),
+        ("application/*+json, text/html;q=0.9", "application/geo+json"),
+        ("text/html;q=0, */*;q=0.1", "application/geo+json"),
+        ("text/html, application/geo+json;q=0.9", "text/html"),
+        ("application/json;q=0.1, text/html;q=0.5", "text/html"),
+        ("text/*", "text/html"),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8", "text/html"),
+    ],
+)
+def test_a_page_is_for_those_who_want_it_more_than_any_kind_of_json(served, accept, kind):
+    answer = served.get("/collections/parcels/items", headers={"Accept": accept})
+    assert answer.headers["content-type"].partition(";")[0] == kind

@@ -22,7 +22,7 @@ from starlette.responses import Response, StreamingResponse
 
 from geo_service import __version__
 from geo_service.api.access import Guarded, caller_of, needs
-from geo_service.api.answers import VARIED, json_answer, names, unchanged
+from geo_service.api.answers import VARIED, json_answer, names, prefers_features, unchanged
 from geo_service.api.errors import Problem, bad_parameter, problem_of
 from geo_service.api.guard import MULTIPART
 from geo_service.api.links import GEOJSON, JSON
@@ -209,12 +209,8 @@ async def _asked(
         )
     told = None if assessments is None else tuple(code for code in there if code in wanted)
     left_out = tuple(code for code in there if code not in wanted)
-    return _Asked(as_of, project_type, zone, crs, told, left_out, _wants_features(request))
-
-
-def _wants_features(request: Request) -> bool:
-    wanted = [part.partition(";")[0].strip().lower() for part in request.headers.get("accept", "").split(",")]
-    return GEOJSON in wanted and JSON not in wanted
+    features = prefers_features(request.headers.get("accept", ""))
+    return _Asked(as_of, project_type, zone, crs, told, left_out, features)
 
 
 @router.post(
