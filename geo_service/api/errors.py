@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from geo_service.errors import (
     Fault,
@@ -255,7 +256,7 @@ def install(app: FastAPI) -> None:
 
     def of_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return problem_response(request, _of_http(error))
+        return problem_response(request, _of_http(request, error))
 
     app.add_exception_handler(Problem, of_problem)
     app.add_exception_handler(GeoServiceError, of_ours)
@@ -263,7 +264,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, of_http)
 
 
-def _of_http(error: HTTPException) -> Problem:
+def _of_http(request: Request, error: HTTPException) -> Problem:
     words = {
         404: ("not-found", Text("没有该地址", "there is nothing at this address")),
         405: ("method-not-allowed", Text("该地址不支持此方法", "this address does not take that method")),
@@ -272,4 +273,18 @@ def _of_http(error: HTTPException) -> Problem:
         error.status_code, ("bad-request", Text("请求无法理解", "the request cannot be understood"))
     )
     step = Text("可用的地址见 /docs", "/docs lists the addresses there are")
-    return Problem(error.status_code, code, detail, step=step, headers=error.headers)
+    headers = {"Allow": _allowed(request)} if error.status_code == 405 else error.headers
+    return Problem(error.status_code, code, detail, step=step, headers=headers)
+
+
+def _allowed(request: Request) -> str:
+    """Name the methods of all routes at an address; the framework names those of the first one."""
+    # Whatever is mounted has seen only its part of the path.
+    scope = {**request.scope, "root_path": request.scope.get("app_root_path", request.scope.get("root_path", ""))}
+    found: set[str] = set()
+    for route in request.app.routes:
+        if route.matches(scope)[0] is not Match.NONE:
+            # What is mounted are files.
+            found |= route.methods if isinstance(route, Route) and route.methods else {"GET"}
+    # See `geo_service.api.guard.Guard`.
+    return ", ".join(sorted(found | {"HEAD"} if "GET" in found else found))

@@ -154,6 +154,28 @@ def test_no_route_changes_what_is_there_but_an_import_can_be_called_off(served):
             assert served.client.request(method, path).status_code == expected, path
 
 
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/check", {"GET", "HEAD", "POST"}),
+        ("/check/panels", {"POST"}),
+        ("/jobs/x", {"GET", "HEAD", "DELETE"}),
+        ("/parcels/a%2Fb/assessment", {"GET", "HEAD"}),
+        ("/static/check", {"GET", "HEAD"}),
+    ],
+)
+def test_a_refused_method_is_told_all_that_are_taken(served, path, allowed):
+    answer = served.client.put(path)
+    problem(answer, 405, "method-not-allowed")
+    assert set(answer.headers["allow"].split(", ")) == allowed
+
+
+def test_every_address_names_the_methods_that_are_described_for_it(served):
+    for path, operations in served.get("/api").json()["paths"].items():
+        named = set(served.client.put(path).headers["allow"].lower().split(", "))
+        assert set(operations) & {"get", "post", "delete"} <= named, path
+
+
 def test_whoever_may_get_may_head(served):
     for path in ("/healthz", "/parcels/P/assessment", "/map"):
         answer = served.client.head(path)
