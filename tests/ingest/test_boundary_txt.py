@@ -167,6 +167,11 @@ def test_ids_that_are_not_unique_take_the_name_of_the_file(check):
         ),
         ("J2,1,4013646.884,38414760.000", "J2,1,4O13646.884,38414760.000", "bad_number", "第15行"),
         ("J2,1,4013646.884,38414760.000", "J2,1,4013646.884", "field_count", "第15行"),
+        ("J2,1,4013646.884,38414760.000", f"J2,1,4013646.884,{'9' * 400}", "bad_number", "Y坐标过大（第15行）"),
+        ("J2,1,4013646.884,38414760.000", f"J2,1,{'9' * 400},38414760.000", "bad_number", "X坐标过大（第15行）"),
+        ("J2,1,4013646.884,38414760.000", f"J2,1,4013646.884,-{'9' * 300}", "bad_number", "Y坐标过大（第15行）"),
+        ("10,20.4367", "²,20.4367", "bad_number", "界址点数不是可用的数值（第13行）"),
+        ("10,20.4367", f"{'9' * 5000},20.4367", "bad_number", "界址点数不是可用的数值（第13行）"),
         ("10,20.4367", "10,20.4667", "area_conflict", "面积与表头相差0.0300公顷"),
         ("示例地块一,面", "示例地块一,线", "wrong_geometry_kind", "面"),
     ],
@@ -181,7 +186,7 @@ def test_a_parcel_that_contradicts_itself_is_refused_and_the_other_answered(
     assert words in fault.zh
     assert [(row, parcel.id) for row, parcel in found.parcels] == [(2, "CZGX-2024-002")]
     file = tmp_path / "a.txt"
-    file.write_text(text, "gbk")
+    file.write_text(text, "gb18030")
     assert [fault.code for fault in refused(load, "parcels", file)] == [code]
     features, report = load("parcels", file, quarantine=True)
     assert features.ids == ("CZGX-2024-002",)
@@ -197,6 +202,8 @@ def test_a_parcel_that_contradicts_itself_is_refused_and_the_other_answered(
         (edited(坐标系=None), "crs_missing", "--crs"),
         (edited(计量单位="度"), "unit_refused", "米"),
         (edited(几度分带="6"), "wrong_zone", "6度"),
+        (edited(带号="3" * 5000), "bad_number", "“带号”的数值过长（5000位）"),
+        (edited(几度分带="3" * 5000), "bad_number", "“几度分带”的数值过长（5000位）"),
         (EXAMPLE.replace("38415000.000", "39415000.000"), "wrong_zone", "38、39"),
         (EXAMPLE.split("10,20")[0], "no_features", "地块"),
     ],

@@ -29,12 +29,16 @@ CLOSING_M = 0.001
 _HEAD_FIELDS = 9
 _POINT_FIELDS = 4
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+#: No count, zone or band has more digits.
+_MAX_DIGITS = 9
 #: Names of columns that converters write where they had no value.
 _PLACEHOLDERS = frozenset({"DKMC", "TFH", "DKYT", "DLBM"})
 _MAX_DEGREES = 360.0
 # One degree of a meridian is between 110.5 and 111.7 km; the box is widened so that this plays no part.
 _METRES_A_DEGREE = (109_000.0, 113_000.0)
 _MIN_EASTING_M = 10_000.0
+#: Beyond every easting with its zone; a number of more digits may be infinite.
+_MAX_COORDINATE_M = 1e8
 
 
 @dataclass
@@ -225,6 +229,16 @@ def _body_line(line: str, number: int, blocks: list[_Block], name: str) -> None:
             block, "bad_number", f"坐标不是数值（第{number}行）", f"a coordinate is not a number (line {number})", line
         )
         return
+    for axis, text in (("X", x), ("Y", y)):
+        if abs(float(text)) > _MAX_COORDINATE_M:
+            _blame(
+                block,
+                "bad_number",
+                f"{axis}坐标过大（第{number}行）",
+                f"the coordinate {axis} is too large (line {number})",
+                text[:40],
+            )
+            return
     block.points.append(_Point(point, ring, float(x), float(y), number))
 
 
@@ -360,8 +374,8 @@ class _Zone:
                 "请核对坐标",
                 "check the coordinates",
             )
-        stated = _digits(header.get("带号", ""))
-        band = _digits(header.get("几度分带", ""))
+        stated = _digits(header, "带号", name)
+        band = _digits(header, "几度分带", name)
         prefix = prefixes[0]
         if prefix and stated is not None and stated != prefix:
             raise _refuse(
@@ -389,8 +403,19 @@ class _Zone:
         return cls(crs, "header")
 
 
-def _digits(value: str) -> int | None:
-    found = re.search(r"\d+", value)
+def _digits(header: dict[str, str], key: str, name: str) -> int | None:
+    """Return the number in a value of the header."""
+    found = re.search(r"\d+", header.get(key, ""))
+    if found and len(found[0]) > _MAX_DIGITS:
+        raise _refuse(
+            name,
+            "bad_number",
+            f"表头“{key}”的数值过长（{len(found[0])}位）",
+            f"the number of {key} in the header is too long ({len(found[0])} digits)",
+            "请更正后重新提交",
+            "correct it and try again",
+            value=found[0][:40],
+        )
     return int(found[0]) if found else None
 
 
@@ -489,6 +514,8 @@ def _shape(block: _Block, table: RawTable, swapped: bool) -> BaseGeometry | None
         polygons.append(shapely.Polygon([(p.x, p.y) if swapped else (p.y, p.x) for p in points]))
         names.append(tuple(point.name for point in points))
     _count(block)
+    if block.fault is not None:
+        return None
     shape, order = _nested(polygons)
     table.point_names[block.row] = tuple(name for ring in order for name in names[ring])
     return shape
@@ -530,7 +557,15 @@ def _inner_point(polygon: BaseGeometry) -> tuple[float, float]:
 
 def _count(block: _Block) -> None:
     stated = block.fields[0]
-    if not stated.isdigit():
+    if stated.isdigit() and not (stated.isdecimal() and len(stated) <= _MAX_DIGITS):
+        _blame(
+            block,
+            "bad_number",
+            f"界址点数不是可用的数值（第{block.line}行）",
+            f"the number of points is no number that can be used (line {block.line})",
+            stated[:40],
+        )
+    elif not stated.isdecimal():
         block.warnings.append(f"第{block.line}行界址点数缺失 / the number of points is missing (line {block.line})")
     elif int(stated) != len(block.points):
         block.warnings.append(
