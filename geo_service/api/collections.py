@@ -189,6 +189,8 @@ class Collection:
     geometry: str
     queryables: tuple[Queryable, ...]
     edition: str | None
+    #: The layer in which its items have their places; their layer in the tiles has its name.
+    layer: str
 
     @property
     def takes_as_of(self) -> bool:
@@ -352,8 +354,7 @@ class Shelf:
 
     def bounds(self, snapshot: Snapshot, collection: Collection) -> Box | None:
         """Return where a collection's items lie, in degrees."""
-        layer = self._service.rulebook.parcels_layer if collection.takes_as_of else collection.id
-        return self._layer(snapshot, layer).bounds
+        return self._layer(snapshot, collection.layer).bounds
 
     def _layer(self, snapshot: Snapshot, layer: str) -> LayerItems:
         edition = snapshot.layers.editions.get(layer)
@@ -394,6 +395,7 @@ def _of_layer(edition: Edition) -> Collection:
             for field in spec.shown_fields
         ),
         edition.name,
+        spec.id,
     )
 
 
@@ -446,4 +448,5 @@ def _of_verdicts(rules: Rulebook) -> Collection:
         "polygon",
         tuple(flat),
         None,
+        rules.parcels_layer,
     )

@@ -89,6 +89,15 @@ def test_layers_that_may_be_seen_have_tiles_without_what_is_private(served):
     assert "holder" not in str(features(served, address(served.service, collection="parcels")))
 
 
+@pytest.mark.parametrize("collection", ["zones", "parcels", "verdicts", "water_mains"])
+def test_a_tileset_names_the_layers_its_tiles_hold(served, collection):
+    (tileset,) = served.get(f"/collections/{collection}/tiles").json()["tilesets"]
+    listed = [layer["id"] for layer in tileset["layers"]]
+    held = set(decoded(served.get(address(served.service, zoom=10, collection=collection)).content))
+    assert held and held <= set(listed)
+    assert listed == [listed[0], f"{listed[0]}_counts"], "and those of crowded tiles"
+
+
 def test_the_matrix_set_is_defined(served):
     (listed,) = served.get("/tileMatrixSets").json()["tileMatrixSets"]
     found = served.get(listed["links"][0]["href"]).json()

@@ -144,7 +144,7 @@ def describe(request: Request, service: Service, snapshot: Snapshot, collection:
         "description": f"{collection.description.zh} / {collection.description.en}",
         "itemType": "feature",
         "crs": list(offered(jurisdiction)),
-        "storageCrs": stored(jurisdiction, _kept_in(service, snapshot, collection)).uri,
+        "storageCrs": stored(jurisdiction, _kept_in(snapshot, collection)).uri,
     }
     if collection.edition is not None:
         body["edition"] = collection.edition
@@ -334,10 +334,9 @@ def _lon_lat(bbox: Box | None, reference: Reference) -> Box | None:
     return None if bbox is None else reference.lon_lat_box(bbox)
 
 
-def _kept_in(service: Service, snapshot: Snapshot, collection: Collection) -> str:
+def _kept_in(snapshot: Snapshot, collection: Collection) -> str:
     """Return the CRS in which a collection's features are kept."""
-    layer = service.rulebook.parcels_layer if collection.takes_as_of else collection.id
-    data = snapshot.layers.editions[layer].data
+    data = snapshot.layers.editions[collection.layer].data
     assert isinstance(data, Features)
     return data.crs
 

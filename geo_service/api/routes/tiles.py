@@ -19,7 +19,7 @@ from geo_service.api.tiles import Tiles, matrices
 from geo_service.errors import NotFound
 from geo_service.model.access import Role
 from geo_service.snapshot import Snapshot
-from geo_service.tiles import MOST_ZOOM, Square
+from geo_service.tiles import COUNTS, MOST_ZOOM, Square
 
 router = APIRouter(
     tags=["OGC API – Tiles"], route_class=Guarded, dependencies=[needs(Role.VIEWER)], default_response_class=Response
@@ -119,7 +119,10 @@ def _tileset(request: Request, snapshot: Snapshot, collection: Collection, tms: 
         "crs": matrices()[tms]["crs"],
         "tileMatrixSetId": tms,
         "tileMatrixSetURI": matrices()[tms]["uri"],
-        "layers": [{"id": collection.id, "dataType": "vector"}],
+        "layers": [
+            {"id": collection.layer, "dataType": "vector"},
+            {"id": collection.layer + COUNTS, "dataType": "vector", "geometryDimension": 2},
+        ],
         "links": [
             link(url(request, path), "self", JSON, collection.id),
             {**template, "templated": True},
