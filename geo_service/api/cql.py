@@ -21,6 +21,7 @@ import shapely
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
+from geo_service.api.parameters import BOX_IS, corners, spanned
 from geo_service.model.catalogue import FieldType
 from geo_service.model.layer import Value
 from geo_service.model.text import Text
@@ -335,13 +336,13 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 
 def _geometry(node: Any) -> BaseGeometry:
+    if isinstance(node, Mapping) and isinstance(node.get("bbox"), list):
+        try:
+            return spanned(corners([float(number) for number in node["bbox"]]))
+        except (ValueError, TypeError):
+            raise Unreadable(f"BBOX 应为 {BOX_IS.zh}", f"BBOX must be {BOX_IS.en}") from None
     try:
-        if isinstance(node, Mapping) and isinstance(node.get("bbox"), list):
-            numbers = [float(number) for number in node["bbox"]]
-            west, south, east, north = numbers if len(numbers) == 4 else (*numbers[0:2], *numbers[3:5])
-            found: BaseGeometry = shapely.box(west, south, east, north)
-        else:
-            found = shape(json.loads(json.dumps(node)))
+        found: BaseGeometry = shape(json.loads(json.dumps(node)))
     except (ValueError, TypeError, AttributeError, KeyError, IndexError, shapely.errors.GEOSException):
         raise Unreadable(
             "应为图形（WKT 或 GeoJSON，经度在前）", "a geometry is expected: WKT or GeoJSON, longitude first"

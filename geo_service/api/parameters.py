@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any
 
+import shapely
 from fastapi import Depends, Path, Query, Request
 from fastapi.dependencies.models import Dependant
 from pydantic import BeforeValidator, WithJsonSchema
+from shapely.geometry.base import BaseGeometry
 
 from geo_service.api.access import caller_of
 from geo_service.api.errors import BilingualValueError, Problem, bad_parameter
@@ -25,6 +27,7 @@ DEFAULT_LIMIT = 100
 MAX_PACKAGES = 200
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 Box = tuple[float, float, float, float]
+BOX_IS = Text("西,南,东,北 四个经纬度数值", "west,south,east,north in degrees")
 
 
 # Awaited where a request is answered: what only looks something up is not worth a thread.
@@ -66,17 +69,39 @@ def box(text: str) -> Box:
     ((113.0, 36.0, 114.0, 37.0), (113.0, 36.0, 114.0, 37.0))
     """
     try:
-        numbers = [float(part) for part in text.split(",")]
+        return corners([float(part) for part in text.split(",")])
     except ValueError:
-        numbers = []
+        raise bad_parameter("bbox", Text(f"应为 {BOX_IS.zh}", f"must be {BOX_IS.en}"), text) from None
+
+
+def corners(numbers: Sequence[float]) -> Box:
+    """Return west, south, east and north; heights that stand beside them are left out.
+
+    Raises
+    ------
+    ValueError
+        When it is no box: west may be east of east, but south not north of north.
+    """
     if len(numbers) == 6:
         numbers = [*numbers[0:2], *numbers[3:5]]
     if len(numbers) != 4 or not all(math.isfinite(number) for number in numbers) or numbers[1] > numbers[3]:
-        raise bad_parameter(
-            "bbox", Text("应为 西,南,东,北 四个经纬度数值", "must be west,south,east,north in degrees"), text
-        )
+        raise ValueError(numbers)
     west, south, east, north = numbers
     return west, south, east, north
+
+
+def spanned(box: Box) -> BaseGeometry:
+    """Return what a box covers: two parts when its west is east of its east, a line or a point when it has no width.
+
+    Examples
+    --------
+    >>> spanned((170.0, -10.0, -170.0, 10.0)).area, spanned((1.0, 2.0, 1.0, 2.0)).wkt
+    (400.0, 'POINT (1 2)')
+    """
+    west, south, east, north = box
+    parts = [box] if west <= east else [(west, south, 180.0, north), (-180.0, south, east, north)]
+    found: BaseGeometry = shapely.union_all([shapely.convex_hull(shapely.box(*part)) for part in parts])
+    return found
 
 
 async def _bbox(

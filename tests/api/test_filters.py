@@ -81,6 +81,33 @@ def test_a_place_is_asked_for(served, verdicts):
     assert ids(served, f"S_DISJOINT(geometry,{square.wkt})") == [e["id"] for e in verdicts if e["id"] not in expected]
 
 
+def test_a_box_means_in_a_filter_what_it_means_beside_it(served, verdicts):
+    west, south, east, north = lon_lat(world.box(110, 110, 290, 290), world.CRS).bounds
+    for box, status in (
+        ((west, south, east, north), 200),
+        ((east, south, west, north), 200),
+        ((east + 0.05, south, west - 0.05, north), 200),
+        ((west, south, 0, east, north, 9), 200),
+        ((west, south, west, south), 200),
+        ((west, north, east, south), 400),
+        ((west, south, east), 400),
+    ):
+        text = ",".join(map(str, box))
+        beside = served.get("/collections/verdicts/items", params={"bbox": text, "limit": 1000})
+        node = {"op": "s_intersects", "args": [{"property": "geometry"}, {"bbox": box}]}
+        for asked in (
+            {"filter": f"S_INTERSECTS(geometry,BBOX({text}))"},
+            {"filter": json.dumps(node), "filter-lang": "cql2-json"},
+        ):
+            answer = served.get("/collections/verdicts/items", params={**asked, "limit": 1000})
+            assert (answer.status_code, beside.status_code) == (status, status), box
+            if status == 200:
+                assert answer.json()["features"] == beside.json()["features"], box
+    behind = ids(served, f"S_INTERSECTS(geometry,BBOX({east},{south},{west},{north}))")
+    assert behind and "P" in behind, "it goes round the globe and comes back"
+    assert len(behind) < len(verdicts)
+
+
 def _across(square: shapely.Geometry) -> shapely.Geometry:
     west, south, east, north = square.bounds
     return shapely.LineString([(west - 1e-4, (south + north) / 2), (east + 1e-4, (south + north) / 2)])
