@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from geo_service.api.cql import Filter
-from geo_service.api.parameters import Box
+from geo_service.api.parameters import Box, spanned
 from geo_service.api.reference import Reference
 from geo_service.errors import NotFound
 from geo_service.export.geojson import LON_LAT_DECIMALS, plain, rounded
@@ -79,16 +79,12 @@ class Items(Protocol):
         """Ids, sorted."""
 
     @property
-    def geometries(self) -> NDArray[np.object_]:
-        """Places, ``None`` where a feature has none."""
+    def drawn(self) -> NDArray[np.object_]:
+        """Places as answers give them in degrees, ``None`` where a feature has none."""
 
     @property
     def tree(self) -> shapely.STRtree:
-        """Spatial index over the geometries."""
-
-    @property
-    def drawn(self) -> NDArray[np.object_]:
-        """Places as answers give them in degrees."""
+        """Spatial index over the places as they are drawn."""
 
     def geometry(self, row: int) -> BaseGeometry | None:
         """Return the place of one feature."""
@@ -114,12 +110,12 @@ class LayerItems:
 
     @cached_property
     def tree(self) -> shapely.STRtree:
-        """Spatial index over the geometries."""
-        return shapely.STRtree(self.geometries)
+        """Spatial index over the places as they are drawn."""
+        return shapely.STRtree(self.drawn)
 
     @cached_property
     def drawn(self) -> NDArray[np.object_]:
-        """Places as answers give them in degrees, so that a filter finds what names the place it was given.
+        """Places as answers give them in degrees, so that who names the place that was given finds it.
 
         Where rounding would make a place invalid, it is as it was.
         """
@@ -153,7 +149,6 @@ class VerdictItems:
         self._asked = asked
         self._places = places
         self.ids = places.ids
-        self.geometries = places.geometries
 
     @property
     def tree(self) -> shapely.STRtree:
@@ -248,14 +243,10 @@ def _passes(items: Items, row: int, tests: Sequence[Test], wanted: Filter | None
 
 
 def within(items: Items, bbox: Box) -> list[int]:
-    """Rows whose geometry meets a box."""
-    west, south, east, north = bbox
-    boxes = (
-        [shapely.box(west, south, east, north)]
-        if west <= east
-        else [shapely.box(west, south, 180.0, north), shapely.box(-180.0, south, east, north)]
-    )
-    return sorted({int(row) for part in boxes for row in items.tree.query(part, predicate="intersects")})
+    """Rows whose geometry meets a box, and those that have none: they are in every box (part 1, requirement 24)."""
+    met = items.tree.query(shapely.get_parts(spanned(bbox)), predicate="intersects")[1]
+    rows: list[int] = np.union1d(met, np.flatnonzero(shapely.is_missing(items.drawn))).tolist()
+    return rows
 
 
 def equals(queryable: Queryable, text: str) -> Test:

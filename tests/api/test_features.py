@@ -89,6 +89,30 @@ def test_a_box_chooses_what_it_meets(served):
     assert behind["numberMatched"] == 0, "round the back of the globe there is nothing"
 
 
+@pytest.mark.parametrize("bbox", ["-180,-90,180,90", "0,0,1,1", "170,-10,-170,10"])
+def test_what_covers_a_zone_without_a_place_of_its_own_is_in_every_box(served, bbox):
+    path = "/collections/assessment_scopes/items?limit=1000"
+    without = [entry["id"] for entry in served.get(path).json()["features"] if entry["geometry"] is None]
+    assert without
+    found = served.get(f"{path}&bbox={bbox}").json()["features"]
+    assert [entry["id"] for entry in found if entry["geometry"] is None] == without
+
+
+def test_a_box_that_ends_at_a_vertex_that_was_given_finds_its_parcel(served):
+    for entry in served.get("/collections/parcels/items?limit=1000").json()["features"]:
+        shape = shapely.geometry.shape(entry["geometry"])
+        west, south, east, north = shape.bounds
+        for box in (
+            f"{east},{south},{east + 0.1},{north}",
+            f"{west - 0.1},{south},{west},{north}",
+            f"{west},{north},{east},{north + 0.1}",
+            f"{west},{south - 0.1},{east},{south}",
+            *(f"{x},{y},{x},{y}" for x, y in shape.exterior.coords),
+        ):
+            assert entry["id"] in ids(served.get(f"/collections/parcels/items?limit=1000&bbox={box}").json()), box
+            assert entry["id"] in ids(served.get(f"/parcels?limit=1000&bbox={box}").json()), box
+
+
 def test_features_carry_rfc_7946_geometry_and_no_private_field(served):
     body = served.get("/collections/parcels/items?limit=1000").json()
     for entry in body["features"]:
