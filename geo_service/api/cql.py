@@ -13,7 +13,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, tzinfo
 from typing import Any
 
 import cql2
@@ -21,7 +21,7 @@ import shapely
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
-from geo_service.api.parameters import BOX_IS, corners, spanned
+from geo_service.api.parameters import BOX_IS, civil, corners, day, spanned
 from geo_service.model.catalogue import FieldType
 from geo_service.model.layer import Value
 from geo_service.model.text import Text
@@ -92,6 +92,8 @@ class Filter:
         CQL2 text, or CQL2 JSON when ``is_json``.
     types : mapping
         Type of every property that may be named.
+    clock : tzinfo
+        By which an instant is brought to a date.
 
     Raises
     ------
@@ -100,13 +102,14 @@ class Filter:
 
     Examples
     --------
+    >>> from datetime import UTC
     >>> types = {"verdict": FieldType.TEXT, "area_mu": FieldType.NUMBER}
-    >>> wanted = Filter("verdict = 'ready' AND area_mu >= 100", types)
+    >>> wanted = Filter("verdict = 'ready' AND area_mu >= 100", types, UTC)
     >>> wanted.holds({"verdict": "ready", "area_mu": 306.55}, None), wanted.holds({"verdict": "ready"}, None)
     (True, False)
     """
 
-    def __init__(self, text: str, types: Mapping[str, FieldType], *, is_json: bool = False) -> None:
+    def __init__(self, text: str, types: Mapping[str, FieldType], clock: tzinfo, *, is_json: bool = False) -> None:
         _refuse_deep(text)
         try:
             expression = (cql2.parse_json if is_json else cql2.parse_text)(text)
@@ -115,7 +118,7 @@ class Filter:
             raise Unreadable(
                 f"不是有效的 CQL2：{_place(str(error))}", f"this is no CQL2: {_place(str(error))}"
             ) from None
-        self._condition = _Reader(types).condition(tree)
+        self._condition = _Reader(types, clock).condition(tree)
 
     def holds(self, properties: Mapping[str, Value], geometry: BaseGeometry | None) -> bool:
         """Tell whether a feature is asked for; its geometry is in longitude and latitude."""
@@ -145,8 +148,9 @@ def _place(error: str) -> str:
 class _Reader:
     """Turns the tree of CQL2 JSON into functions."""
 
-    def __init__(self, types: Mapping[str, FieldType]) -> None:
+    def __init__(self, types: Mapping[str, FieldType], clock: tzinfo) -> None:
         self._types = types
+        self._clock = clock
         self._depth = 0
 
     def condition(self, node: Any) -> _Condition:
@@ -213,7 +217,7 @@ class _Reader:
             if kind is not FieldType.TEXT:
                 raise Unreadable("CASEI 用于文本", "CASEI is for text")
             return kind, lambda row: None if (found := read(row)) is None else found.casefold()
-        kind, literal = _literal(node)
+        kind, literal = _literal(node, self._clock)
         return kind, lambda row: literal
 
     def _compared(self, name: str, one: Any, other: Any) -> _Condition:
@@ -273,7 +277,7 @@ def _joined(all_of_them: bool, conditions: list[_Condition]) -> _Condition:
     return condition
 
 
-def _literal(node: Any) -> tuple[FieldType, Value]:
+def _literal(node: Any, clock: tzinfo) -> tuple[FieldType, Value]:
     if isinstance(node, bool):
         return FieldType.BOOLEAN, node
     if isinstance(node, int | float):
@@ -281,9 +285,10 @@ def _literal(node: Any) -> tuple[FieldType, Value]:
     if isinstance(node, str):
         return FieldType.TEXT, node
     if isinstance(node, Mapping):
-        for name in ("date", "timestamp"):
-            if isinstance(node.get(name), str):
-                return FieldType.DATE, _day(node[name][:10])
+        if isinstance(node.get("date"), str):
+            return FieldType.DATE, _day(node["date"])
+        if isinstance(node.get("timestamp"), str):
+            return FieldType.DATE, _instant(node["timestamp"], clock)
     raise Unreadable(f"不支持 {_short(node)}", f"{_short(node)} is not answered here")
 
 
@@ -302,9 +307,19 @@ def _as_dates(
 
 def _day(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        found: date = day(text)
     except ValueError:
         raise Unreadable("应为 YYYY-MM-DD 形式的日期", "a date must be of the form YYYY-MM-DD") from None
+    return found
+
+
+def _instant(text: str, clock: tzinfo) -> date:
+    try:
+        return civil(text, clock)
+    except ValueError:
+        raise Unreadable(
+            "应为 YYYY-MM-DDThh:mm:ssZ 形式的时刻", "an instant must be of the form YYYY-MM-DDThh:mm:ssZ"
+        ) from None
 
 
 def _civil(value: Value) -> date | None:

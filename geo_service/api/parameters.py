@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Iterable, Sequence
-from datetime import date
+from datetime import date, datetime, tzinfo
 from enum import StrEnum
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import shapely
 from fastapi import Depends, Path, Query, Request
@@ -26,6 +27,7 @@ MAX_LIMIT = 1000
 DEFAULT_LIMIT = 100
 MAX_PACKAGES = 200
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2})?", re.ASCII)
 Box = tuple[float, float, float, float]
 BOX_IS = Text("西,南,东,北 四个经纬度数值", "west,south,east,north in degrees")
 
@@ -53,6 +55,34 @@ def day(value: Any) -> Any:
     except ValueError:
         pass
     raise BilingualValueError(Text("应为 YYYY-MM-DD 形式的日期", "must be a date of the form YYYY-MM-DD"))
+
+
+def civil(text: str, clock: tzinfo) -> date:
+    """Read a date, or an instant as the date that it is by a clock; one that names no offset is by that clock already.
+
+    Raises
+    ------
+    ValueError
+        When it is neither.
+
+    Examples
+    --------
+    >>> civil("2026-11-30T17:00:00Z", ZoneInfo("Asia/Shanghai")), civil("2026-12-01", ZoneInfo("Asia/Shanghai"))
+    (datetime.date(2026, 12, 1), datetime.date(2026, 12, 1))
+    """
+    if not _MOMENT.fullmatch(text.upper()):
+        found: date = day(text)
+        return found
+    moment = datetime.fromisoformat(text.upper())
+    try:
+        return (moment if moment.tzinfo is None else moment.astimezone(clock)).date()
+    except OverflowError as error:
+        raise ValueError(text) from error
+
+
+def clock_of(service: Service) -> tzinfo:
+    """Return the clock of where the rules hold."""
+    return ZoneInfo(service.rulebook.jurisdiction.timezone)
 
 
 def box(text: str) -> Box:

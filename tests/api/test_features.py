@@ -179,6 +179,29 @@ def test_datetime_leaves_out_what_does_not_hold_then(served):
         assert served.get(f"{path}?datetime={bad}").status_code == 400, bad
 
 
+@pytest.mark.parametrize(
+    ("given", "is_shown"),
+    [
+        # The scopes hold to 2030-05-31 by the calendar of the place, eight hours ahead of Greenwich.
+        ("2030-05-31T15:59:59Z", True),
+        ("2030-05-31T23:59:59+08:00", True),
+        ("2030-05-31T16:00:00Z", False),
+        ("2030-06-01T00:00:00+08:00", False),
+        ("2030-05-31T16:00:00z/..", False),
+        ("2030-05-31T23:59:59", True),
+        ("2030-05-31T25:00:00Z", None),
+        ("2030-05-31T10:60:00Z", None),
+        ("2030-05-31T10:00:00+99:00", None),
+        ("9999-12-31T23:00:00Z", None),
+    ],
+)
+def test_an_instant_counts_as_its_day_where_the_parcels_lie(served, given, is_shown):
+    answer = served.get("/collections/assessment_scopes/items", params={"datetime": given})
+    assert answer.status_code == (400 if is_shown is None else 200)
+    if is_shown is not None:
+        assert (answer.json()["numberMatched"] > 0) is is_shown
+
+
 def test_the_definition_names_every_queryable_as_a_parameter(served):
     answer = served.get("/api")
     assert answer.headers["content-type"] == "application/vnd.oai.openapi+json;version=3.0"

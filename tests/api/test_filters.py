@@ -7,6 +7,7 @@ import operator
 import subprocess
 import sys
 from datetime import date
+from zoneinfo import ZoneInfo
 
 import cql2
 import pytest
@@ -26,12 +27,13 @@ TYPES = {
     "met": FieldType.BOOLEAN,
     "valid_until": FieldType.DATE,
 }
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 ROW = {"name": "已覆盖 A%", "area_mu": 306.55, "count": 3, "met": True, "valid_until": date(2026, 12, 1)}
 PLACE = shapely.box(113.0, 36.0, 113.1, 36.1)
 
 
 def holds(text: str, row: dict | None = None, place: shapely.Geometry | None = PLACE) -> bool:
-    return Filter(text, TYPES).holds(ROW if row is None else row, place)
+    return Filter(text, TYPES, SHANGHAI).holds(ROW if row is None else row, place)
 
 
 @pytest.fixture(scope="module")
@@ -236,6 +238,15 @@ def test_what_a_feature_does_not_have_is_neither_so_nor_otherwise():
         ("valid_until = '2026-12-01'", True),
         ("T_AFTER(valid_until, DATE('2026-11-30'))", True),
         ("T_BEFORE(valid_until, TIMESTAMP('2026-12-01T08:00:00Z'))", False),
+        ("T_EQUALS(valid_until, TIMESTAMP('2026-11-30T17:00:00Z'))", True),
+        ("T_EQUALS(valid_until, TIMESTAMP('2026-11-30T15:59:59.9Z'))", False),
+        ("valid_until = TIMESTAMP('2026-12-01T17:00:00Z')", False),
+        ("valid_until = TIMESTAMP('2026-12-01garbage')", None),
+        ("valid_until = TIMESTAMP('2026-12-01T99:99:99Z')", None),
+        ("valid_until = TIMESTAMP('9999-12-31T23:00:00Z')", None),
+        ("valid_until = DATE('2026-12-01T00:00:00Z')", None),
+        ("valid_until = DATE('20261201')", None),
+        ("valid_until = '2026-W49-2'", None),
         ("count = 3 AND met", None),
         ("S_WITHIN(geometry, BBOX(112,35,114,37))", True),
         ("S_CONTAINS(BBOX(112,35,114,37), geometry)", True),
@@ -274,7 +285,7 @@ def test_combinations_mean_what_three_valued_logic_says(parts, value):
         else:
             text = f"({text}) OR ({piece})"
             truth = True if truth is True or one is True else None if truth is None or one is None else False
-    assert Filter(text, TYPES).holds({"count": value}, None) is (truth is True)
+    assert Filter(text, TYPES, SHANGHAI).holds({"count": value}, None) is (truth is True)
 
 
 BOMBS = {
@@ -296,12 +307,13 @@ def test_no_filter_ends_the_process():
     """The library's reader overflows the stack on some of them, so they must be refused before."""
     script = (
         "import sys, json\n"
+        "from datetime import UTC\n"
         "from geo_service.api.cql import Filter, Unreadable\n"
         "from geo_service.model.catalogue import FieldType\n"
         "for text in json.load(sys.stdin):\n"
         "    for is_json in (False, True):\n"
         "        try:\n"
-        "            Filter(text, {'count': FieldType.NUMBER}, is_json=is_json).holds({'count': 1}, None)\n"
+        "            Filter(text, {'count': FieldType.NUMBER}, UTC, is_json=is_json).holds({'count': 1}, None)\n"
         "        except Unreadable:\n"
         "            pass\n"
         "print('alive')\n"

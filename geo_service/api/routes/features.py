@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, tzinfo
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -41,7 +40,8 @@ from geo_service.api.parameters import (
     Limit,
     OnlyKnown,
     Services,
-    day,
+    civil,
+    clock_of,
     declared,
     refuse_unknown,
 )
@@ -70,7 +70,6 @@ _TYPES: dict[FieldType, dict[str, str]] = {
     FieldType.BOOLEAN: {"type": "boolean"},
     FieldType.DATE: {"type": "string", "format": "date"},
 }
-_MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:[Zz]|[+-]\d{2}:\d{2})?)?")
 
 FeatureId = Annotated[str, Path(description="要素编号，按百分号编码 / the item's id, percent-encoded")]
 When = Annotated[
@@ -269,14 +268,14 @@ def items(
     snapshot, asked = service.snapshot(), service.as_of(as_of)
     places = shelf(request)
     found = places.collection(snapshot, collection_id)
-    tests = _tests(request, found, when)
+    tests = _tests(request, found, when, clock_of(service))
     reference = _reference(service, "crs", crs)
     bbox = _lon_lat(bbox, _reference(service, "bbox-crs", bbox_crs))
     if _reference(service, "filter-crs", filter_crs) != LONGITUDE_FIRST:
         raise bad_parameter("filter-crs", Text("仅支持 CRS84", "only CRS84 is answered here"), filter_crs or "")
     limit = min(limit, MAX_LIMIT)
     chosen = places.items(snapshot, found, asked)
-    chosen_page = select(chosen, bbox, tests, _filter(found, text, language), limit, after)
+    chosen_page = select(chosen, bbox, tests, _filter(found, text, language, clock_of(service)), limit, after)
     path = f"/collections/{segment(found.id)}/items"
     links = paging(request, path, limit, chosen_page)
     if _as_page(request, f):
@@ -309,12 +308,12 @@ def paging(request: Request, path: str, limit: int, found: Page) -> list[Link]:
     return links
 
 
-def _filter(collection: Collection, text: str | None, language: FilterLanguage) -> Filter | None:
+def _filter(collection: Collection, text: str | None, language: FilterLanguage, clock: tzinfo) -> Filter | None:
     if text is None:
         return None
     types = {entry.name: entry.type for entry in collection.queryables}
     try:
-        return Filter(text, types, is_json=language is FilterLanguage.JSON)
+        return Filter(text, types, clock, is_json=language is FilterLanguage.JSON)
     except Unreadable as error:
         raise bad_parameter("filter", error.message, text) from None
 
@@ -402,12 +401,12 @@ def _drawn(
     return _varied(page(html, nonce))
 
 
-def _tests(request: Request, collection: Collection, when: str | None) -> list[Test]:
+def _tests(request: Request, collection: Collection, when: str | None, clock: tzinfo) -> list[Test]:
     """Read the properties among the query parameters."""
     by_name: Mapping[str, Queryable] = {entry.name: entry for entry in collection.queryables}
     own = [name for name in declared(request) if name != "as_of" or collection.takes_as_of]
     refuse_unknown(request, {*own, *by_name})
-    tests = [] if when is None else [during(*interval(when))]
+    tests = [] if when is None else [during(*interval(when, clock))]
     for name, text in request.query_params.items():
         if name not in by_name or name in own:
             continue
@@ -418,8 +417,8 @@ def _tests(request: Request, collection: Collection, when: str | None) -> list[T
     return tests
 
 
-def interval(text: str) -> tuple[date | None, date | None]:
-    """Read a date or an interval of dates; a time of day counts as its day.
+def interval(text: str, clock: tzinfo) -> tuple[date | None, date | None]:
+    """Read a date or an interval of dates; a time of day counts as its day by a clock.
 
     Raises
     ------
@@ -428,12 +427,13 @@ def interval(text: str) -> tuple[date | None, date | None]:
 
     Examples
     --------
-    >>> interval("2026-12-01/..")
+    >>> from datetime import UTC
+    >>> interval("2026-12-01/..", UTC)
     (datetime.date(2026, 12, 1), None)
     """
     ends = text.split("/")
     try:
-        found = [_end(part) for part in (ends if len(ends) == 2 else [text, text])]
+        found = [_end(part, clock) for part in (ends if len(ends) == 2 else [text, text])]
         if len(ends) == 2 and found[0] is not None and found[1] is not None and found[0] > found[1]:
             raise ValueError
         if len(ends) != 2 and found[0] is None:
@@ -445,15 +445,8 @@ def interval(text: str) -> tuple[date | None, date | None]:
     return found[0], found[1]
 
 
-def _end(text: str) -> date | None:
-    if text in {"", ".."}:
-        return None
-    match = _MOMENT.fullmatch(text)
-    if match is None:
-        raise ValueError
-    found = day(match[1])
-    assert isinstance(found, date)
-    return found
+def _end(text: str, clock: tzinfo) -> date | None:
+    return None if text in {"", ".."} else civil(text, clock)
 
 
 @router.get(
