@@ -169,6 +169,8 @@ class _Reader:
             raise Unreadable("应为条件", f"a condition is expected, not {_short(node)}")
         name, arguments = str(node["op"]), node["args"]
         if name in {"and", "or"}:
+            if len(arguments) < 2:
+                raise Unreadable(f"{name} 至少连接两个条件", f"{name} joins at least two conditions")
             return _joined(name == "and", [self.condition(one) for one in arguments])
         if name == "not" and len(arguments) == 1:
             inner = self.condition(arguments[0])

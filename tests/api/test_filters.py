@@ -203,6 +203,15 @@ def test_what_is_not_answered_is_refused(served, text):
     assert "filter" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize("name", ["and", "or"])
+@pytest.mark.parametrize("joined", [[], [{"op": ">", "args": [{"property": "area_mu"}, 0]}]])
+def test_what_joins_fewer_than_two_conditions_is_refused(served, name, joined):
+    asked = {"filter": json.dumps({"op": name, "args": joined}), "filter-lang": "cql2-json"}
+    answer = served.get("/collections/verdicts/items", params=asked)
+    assert answer.status_code == 400, answer.text
+    assert "filter" in answer.json()["detail"]
+
+
 def test_another_language_or_crs_of_a_filter_is_refused(served):
     path = "/collections/verdicts/items"
     assert served.get(path, params={"filter": "area_mu>1", "filter-lang": "cql"}).status_code == 400
