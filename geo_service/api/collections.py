@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from geo_service.api.cql import Filter
-from geo_service.api.parameters import Box, spanned
+from geo_service.api.parameters import Box, day, spanned
 from geo_service.api.reference import Reference
 from geo_service.errors import NotFound
 from geo_service.export.geojson import LON_LAT_DECIMALS, plain, rounded
@@ -33,6 +34,9 @@ from geo_service.snapshot import Snapshot, Summary
 VERDICTS = "verdicts"
 #: So many parts of editions are kept.
 PLACED = 200
+#: Numbers as JSON has them, because that is how the queryables are described.
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
+_NUMBER = re.compile(_INTEGER.pattern + r"(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _FROM, _TO = "valid_from", "valid_to"
 
 
@@ -59,16 +63,23 @@ class Queryable:
         2.5
         """
         if self.type is FieldType.NUMBER:
-            return float(text)
+            return float(_written(_NUMBER, text))
         if self.type is FieldType.INTEGER:
-            return int(text)
+            return int(_written(_INTEGER, text))
         if self.type is FieldType.BOOLEAN:
             return {"true": True, "false": False}[text]
         if self.type is FieldType.DATE:
-            return date.fromisoformat(text)
+            found: date = day(text)
+            return found
         if self.codes and text not in self.codes:
             raise ValueError(text)
         return text
+
+
+def _written(form: re.Pattern[str], text: str) -> str:
+    if not form.fullmatch(text):
+        raise ValueError(text)
+    return text
 
 
 class Items(Protocol):

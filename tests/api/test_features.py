@@ -161,10 +161,24 @@ def test_queryables_are_parameters_and_say_what_they_are(served):
         assert "P" in ids(found.json()), name
 
 
-def test_a_queryable_of_the_wrong_type_is_refused(served):
-    answer = served.get("/collections/verdicts/items?area_mu=large")
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *(("area_mu", text) for text in ("large", "nan", "inf", "-Infinity", "1_0", " 1", "+1", "01", "1.", ".5", "")),
+        *(("valid_until", text) for text in ("2027-W02-5", "20270115", "2027-02-30", "2027-01-15T00:00:00Z", "")),
+        ("readiness_met", "True"),
+    ],
+)  # fmt: skip
+def test_a_queryable_of_the_wrong_type_is_refused(served, name, text):
+    answer = served.get("/collections/verdicts/items", params={name: text})
     assert answer.status_code == 400
-    assert "area_mu" in answer.json()["detail"]
+    assert name in answer.json()["detail"]
+
+
+def test_a_number_may_be_written_in_every_way_of_json(served):
+    area = served.get("/collections/verdicts/items/P").json()["properties"]["area_mu"]
+    for text in (f"{area}", f"{area}0", f"{area:.17e}", f"{area:.17E}".replace("E+", "E")):
+        assert "P" in ids(served.get("/collections/verdicts/items", params={"area_mu": text}).json()), text
 
 
 def test_datetime_leaves_out_what_does_not_hold_then(served):
