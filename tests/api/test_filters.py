@@ -271,6 +271,32 @@ def test_single_words(text, found):
         assert holds(text) is found
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        (r"name = 'a\'b'", "a'b"),
+        (r"name = 'a''b'", "a'b"),
+        (r"name = '\'' AND name <> '\'\''", "'"),
+        (r"name = '\'''\''", "'''"),
+        (r"name LIKE 'a\'%'", "a'b"),
+        (r"name = 'a\b'", r"a\b"),
+        (r"name = 'C:\'", "C:\\"),
+        (r"name = 'a\\b' OR name = 'it\'s'", r"a\\b"),
+        (r""""it's" = 1 OR name = 'b\'s'""", "b's"),
+    ],
+)
+def test_a_quote_in_a_text_is_doubled_or_has_a_backslash(text, name):
+    types = {**TYPES, "it's": FieldType.NUMBER}
+    wanted = Filter(text, types, SHANGHAI)
+    assert wanted.holds({"name": name, "it's": 2}, None)
+    assert not wanted.holds({"name": name + "x" if "LIKE" not in text else "x" + name, "it's": 2}, None)
+
+
+def test_what_is_wrong_after_a_quote_is_found_where_it_stands():
+    with pytest.raises(Unreadable, match="1:25"):
+        holds(r"name = 'a\'b' AND count ! 3")
+
+
 def test_a_pattern_of_many_stars_is_answered_at_once():
     row = {**ROW, "name": "a" * 5000}
     assert not holds("name LIKE '" + "%a" * 500 + "b'", row)
