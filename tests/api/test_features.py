@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from urllib.parse import quote
 
 import pytest
@@ -144,6 +146,29 @@ def test_an_item_comes_back_under_its_own_id(served, name):
     own = next(entry["href"] for entry in body["links"] if entry["rel"] == "self")
     assert served.get(own).json() == body
     assert served.get("/collections/parcels/items/nobody").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/collections/verdicts",
+        "/collections/verdicts/items?zone=Z&limit=2&as_of=2026-11-20&filter=area_mu%20%3E%200",
+        f"/collections/parcels/items/{quote(ODD, safe='')}?crs=http://www.opengis.net/def/crs/EPSG/0/4490",
+    ],
+)
+def test_data_and_page_lead_to_each_other(served, path):
+    given = served.get(path)
+    (to,) = [entry for entry in given.json()["links"] if entry["rel"] == "alternate"]
+    assert to["type"] == "text/html"
+    page = served.get(to["href"])
+    assert page.headers["content-type"].startswith("text/html")
+    (media, back) = re.search(r'<link rel="alternate" type="([^"]+)" href="([^"]+)">', page.text).groups()
+    again = served.get(html.unescape(back))
+    assert again.headers["content-type"].startswith(media)
+    assert again.headers["content-type"] == given.headers["content-type"]
+    assert [again.json().get(part) for part in ("features", "geometry")] == [
+        given.json().get(part) for part in ("features", "geometry")
+    ], "with every parameter"
 
 
 def test_queryables_are_parameters_and_say_what_they_are(served):

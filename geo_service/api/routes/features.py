@@ -158,6 +158,7 @@ def describe(request: Request, service: Service, snapshot: Snapshot, collection:
         link(url(request, f"{own}/queryables"), QUERYABLES, SCHEMA, "可查询的属性 / queryables"),
         link(url(request, f"{own}/tiles"), TILESETS, JSON, "矢量瓦片 / vector tiles"),
         link(url(request, f"{own}/export.geojson"), "enclosure", GEOJSON, "整个数据集 / the whole collection"),
+        _alternate(request, own, Form.HTML, HTML),
     ]
     return body
 
@@ -201,7 +202,8 @@ def collection(request: Request, service: Services, collection_id: CollectionId,
         (Text("数据版次", "edition"), body.get("edition", "—")),
     ]
     facts += [(entry.title, entry.name) for entry in found.queryables]
-    return _drawn(found, _ways(found), facts=facts)
+    data = _alternate(request, f"/collections/{segment(found.id)}", Form.JSON, JSON)
+    return _drawn(found, _ways(found), data, facts=facts)
 
 
 @router.get(
@@ -280,7 +282,8 @@ def items(
     links = paging(request, path, limit, chosen_page)
     if _as_page(request, f):
         ways = [*_ways(found), *((one["href"], "下一页", "next page") for one in links if one["rel"] == "next")]
-        return _drawn(found, ways, table=_table(found, chosen, chosen_page.rows), matched=chosen_page.matched)
+        data = _alternate(request, path, Form.JSON, GEOJSON)
+        return _drawn(found, ways, data, table=_table(found, chosen, chosen_page.rows), matched=chosen_page.matched)
     return _varied(
         json_answer(
             {
@@ -289,6 +292,7 @@ def items(
                 "links": [
                     *links,
                     link(url(request, f"/collections/{segment(found.id)}"), "collection", JSON, found.id),
+                    _alternate(request, path, Form.HTML, HTML),
                 ],
                 "numberMatched": chosen_page.matched,
                 "numberReturned": len(chosen_page.rows),
@@ -306,6 +310,12 @@ def paging(request: Request, path: str, limit: int, found: Page) -> list[Link]:
         given = {**request.query_params, "limit": limit, "after": found.last}
         links.append(link(url(request, path, given), "next", GEOJSON, "下一页 / next page"))
     return links
+
+
+def _alternate(request: Request, path: str, form: Form, media: str) -> Link:
+    """Return the link to the same in another form; every parameter is kept."""
+    given = {**request.query_params, "f": form.value}
+    return link(url(request, path, given), "alternate", media, "另一种形式 / in another form")
 
 
 def _filter(collection: Collection, text: str | None, language: FilterLanguage, clock: tzinfo) -> Filter | None:
@@ -382,6 +392,7 @@ def _shown(value: Value) -> str:
 def _drawn(
     collection: Collection,
     links: Sequence[tuple[str, str, str]],
+    data: Link,
     *,
     table: list[tuple[str, str, list[str]]] | None = None,
     matched: int = 0,
@@ -392,6 +403,7 @@ def _drawn(
         title=collection.title,
         description=collection.description,
         links=links,
+        data=data,
         columns=[entry.title for entry in collection.queryables],
         rows=table,
         matched=matched,
@@ -476,18 +488,20 @@ def item(
     except ValueError:
         raise NotFound(f"{found.id} 中没有 {feature_id[:64]} / there is no {feature_id[:64]} in {found.id}") from None
     own = f"/collections/{segment(found.id)}"
+    path = f"{own}/items/{segment(feature_id)}"
     if _as_page(request, f):
         titles = {entry.name: entry.title for entry in found.queryables}
         facts = [(Text("编号", "id"), feature_id)]
         facts += [(titles[name], _shown(value)) for name, value in chosen.properties(row).items() if name in titles]
-        return _drawn(found, _ways(found), facts=facts)
+        return _drawn(found, _ways(found), _alternate(request, path, Form.JSON, GEOJSON), facts=facts)
     return _varied(
         json_answer(
             {
                 **feature(chosen, row, reference),
                 "links": [
-                    link(url(request, f"{own}/items/{segment(feature_id)}"), "self", GEOJSON, feature_id),
+                    link(url(request, path), "self", GEOJSON, feature_id),
                     link(url(request, own), "collection", JSON, found.id),
+                    _alternate(request, path, Form.HTML, HTML),
                 ],
             },
             GEOJSON,
