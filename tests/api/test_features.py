@@ -186,6 +186,14 @@ def test_queryables_are_parameters_and_say_what_they_are(served):
         assert "P" in ids(found.json()), name
 
 
+@pytest.mark.parametrize("collection", ["zones", "parcels", "verdicts"])
+def test_the_format_of_the_geometry_is_true_of_every_item(served, collection):
+    said = served.get(f"/collections/{collection}/queryables").json()["properties"]["geometry"]["format"]
+    items = served.get(f"/collections/{collection}/items?limit=1000").json()["features"]
+    kinds = {one["geometry"]["type"].lower() for one in items}
+    assert kinds and kinds <= set(said.removeprefix("geometry-").split("-or-"))
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [

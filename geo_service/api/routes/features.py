@@ -62,7 +62,11 @@ router = APIRouter(
 QUERYABLES = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
 TILESETS = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-vector"
 JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
-_GEOMETRY = {"polygon": "geometry-multipolygon", "line": "geometry-multilinestring", "any": "geometry-any"}
+_GEOMETRY = {
+    "polygon": "geometry-polygon-or-multipolygon",
+    "line": "geometry-linestring-or-multilinestring",
+    "any": "geometry-any",
+}
 _TYPES: dict[FieldType, dict[str, str]] = {
     FieldType.TEXT: {"type": "string"},
     FieldType.NUMBER: {"type": "number"},
