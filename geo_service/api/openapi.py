@@ -410,6 +410,10 @@ def _moved(node: Any) -> Any:
     return node
 
 
+#: Null and nothing else, in OpenAPI 3.0, where ``nullable`` counts only beside a type.
+_NULL: dict[str, Any] = {"type": "object", "nullable": True, "enum": [None]}
+
+
 def as_30(node: Any) -> Any:
     """Say a schema of JSON Schema 2020-12 in the words of OpenAPI 3.0.
 
@@ -419,6 +423,8 @@ def as_30(node: Any) -> Any:
     {'type': 'string', 'nullable': True}
     >>> as_30({"anyOf": [{"type": "number"}, {"type": "null"}], "title": "x"})
     {'title': 'x', 'type': 'number', 'nullable': True}
+    >>> as_30({"anyOf": [{"$ref": "#/x"}, {"type": "null"}]})
+    {'anyOf': [{'$ref': '#/x'}, {'type': 'object', 'nullable': True, 'enum': [None]}]}
     """
     if isinstance(node, list):
         return [as_30(entry) for entry in node]
@@ -435,11 +441,8 @@ def as_30(node: Any) -> Any:
     if isinstance(options, list) and {"type": "null"} in options:
         left = [entry for entry in options if entry != {"type": "null"}]
         del out["anyOf"]
-        # A reference takes no neighbours in 3.0.
-        out |= (
-            {"allOf": left} if len(left) == 1 and "$ref" in left[0] else left[0] if len(left) == 1 else {"anyOf": left}
-        )
-        out["nullable"] = True
+        # What has no type of its own, such as a reference, cannot be made nullable: null stands beside it.
+        out |= {**left[0], "nullable": True} if len(left) == 1 and "type" in left[0] else {"anyOf": [*left, _NULL]}
     if "const" in out:
         out["enum"] = [out.pop("const")]
     if isinstance(out.get("examples"), list):

@@ -7,6 +7,7 @@ import json
 import re
 from urllib.parse import quote
 
+import jsonschema
 import pytest
 import shapely
 
@@ -285,6 +286,38 @@ def test_the_definition_is_whole(served):
     assert '"null"' not in text and "$defs" not in text, "words of OpenAPI 3.1"
     assert "AssessmentRecord" in json.dumps(doc["paths"]["/parcels/{parcel_id}/assessment"])
     assert {"/check", "/tender-packages", "/map", "/healthz"} <= set(doc["paths"])
+
+
+def of_30(node):
+    """Say in the words of JSON Schema what a schema means by the rules of OpenAPI 3.0.3."""
+    if isinstance(node, list):
+        return [of_30(entry) for entry in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        return {"$ref": node["$ref"]}
+    out = {key: of_30(value) for key, value in node.items()}
+    if out.pop("nullable", False) is True and "type" in out:
+        out["type"] = [out["type"], "null"]
+    if out.get("exclusiveMinimum") is True:
+        out["exclusiveMinimum"] = out.pop("minimum")
+    return out
+
+
+def test_every_record_is_what_the_definition_says(served, service):
+    components = of_30(served.get("/api").json()["components"]["schemas"])
+    schema = {"$ref": "#/components/schemas/AssessmentRecord", "components": {"schemas": components}}
+    checker = jsonschema.Draft202012Validator(schema)
+    reasons = []
+    for name in service.parcels:
+        record = served.get(f"/parcels/{quote(name, safe='')}/assessment").json()
+        checker.validate(record)
+        reasons += record["verdict"]["reasons"]
+    assert None in [one["clause"] for one in reasons]
+    for needed, is_right in ((None, True), ({"zh": "甲", "en": "a"}, True), ({}, False), ("", False)):
+        first, *others = reasons
+        record["verdict"]["reasons"] = [{**first, "needed": needed}, *others]
+        assert checker.is_valid(record) is is_right, needed
 
 
 def test_a_layer_without_an_edition_is_not_an_empty_one(served):
