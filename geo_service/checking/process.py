@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import json
 import logging
 import pickle
 import re
@@ -15,6 +16,7 @@ from typing import Any
 from geo_service.checking.faults import failed, of_row, too_late
 from geo_service.checking.job import OURS, THEIRS, Ground, Job, Unread, rehearsal
 from geo_service.errors import Fault, GeoServiceError, too_complex
+from geo_service.ingest.fields import BadValue, id_of
 from geo_service.model.parcel import AsOf, Parcel
 from geo_service.tally import BOUNDARY_CHECKED, CHECK_SECONDS, TALLY
 from geo_service.worker import ERRORS, Reply, Worker, Workers, opened
@@ -30,6 +32,8 @@ CHECK_LIMIT_MAX_S = 600.0
 TOGETHER = 100
 #: Messages about one boundary: its answer, and what is told before and after opening and preparing the ground.
 MESSAGES = 5
+#: So much of a body is looked into for its id when the process that read it is gone.
+LOOKED_INTO_BYTES = 200_000
 
 KNOWN = ERRORS | {("geo_service.errors", "GeoServiceError")}
 
@@ -228,13 +232,36 @@ def _read_and_measured(examiner: Worker, job: Job) -> Found | Fault | GeoService
             return None
         if stage == THEIRS:
             TALLY.add(CHECK_SECONDS, "measuring", reply.used_s)
-        found: Found | Fault | GeoServiceError | str = _heard(reply, 1, None)
+        id_ = None if reply.answer is not None or job.unread is None else _id_in(job.unread.body)
+        found: Found | Fault | GeoServiceError | str = _heard(reply, 1, id_)
         if not isinstance(found, str):
             return found
         payload, stage = None, found
     # One that goes on announcing is broken.
     examiner.retire()
     return replace(failed(), row=1)
+
+
+def _id_in(body: bytes) -> str | None:
+    """Return the id that a Feature brought, where whoever read it cannot tell any more."""
+    if len(body) > LOOKED_INTO_BYTES:
+        return None
+    try:
+        root = json.loads(body.removeprefix(b"\xef\xbb\xbf"))
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(root, dict):
+        return None
+    properties = root.get("properties")
+    named = properties if isinstance(properties, dict) else {}
+    for given in (*(value for name, value in named.items() if name.casefold() == "id"), root.get("id")):
+        try:
+            found = id_of(given) if isinstance(given, str | int | float) else None
+        except BadValue:
+            continue
+        if found is not None:
+            return found
+    return None
 
 
 def _not_opened() -> GeoServiceError:

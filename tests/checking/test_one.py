@@ -157,6 +157,32 @@ def test_a_process_that_dies_while_it_opens_the_ground_is_replaced(service, monk
         own.close()
 
 
+@pytest.mark.parametrize(
+    ("sent", "id_"),
+    [
+        (json.dumps({**feature(SQUARE), "id": "huge"}).encode(), "huge"),
+        (b"\xef\xbb\xbf" + json.dumps({**feature(SQUARE, ID="地块-1"), "id": 7}).encode(), "地块-1"),
+        (json.dumps({**feature(SQUARE, id=None), "id": 7}).encode(), "7"),
+        (json.dumps({**feature(SQUARE), "id": "\ud800"}).encode(), None),
+        (json.dumps({**feature(SQUARE), "id": "a/b"}).encode(), None),
+        (json.dumps({**feature(SQUARE), "id": ["huge"]}).encode(), None),
+        (json.dumps({**feature(SQUARE), "id": "huge"}).encode() + b" " * process.LOOKED_INTO_BYTES, None),
+        (json.dumps(SQUARE).encode(), None),
+        (b"[" * 100_000, None),
+        (b"[]", None),
+        (b"\xff", None),
+    ],
+)
+@pytest.mark.parametrize(("overran", "code"), [(True, "geometry_too_complex"), (False, "measuring_failed")])
+def test_a_boundary_whose_process_is_gone_is_named_by_the_id_it_brought(
+    service, examiners, monkeypatch, sent, id_, overran, code
+):
+    monkeypatch.setattr(process.Worker, "ask", lambda examiner, payload, limit_s: Reply(None, overran, 0.0))
+    found = service.check_one(Unread(sent), AS_OF)
+    assert isinstance(found, Fault)
+    assert (found.row, found.id, found.code) == (1, id_, code)
+
+
 def test_a_process_that_announces_work_for_ever_is_given_up(service, examiners, monkeypatch):
     told = 0
 
