@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, tzinfo
 from enum import StrEnum
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
@@ -162,7 +163,7 @@ def describe(request: Request, service: Service, snapshot: Snapshot, collection:
         link(url(request, f"{own}/queryables"), QUERYABLES, SCHEMA, "可查询的属性 / queryables"),
         link(url(request, f"{own}/tiles"), TILESETS, JSON, "矢量瓦片 / vector tiles"),
         link(url(request, f"{own}/export.geojson"), "enclosure", GEOJSON, "整个数据集 / the whole collection"),
-        _alternate(request, own, Form.HTML, HTML),
+        _alternate(request, own),
     ]
     return body
 
@@ -206,8 +207,8 @@ def collection(request: Request, service: Services, collection_id: CollectionId,
         (Text("数据版次", "edition"), body.get("edition", "—")),
     ]
     facts += [(entry.title, entry.name) for entry in found.queryables]
-    data = _alternate(request, f"/collections/{segment(found.id)}", Form.JSON, JSON)
-    return _drawn(found, _ways(found), data, facts=facts)
+    data = _same(request, f"/collections/{segment(found.id)}", Form.JSON)
+    return _drawn(found, _ways(found), (JSON, data), facts=facts)
 
 
 @router.get(
@@ -286,7 +287,7 @@ def items(
     links = paging(request, path, limit, chosen_page)
     if _as_page(request, f):
         ways = [*_ways(found), *((one["href"], "下一页", "next page") for one in links if one["rel"] == "next")]
-        data = _alternate(request, path, Form.JSON, GEOJSON)
+        data = (GEOJSON, _same(request, path, Form.JSON))
         return _drawn(found, ways, data, table=_table(found, chosen, chosen_page.rows), matched=chosen_page.matched)
     return _varied(
         json_answer(
@@ -296,7 +297,7 @@ def items(
                 "links": [
                     *links,
                     link(url(request, f"/collections/{segment(found.id)}"), "collection", JSON, found.id),
-                    _alternate(request, path, Form.HTML, HTML),
+                    _alternate(request, path),
                 ],
                 "numberMatched": chosen_page.matched,
                 "numberReturned": len(chosen_page.rows),
@@ -316,10 +317,13 @@ def paging(request: Request, path: str, limit: int, found: Page) -> list[Link]:
     return links
 
 
-def _alternate(request: Request, path: str, form: Form, media: str) -> Link:
-    """Return the link to the same in another form; every parameter is kept."""
-    given = {**request.query_params, "f": form.value}
-    return link(url(request, path, given), "alternate", media, "另一种形式 / in another form")
+def _alternate(request: Request, path: str) -> Link:
+    return link(url(request, _same(request, path, Form.HTML)), "alternate", HTML, "网页 / as a page")
+
+
+def _same(request: Request, path: str, form: Form) -> str:
+    """Return the path of the same in another form; every parameter is kept."""
+    return f"{path}?{urlencode({**request.query_params, 'f': form.value})}"
 
 
 def _filter(collection: Collection, text: str | None, language: FilterLanguage, clock: tzinfo) -> Filter | None:
@@ -396,7 +400,7 @@ def _shown(value: Value) -> str:
 def _drawn(
     collection: Collection,
     links: Sequence[tuple[str, str, str]],
-    data: Link,
+    data: tuple[str, str],
     *,
     table: list[tuple[str, str, list[str]]] | None = None,
     matched: int = 0,
@@ -497,7 +501,7 @@ def item(
         titles = {entry.name: entry.title for entry in found.queryables}
         facts = [(Text("编号", "id"), feature_id)]
         facts += [(titles[name], _shown(value)) for name, value in chosen.properties(row).items() if name in titles]
-        return _drawn(found, _ways(found), _alternate(request, path, Form.JSON, GEOJSON), facts=facts)
+        return _drawn(found, _ways(found), (GEOJSON, _same(request, path, Form.JSON)), facts=facts)
     return _varied(
         json_answer(
             {
@@ -505,7 +509,7 @@ def item(
                 "links": [
                     link(url(request, path), "self", GEOJSON, feature_id),
                     link(url(request, own), "collection", JSON, found.id),
-                    _alternate(request, path, Form.HTML, HTML),
+                    _alternate(request, path),
                 ],
             },
             GEOJSON,
