@@ -18,6 +18,7 @@ from geo_service.store.copies import Copy
 from tests.api.serving import AS_OF, SECRET
 from tests.api.test_features import pages
 from tests.api.test_problems import problem
+from tests.processes import wait_for
 
 
 def test_the_file_holds_the_same_features_as_the_pages(served):
@@ -126,15 +127,6 @@ def leave(served, path: str) -> None:
         next(answer.iter_raw(1000))
 
 
-def comes_true(condition, limit_s: float = 600.0) -> bool:
-    end = time.monotonic() + limit_s
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
-
-
 def test_a_file_that_nobody_takes_any_longer_is_closed(served, tmp_path, monkeypatch):
     large = tmp_path / "large.geojson"
     with large.open("wb") as file:
@@ -151,7 +143,7 @@ def test_a_file_that_nobody_takes_any_longer_is_closed(served, tmp_path, monkeyp
 
     for _ in range(10):
         leave(served, "/collections/parcels/export.geojson")
-    assert comes_true(lambda: not held())
+    wait_for(lambda: not held())
 
 
 def test_verdicts_that_nobody_takes_any_longer_are_not_concluded(served, service, monkeypatch):
@@ -169,6 +161,6 @@ def test_verdicts_that_nobody_takes_any_longer_are_not_concluded(served, service
     threads = threading.active_count()
     leave(served, "/collections/verdicts/export.geojson")
     gone.set()
-    assert comes_true(lambda: threading.active_count() <= threads)
+    wait_for(lambda: threading.active_count() <= threads)
     time.sleep(0.5)
     assert len(written) < len(service.parcels) / 2

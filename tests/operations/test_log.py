@@ -21,6 +21,7 @@ from geo_service.service import Service
 from tests import world
 from tests.api.serving import AS_OF, OPEN, running
 from tests.ingest.writing import write_vector
+from tests.processes import wait_for
 
 MARK = "MARK-张三的地块"
 #: What ends a line for somebody who reads a log, or a header for whoever is answered.
@@ -94,6 +95,8 @@ def test_no_name_and_no_data_of_whoever_asks_is_logged_and_no_line_or_header_is_
             served.get("/parcels", params={"zone": name}),
         ]
     assert all("x-evil" not in answer.headers for answer in answers)
+    # The line of a request is written when its answer has been sent.
+    wait_for(lambda: said.getvalue().count('"event": "request"') >= len(answers))
     lines = [json.loads(line) for line in said.getvalue().splitlines()]
     assert [line["event"] for line in lines].count("request") == len(answers)
     traces = [line["event"] for line in lines if line["logger"] == "geo_service.ingest"]
