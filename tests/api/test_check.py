@@ -231,6 +231,19 @@ def test_what_is_wrong_with_a_form_is_named(served, more, code, named):
     assert "file" in answer.json()["next"]["zh"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["__import__('os').getcwd()", "exec(java.lang.Runtime)", "{{7*7}}", "${7*7}", "#{7*7}", "<%= 7*7 %>", "=1+1"],
+)
+def test_a_text_is_never_worked_out(served, text):
+    properties = {"id": text, "name": text, "project_type": text}
+    posted = {"type": "Feature", "properties": properties, "geometry": polygon(*world.PARCEL)}
+    parcel = served.client.post("/check", json=posted).json()["parcel"]
+    assert {parcel[name] for name in properties} == {text}
+    drawn = served.client.post("/check", json=posted, headers={"Accept": "application/geo+json"}).json()
+    assert drawn["properties"]["name"] == text
+
+
 def test_nothing_is_stored(served, service):
     before = service.workspace.register.revision()
     files = sorted(path.name for path in service.workspace.directory.rglob("*"))

@@ -141,7 +141,7 @@ def test_a_file_that_nobody_takes_any_longer_is_closed(served, tmp_path, monkeyp
                     return True
         return False
 
-    for _ in range(10):
+    for _ in range(50):
         leave(served, "/collections/parcels/export.geojson")
     wait_for(lambda: not held())
 

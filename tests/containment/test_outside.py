@@ -25,6 +25,7 @@ from geo_service.ingest.process import READERS, gdal_skip
 from tests import world
 from tests.access.asking import ROUTES, Route
 from tests.api.serving import OPEN, running
+from tests.imports.bringing import ended
 from tests.ingest.writing import write_vector
 
 SENTINEL = "MARK-6d1f-of-a-file-that-is-nobodys-business"
@@ -123,6 +124,32 @@ def test_a_file_that_names_another_file_or_host_is_refused_and_nobody_is_asked(s
     assert heard == []
     good = shapely.to_geojson(shapely.box(113.05, 36.23, 113.051, 36.231)).encode()
     assert served.client.post("/check", files={"file": ("a.geojson", good)}).status_code == 200
+
+
+@pytest.mark.slow
+def test_none_of_them_becomes_a_layer_or_an_extent(served, service, canary, tmp_path, caplog):
+    port, heard = canary
+    secret = tmp_path / "secret.json"
+    square = json.loads(shapely.to_geojson(shapely.box(113.05, 36.23, 113.06, 36.24)))
+    inside = {"type": "Feature", "properties": {"id": "a", "name": SENTINEL}, "geometry": square}
+    secret.write_text(json.dumps({"type": "FeatureCollection", "features": [inside]}))
+    good = json.dumps({"type": "FeatureCollection", "features": [inside | {"properties": {"id": "a"}}]}).encode()
+    before, files = service.workspace.register.published(), disguised(port, secret)
+    for name, content in files.items():
+        sent = {"file": (name, content)}
+        asked = [("ground_elevation" if ".tif" in name else "heritage", sent)]
+        if name in ("parcels.geojson", "web.geojson", "link.kml"):
+            asked.append(("heritage", {"file": ("a.geojson", good), "extent": (name, content)}))
+        for layer, given in asked:
+            job = ended(served.client, served.client.post(f"/layers/{layer}/editions", files=given))
+            assert job["state"] == "refused", (name, job)
+            told = served.get(f"/jobs/{job['id']}").text + served.get(f"/jobs/{job['id']}/rejected").text
+            assert SENTINEL not in told and str(tmp_path) not in told, (name, told)
+    assert heard == []
+    assert service.workspace.register.published() == before
+    kept = [path.read_bytes() for path in service.workspace.directory.rglob("*") if path.is_file()]
+    assert not any(SENTINEL.encode() in content for content in kept)
+    assert SENTINEL not in caplog.text
 
 
 def member(name: str, content: bytes, *, method: int = 0, flag: int = 0) -> bytes:

@@ -58,7 +58,9 @@ Geometry
     ingest/test_layers::test_a_repair_that_moves_land_is_a_rejected_row_of_a_layer
 18  ingest/test_geojson::test_a_geometry_that_is_none_is_a_rejected_row_and_the_next_is_answered,
     ingest/test_geojson::test_ground_of_a_hairs_breadth_is_none_in_metres_and_in_degrees
-19  engine/test_contradictions::test_whatever_raises_while_measuring_is_failed,
+19  overlay/test_retry::test_a_second_try_on_the_grid_moves_the_area_by_no_more_than_it_may,
+    overlay/test_retry::test_one_pair_that_cannot_be_cut_is_not_known_and_every_other_answer_stays,
+    engine/test_contradictions::test_whatever_raises_while_measuring_is_failed,
     engine/test_absence::test_an_internal_failure_is_said_and_decides_nothing
 20  checking/test_checking::test_a_process_that_breaks_in_the_middle_is_a_clear_answer_and_the_next_check_works,
     checking/test_checking::test_a_single_boundary_that_breaks_its_process_is_no_answer_of_ours,
@@ -117,10 +119,12 @@ Who may ask
     access/test_roles::test_the_application_answers_the_routes_that_were_declared_and_no_others,
     access/test_roles::test_without_a_key_nothing_is_answered,
     access/test_roles::test_a_method_that_a_route_does_not_have_is_no_way_in
-47  access/test_zones::test_no_answer_names_what_belongs_to_another_zone,
+47  access/test_zones::test_no_question_finds_what_belongs_to_another_zone,
+    access/test_zones::test_no_answer_names_what_belongs_to_another_zone,
     access/test_zones::test_a_boundary_on_foreign_ground_is_not_measured,
     access/test_zones::test_nobody_is_told_how_far_away_a_foreign_parcel_lies
-48  access/test_keys::test_a_key_that_was_taken_back_is_refused_after_five_seconds_at_the_latest,
+48  access/test_keys::test_an_id_that_is_not_there_takes_as_much_as_one_that_is,
+    access/test_keys::test_a_key_that_was_taken_back_is_refused_after_five_seconds_at_the_latest,
     access/test_keys::test_guessing_is_slowed_down_and_those_who_are_known_go_on,
     access/test_keys::test_of_many_keys_tried_at_once_no_more_are_looked_up_than_of_as_many_in_turn
 
@@ -130,13 +134,15 @@ Injection
 53  imports/test_imports::test_a_refused_file_stores_nothing_and_lists_every_row,
     store/test_xlsx::test_text_that_begins_like_a_formula_stays_text
 54  api/test_problems::test_what_is_asked_for_is_never_part_of_a_statement
-55  containment/test_rows::test_no_text_is_ever_run
+55  api/test_check::test_a_text_is_never_worked_out,
+    containment/test_rows::test_no_text_is_ever_run
 56  operations/test_log::test_no_name_and_no_data_of_whoever_asks_is_logged_and_no_line_or_header_is_added,
     operations/test_log::test_a_process_that_reads_or_measures_tells_where_something_came_up_and_not_what_it_says,
     operations/test_log::test_a_line_is_one_line_for_everybody_who_reads_it_and_chinese_stays_readable
 
 Files and hosts
-57  ingest/test_process::test_the_drivers_that_follow_other_files_are_off,
+57  containment/test_outside::test_none_of_them_becomes_a_layer_or_an_extent,
+    ingest/test_process::test_the_drivers_that_follow_other_files_are_off,
     ingest/test_bad_input::test_a_virtual_dataset_in_a_zip_reads_no_other_file,
     ingest/test_bad_input::test_a_virtual_raster_is_not_followed,
     containment/test_outside::test_a_reader_that_knows_more_drivers_than_it_should_reads_nothing
