@@ -4,7 +4,7 @@ A valid boundary can still keep GEOS busy for minutes, and a call into GEOS cann
 here is one row of somebody's file; the program goes on answering.
 """
 
-from geo_service.checking.job import Unread
+from geo_service.checking.job import SINGLE_BYTES, Unread
 from geo_service.checking.process import Found, Measured, begin, found, measure, one, standing, warm_up
 
-__all__ = ["Found", "Measured", "Unread", "begin", "found", "measure", "one", "standing", "warm_up"]
+__all__ = ["SINGLE_BYTES", "Found", "Measured", "Unread", "begin", "found", "measure", "one", "standing", "warm_up"]

@@ -29,6 +29,10 @@ class Ground:
 OURS, THEIRS = "ours", "theirs"
 
 
+#: One boundary of so much is read where it is measured.
+SINGLE_BYTES = 200_000
+
+
 @dataclass(frozen=True)
 class Unread:
     """One boundary as it was sent: a body of GeoJSON that is no collection.

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from geo_service.checking.faults import failed, of_row, too_late
-from geo_service.checking.job import OURS, THEIRS, Ground, Job, Unread, rehearsal
+from geo_service.checking.job import OURS, SINGLE_BYTES, THEIRS, Ground, Job, Unread, rehearsal
 from geo_service.errors import Fault, GeoServiceError, too_complex
 from geo_service.ingest.fields import BadValue, id_of
 from geo_service.model.parcel import AsOf, Parcel
@@ -32,8 +32,6 @@ CHECK_LIMIT_MAX_S = 600.0
 TOGETHER = 100
 #: Messages about one boundary: its answer, and what is told before and after opening and preparing the ground.
 MESSAGES = 5
-#: So much of a body is looked into for its id when the process that read it is gone.
-LOOKED_INTO_BYTES = 200_000
 
 KNOWN = ERRORS | {("geo_service.errors", "GeoServiceError")}
 
@@ -244,7 +242,7 @@ def _read_and_measured(examiner: Worker, job: Job) -> Found | Fault | GeoService
 
 def _id_in(body: bytes) -> str | None:
     """Return the id that a Feature brought, where whoever read it cannot tell any more."""
-    if len(body) > LOOKED_INTO_BYTES:
+    if len(body) > SINGLE_BYTES:
         return None
     try:
         root = json.loads(body.removeprefix(b"\xef\xbb\xbf"))

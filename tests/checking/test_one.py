@@ -12,8 +12,8 @@ from datetime import date
 import pytest
 import shapely
 
-from geo_service.api.routes.check import SINGLE_BYTES, Posted
-from geo_service.checking import Found, Unread, process
+from geo_service.api.routes.check import Posted
+from geo_service.checking import SINGLE_BYTES, Found, Unread, process
 from geo_service.checking.job import OURS, THEIRS, Ground, Job
 from geo_service.checking.process import Examiners
 from geo_service.errors import Fault, InputError, WorkspaceError
@@ -166,7 +166,7 @@ def test_a_process_that_dies_while_it_opens_the_ground_is_replaced(service, monk
         (json.dumps({**feature(SQUARE), "id": "\ud800"}).encode(), None),
         (json.dumps({**feature(SQUARE), "id": "a/b"}).encode(), None),
         (json.dumps({**feature(SQUARE), "id": ["huge"]}).encode(), None),
-        (json.dumps({**feature(SQUARE), "id": "huge"}).encode() + b" " * process.LOOKED_INTO_BYTES, None),
+        (json.dumps({**feature(SQUARE), "id": "huge"}).encode() + b" " * SINGLE_BYTES, None),
         (json.dumps(SQUARE).encode(), None),
         (b"[" * 100_000, None),
         (b"[]", None),

@@ -31,7 +31,7 @@ from geo_service.api.pace import PACED
 from geo_service.api.parameters import AsOfDay, OnlyKnown, ProjectType, Services, listed
 from geo_service.api.turns import Turns
 from geo_service.api.uploads import FIELD, form_schema, media_of, uploads
-from geo_service.checking import Found, Unread
+from geo_service.checking import SINGLE_BYTES, Found, Unread
 from geo_service.errors import Fault, InputError
 from geo_service.export.checked import (
     checked_parts,
@@ -69,9 +69,6 @@ PASSING = frozenset({"measuring_failed", "not_measured", "geometry_too_complex"}
 WAIT_S = 20.0
 RETRY_S = 5
 JSON_KINDS = ("application/json", "application/geo+json", "application/vnd.geo+json")
-
-#: One boundary of so much is read where it is measured.
-SINGLE_BYTES = 200_000
 #: What a body must have in it to be a collection; a letter may be written as its number.
 _COLLECTION = re.compile(rb"FeatureCollection|\\u")
 

@@ -47,11 +47,13 @@ def read(file: Path, name: str, kind: GeometryKind) -> RawTable:
         raise unreadable(name, "DXF 已损坏", "the DXF is damaged", value=type(error).__name__) from error
     table = RawTable("DXF", "", None, "", drawing.encoding, "declared", [], np.empty(0, dtype=object), {}, 0)
     wanted = _WIDE | {"LINE"} if kind is not GeometryKind.POLYGON else _WIDE
-    other = Counter(_kind(entity) for entity in entities if _kind(entity) not in wanted)
+    kinds = [_kind(entity) for entity in entities]
+    other = Counter(found for found in kinds if found not in wanted)
     shapes: list[object] = []
     layers: list[object] = []
     arcs = 0
-    for row, entity in enumerate((entity for entity in entities if _kind(entity) in wanted), start=1):
+    drawn = (entity for entity, found in zip(entities, kinds, strict=True) if found in wanted)
+    for row, entity in enumerate(drawn, start=1):
         table.read = row
         try:
             points, closed, curved = _points(entity)
