@@ -135,9 +135,29 @@ class Service:
         """All parcels by id, in the order of ids."""
         return self.snapshot().parcels
 
-    def today(self) -> date:
-        """Return today's civil date."""
-        return self._today()
+    def data_date(self, chosen: date | None) -> date:
+        """Return the date of data that are brought: chosen, else today.
+
+        Raises
+        ------
+        InputError
+            When it lies ahead: data that nobody has surveyed yet would never grow stale.
+        """
+        today = self._today()
+        latest = max(today, self.workspace.as_of or today)
+        if chosen is not None and chosen > latest:
+            raise InputError(
+                Fault(
+                    "data_date_ahead",
+                    f"数据日期晚于今日（{latest}）",
+                    f"the date of the data lies after today, {latest}",
+                    "请填写资料实际完成的日期",
+                    "give the day on which the data were surveyed",
+                    where="edition_date",
+                    value=chosen.isoformat(),
+                )
+            )
+        return chosen or today
 
     def as_of(self, chosen: date | None) -> AsOf:
         """Return the rule for dates: chosen, else planned notice date, else the workspace's, else today."""

@@ -143,9 +143,9 @@ def import_(
     if spec is None:
         listed = "、".join(service.catalogue.layers)
         raise NotFound(f"没有图层 {layer}；可用：{listed} / no layer {layer}; there are: {listed}")
-    dated = _day(edition_date, "--edition-date")
-    if dated is None:
-        dated = serving.civil_today(service.rulebook)
+    chosen = _day(edition_date, "--edition-date")
+    dated = service.data_date(chosen)
+    if chosen is None:
         say.note(f"未给出数据日期，按导入日 {dated} 计 / no --edition-date: the day of import {dated} stands for it")
     zone_shapes = service.zone_shapes()
     try:

@@ -39,6 +39,7 @@ def wrong(zones_only: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
         "no such parcel": ["assess", "--parcel", "NOWHERE", *on],
         "no such parcel to export": ["export", "NOWHERE", "--out", "x.zip", *on],
         "no such layer": ["import", "unicorns", BOUNDARY, *on],
+        "data of a day to come": ["import", "parcels", BOUNDARY, "--edition-date", "2090-01-01", *on],
         "no such zone": ["check", BOUNDARY, "--zone", "NOWHERE", *on],
         "no such zone to assess": ["assess", "--zone", "NOWHERE", *on],
         "no workspace": ["assess", "--workspace", "nowhere"],
@@ -82,6 +83,7 @@ def test_what_there_is_instead_is_listed(wrong: dict[str, Ran]) -> None:
     assert "CZGX" in wrong["no such zone"].err
     assert "CZGX" in wrong["no such zone to assess"].err
     assert "geo-service init" in wrong["no workspace"].err
+    assert "[data_date_ahead]" in wrong["data of a day to come"].err
 
 
 def test_assess_writes_bytes_to_stdout_and_words_to_stderr(

@@ -280,6 +280,9 @@ def test_what_cannot_be_taken_is_said_at_once(served):
     assert bring(client, "nothing", content).status_code == 404
     assert bring(client, "parcels", content, colour="red").json()["code"] == "unknown-parameter"
     assert bring(client, "parcels", content, edition_date="gestern").json()["code"] == "bad-parameter"
+    # Data that nobody has surveyed yet would never grow stale.
+    ahead = bring(client, "parcels", content, edition_date="2090-01-01")
+    assert (ahead.status_code, ahead.json()["code"]) == (422, "data_date_ahead")
     sent = client.post("/layers/parcels/editions", content=content, headers={"Content-Type": "application/geo+json"})
     assert (sent.status_code, sent.json()["code"]) == (415, "unsupported-media-type")
     sent = client.post("/layers/parcels/editions", files={"extent": ("a.geojson", content)})

@@ -113,7 +113,10 @@ async def bring(
     ] = None,
     encoding: Annotated[str | None, Query(max_length=40, description="属性编码 / encoding of the attributes")] = None,
     edition_date: Annotated[
-        Day | None, Query(description="数据日期，默认今日 / date of the data; today, where none is given")
+        Day | None,
+        Query(
+            description="数据日期，不晚于今日，默认今日 / date of the data, today at the latest and if none is given"
+        ),
     ] = None,
     id_field: Annotated[str | None, Query(max_length=64, description="编号字段 / field with the id")] = None,
     layer: Annotated[
@@ -145,7 +148,7 @@ async def bring(
     order = Order(
         layer_id,
         files[FIELD].name,
-        edition_date or service.today(),
+        service.data_date(edition_date),
         crs,
         encoding,
         id_field,
