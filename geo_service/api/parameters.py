@@ -14,10 +14,12 @@ import shapely
 from fastapi import Depends, Path, Query, Request
 from fastapi.dependencies.models import Dependant
 from pydantic import BeforeValidator, WithJsonSchema
+from pyproj.exceptions import ProjError
 from shapely.geometry.base import BaseGeometry
 
 from geo_service.api.access import caller_of
 from geo_service.api.errors import BilingualValueError, Problem, bad_parameter
+from geo_service.api.reference import LONGITUDE_FIRST, Reference
 from geo_service.export.profile import Profile
 from geo_service.maps.sheet import Language
 from geo_service.model.text import Text
@@ -30,6 +32,9 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2})?", re.ASCII)
 Box = tuple[float, float, float, float]
 BOX_IS = Text("西,南,东,北 四个经纬度数值", "west,south,east,north in degrees")
+BOX_IN_IS = Text(
+    "先下角后上角的四个数值，轴序依 bbox-crs", "the lower corner and the upper one, axes in the order of bbox-crs"
+)
 
 
 # Awaited where a request is answered: what only looks something up is not worth a thread.
@@ -85,8 +90,10 @@ def clock_of(service: Service) -> tzinfo:
     return ZoneInfo(service.rulebook.jurisdiction.timezone)
 
 
-def box(text: str) -> Box:
-    """Read west, south, east, north in degrees; heights that stand beside them are left out.
+def box(text: str, reference: Reference = LONGITUDE_FIRST) -> Box:
+    """Read west, south, east, north in degrees, or the corners of a box in another CRS, in the order of its axes.
+
+    Heights that stand beside them are left out.
 
     Raises
     ------
@@ -97,14 +104,17 @@ def box(text: str) -> Box:
     --------
     >>> box("113,36,114,37"), box("113,36,0,114,37,100")
     ((113.0, 36.0, 114.0, 37.0), (113.0, 36.0, 114.0, 37.0))
+    >>> box("36,113,37,114", Reference("EPSG:4490"))
+    (113.0, 36.0, 114.0, 37.0)
     """
     try:
-        return corners([float(part) for part in text.split(",")])
-    except ValueError:
-        raise bad_parameter("bbox", Text(f"应为 {BOX_IS.zh}", f"must be {BOX_IS.en}"), text) from None
+        return reference.lon_lat_box(corners([float(part) for part in text.split(",")], reference.is_north_first))
+    except (ValueError, ProjError):
+        wanted = BOX_IS if reference is LONGITUDE_FIRST else BOX_IN_IS
+        raise bad_parameter("bbox", Text(f"应为 {wanted.zh}", f"must be {wanted.en}"), text) from None
 
 
-def corners(numbers: Sequence[float]) -> Box:
+def corners(numbers: Sequence[float], north_first: bool = False) -> Box:
     """Return west, south, east and north; heights that stand beside them are left out.
 
     Raises
@@ -114,9 +124,11 @@ def corners(numbers: Sequence[float]) -> Box:
     """
     if len(numbers) == 6:
         numbers = [*numbers[0:2], *numbers[3:5]]
-    if len(numbers) != 4 or not all(math.isfinite(number) for number in numbers) or numbers[1] > numbers[3]:
+    if len(numbers) != 4 or not all(math.isfinite(number) for number in numbers):
         raise ValueError(numbers)
-    west, south, east, north = numbers
+    west, south, east, north = numbers if not north_first else (numbers[1], numbers[0], numbers[3], numbers[2])
+    if south > north:
+        raise ValueError(numbers)
     return west, south, east, north
 
 
@@ -134,13 +146,17 @@ def spanned(box: Box) -> BaseGeometry:
     return found
 
 
-async def _bbox(
-    bbox: Annotated[
-        str | None,
-        WithJsonSchema({"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 6}),
-        Query(description="范围：西,南,东,北（经纬度，CRS84）/ only what meets west,south,east,north (degrees, CRS84)"),
-    ] = None,
-) -> Box | None:
+BboxText = Annotated[
+    str | None,
+    WithJsonSchema({"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 6}),
+    Query(
+        alias="bbox",
+        description="范围：西,南,东,北（经纬度，CRS84）/ only what meets west,south,east,north (degrees, CRS84)",
+    ),
+]
+
+
+async def _bbox(bbox: BboxText = None) -> Box | None:
     return None if bbox is None else box(bbox)
 
 

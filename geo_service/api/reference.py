@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -64,18 +65,18 @@ class Reference:
         return rounded_geometry(shapely.transform(geometry, convert), decimals)
 
     def lon_lat_box(self, box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
-        """Return the west, south, east and north of a box that is given in this CRS.
+        """Return the west, south, east and north in degrees of a box that is given in this CRS, east first.
 
-        Examples
-        --------
-        >>> Reference("EPSG:4490").lon_lat_box((36.2, 113.0, 36.3, 113.1))
-        (113.0, 36.2, 113.1, 36.3)
+        Raises
+        ------
+        ValueError
+            When it lies nowhere, or its west is east of its east where the CRS does not go round the earth.
         """
-        if self.is_north_first:
-            box = (box[1], box[0], box[3], box[2])
         if not crs_of(self.code).is_projected:
             return box
         west, south, east, north = transformer(self.code, LON_LAT).transform_bounds(*box)
+        if box[0] > box[2] or not all(map(math.isfinite, (west, south, east, north))):
+            raise ValueError(box)
         return west, south, east, north
 
 

@@ -57,6 +57,22 @@ def test_a_box_is_read_in_the_crs_it_is_said_to_be_in(served):
     assert "P" in shapes(served.get(ITEMS, params=projected).json())
 
 
+def test_the_lower_corner_of_a_box_comes_first_whatever_the_order_of_its_axes(served):
+    west, south, east, north = shapes(served.get(ITEMS).json())["P"].bounds
+    change = Transformer.from_crs("OGC:CRS84", "EPSG:4547")
+    (low_n, low_e), (high_n, high_e) = change.transform(west, south), change.transform(east, north)
+    for code, box in (
+        (4490, f"{north},{west},{south},{east}"),
+        (4547, f"{high_n},{low_e},{low_n},{high_e}"),
+        # Metres do not go round the earth.
+        (4547, f"{low_n},{high_e},{high_n},{low_e}"),
+        (4547, "1e300,1e300,1e301,1e301"),
+    ):
+        answer = served.get(ITEMS, params={"bbox": box, "bbox-crs": URI.format(code)})
+        assert (answer.status_code, answer.json()["code"]) == (400, "bad-parameter"), box
+        assert "bbox-crs" in answer.json()["detail"]
+
+
 def test_a_crs_that_is_not_listed_is_refused(served):
     for name in ("crs", "bbox-crs"):
         answer = served.get(ITEMS, params={name: URI.format(3857), "bbox": "113,36,114,37"})

@@ -35,12 +35,12 @@ from geo_service.api.parameters import (
     DEFAULT_LIMIT,
     MAX_LIMIT,
     AsOfDay,
-    Bbox,
-    Box,
+    BboxText,
     CollectionId,
     Limit,
     OnlyKnown,
     Services,
+    box,
     civil,
     clock_of,
     declared,
@@ -256,7 +256,7 @@ def items(
     request: Request,
     service: Services,
     collection_id: CollectionId,
-    bbox: Bbox = None,
+    bbox: BboxText = None,
     when: When = None,
     limit: Limit = DEFAULT_LIMIT,
     after: After = None,
@@ -277,12 +277,13 @@ def items(
     found = places.collection(snapshot, collection_id)
     tests = _tests(request, found, when, clock_of(service))
     reference = _reference(service, "crs", crs)
-    bbox = _lon_lat(bbox, _reference(service, "bbox-crs", bbox_crs))
+    of_box = _reference(service, "bbox-crs", bbox_crs)
+    window = None if bbox is None else box(bbox, of_box)
     if _reference(service, "filter-crs", filter_crs) != LONGITUDE_FIRST:
         raise bad_parameter("filter-crs", Text("仅支持 CRS84", "only CRS84 is answered here"), filter_crs or "")
     limit = min(limit, MAX_LIMIT)
     chosen = places.items(snapshot, found, asked)
-    chosen_page = select(chosen, bbox, tests, _filter(found, text, language, clock_of(service)), limit, after)
+    chosen_page = select(chosen, window, tests, _filter(found, text, language, clock_of(service)), limit, after)
     path = f"/collections/{segment(found.id)}/items"
     links = paging(request, path, limit, chosen_page)
     if _as_page(request, f):
@@ -345,10 +346,6 @@ def _reference(service: Service, name: str, uri: str | None) -> Reference:
             name, Text("应为数据集 crs 所列的 URI", "must be one of the URIs listed by the collection"), uri
         )
     return known[uri]
-
-
-def _lon_lat(bbox: Box | None, reference: Reference) -> Box | None:
-    return None if bbox is None else reference.lon_lat_box(bbox)
 
 
 def _kept_in(snapshot: Snapshot, collection: Collection) -> str:

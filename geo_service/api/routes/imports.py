@@ -114,9 +114,7 @@ async def bring(
     encoding: Annotated[str | None, Query(max_length=40, description="属性编码 / encoding of the attributes")] = None,
     edition_date: Annotated[
         Day | None,
-        Query(
-            description="数据日期，不晚于今日，默认今日 / date of the data, today at the latest and if none is given"
-        ),
+        Query(description="数据日期，默认且不晚于今日 / date of the data: today if none is given, and at the latest"),
     ] = None,
     id_field: Annotated[str | None, Query(max_length=64, description="编号字段 / field with the id")] = None,
     layer: Annotated[
