@@ -1,9 +1,10 @@
-"""From an exception to a problem document (RFC 9457): one table, and the handlers that use it."""
+"""From an exception to a problem document (RFC 9457), or a page that says the same: one table, and its handlers."""
 
 from __future__ import annotations
 
 import json
 import logging
+import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
+from geo_service.api.answers import prefers_html
+from geo_service.api.pages import page
+from geo_service.api.templating import template
 from geo_service.errors import (
     Fault,
     GeoServiceError,
@@ -29,6 +33,7 @@ TYPE = "urn:geo-service:error:"
 MAX_VALUE = 200
 MAX_ITEMS = 1000
 _LOG = logging.getLogger("geo_service.api")
+_PAGE = template("problem.html")
 
 #: Exception → status; the first that fits counts. Anything else of ours is a fault of the server.
 STATUS: dict[type[GeoServiceError], int] = {
@@ -180,9 +185,19 @@ def _of_refusal(error: PackageRefused, status: int) -> Problem:
 
 
 def problem_response(request: Request, problem: Problem) -> Response:
-    """Write a problem document."""
+    """Write a problem document; for a browser that asked for a page, a page."""
     title = TITLES.get(problem.status, TITLES[500 if problem.status >= 500 else 400])
-    value = problem.value
+    value = None if problem.value is None else problem.value[:MAX_VALUE]
+    reads = request.method in {"GET", "HEAD"}
+    headers = problem.headers | ({"Vary": "Accept"} if reads else {})
+    if reads and prefers_html(request.headers.get("accept", "")):
+        nonce = secrets.token_urlsafe(16)
+        number = request.state.request_id
+        html = _PAGE.render(title=title, problem=problem, value=value, number=number, nonce=nonce)
+        answer = page(html.encode("utf-8", errors="replace"), nonce)
+        answer.status_code = problem.status
+        answer.headers.update(headers)
+        return answer
     body = {
         "type": TYPE + problem.code,
         "title": f"{title.zh} / {title.en}",
@@ -190,13 +205,13 @@ def problem_response(request: Request, problem: Problem) -> Response:
         "detail": problem.detail.zh,
         "detail_en": problem.detail.en,
         "code": problem.code,
-        "value": None if value is None else value[:MAX_VALUE],
+        "value": value,
         "next": {"zh": problem.step.zh, "en": problem.step.en},
         "instance": f"urn:uuid:{request.state.request_id}",
         "items": list(problem.items[:MAX_ITEMS]),
     }
     content = json.dumps(body, ensure_ascii=False).encode("utf-8", errors="replace")
-    return Response(content, problem.status, problem.headers, PROBLEM_JSON)
+    return Response(content, problem.status, headers, PROBLEM_JSON)
 
 
 #: What was expected, by the validator's kind of error.

@@ -17,6 +17,7 @@ from geo_service import __version__
 from geo_service.api.access import COOKIE, Need
 from geo_service.api.collections import Collection, Queryable
 from geo_service.api.errors import PROBLEM_JSON, TITLES
+from geo_service.api.links import HTML
 from geo_service.export.schema import record_schema
 from geo_service.model.catalogue import FieldType
 
@@ -316,6 +317,8 @@ def _routes(app: FastAPI) -> dict[str, Any]:
         for address, path in known["paths"].items():
             for method, operation in path.items():
                 _say_needs(operation, app.state.needs[method.upper(), address])
+                if method == "get":
+                    _say_pages(operation)
                 # Parameters that are wrong give 400 here; what FastAPI adds by itself describes something else.
                 unwanted = operation["responses"].get("422", {}).get("content", {}).get("application/json")
                 if unwanted is not None:
@@ -345,6 +348,13 @@ def _say_needs(operation: dict[str, Any], needed: Sequence[Need]) -> None:
     operation["x-roles"] = roles
     for status in (401, 403, 429):
         operation["responses"].setdefault(str(status), _problem(status))
+
+
+def _say_pages(operation: dict[str, Any]) -> None:
+    """Say that a browser is told of a problem on a page."""
+    for response in operation["responses"].values():
+        if PROBLEM_JSON in response.get("content", {}):
+            response["content"][HTML] = {"schema": _ref("Page")}
 
 
 def _problem(status: int) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import zipfile
 from io import BytesIO
@@ -50,6 +51,10 @@ def test_a_parcel_that_is_not_ready_is_refused_with_what_is_missing(served):
         refused = body["items"][0]
         assert (refused["id"], refused["verdict"]) == ("N", "not_ready")
         assert any("开发区范围" in reason for reason in refused["reasons"])
+        # Whoever follows the link in a browser reads it.
+        page = served.get(path, headers={"Accept": "text/html,*/*;q=0.8"})
+        assert (page.status_code, page.headers["content-type"]) == (409, "text/html; charset=utf-8")
+        assert all(html.escape(reason) in page.text for reason in refused["reasons"])
 
 
 def test_by_force_it_says_so(served):

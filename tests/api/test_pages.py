@@ -45,6 +45,31 @@ def test_browsers_get_a_page_and_programs_json(served):
     assert served.get("/").headers["vary"].startswith("Accept")
 
 
+@pytest.mark.parametrize(
+    ("path", "status", "says"),
+    [
+        ("/nowhere", 404, "没有该地址"),
+        ("/parcels/P-9/map", 404, "没有地块 P-9"),
+        ("/map?as_of=gestern", 400, "参数 as_of"),
+        ("/collections/parcels/items?bbox=<script>alert(1)</script>", 400, "&lt;script&gt;alert(1)"),
+        ("/collections/parcels/items?filter=%ED%A0%80", 400, "参数 filter"),
+    ],
+)
+def test_a_browser_is_told_on_a_page_what_is_wrong_and_a_program_in_a_problem_document(served, path, status, says):
+    shown = served.get(path, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    told = served.get(path)
+    assert (shown.status_code, told.status_code) == (status, status)
+    assert shown.headers["content-type"].startswith("text/html")
+    assert told.headers["content-type"] == "application/problem+json"
+    assert says in shown.text and "<script" not in shown.text
+    assert told.json()["code"] in shown.text and shown.headers["x-request-id"] in shown.text
+    assert "default-src 'none'" in shown.headers["content-security-policy"]
+    assert [answer.headers["vary"].startswith("Accept") for answer in (shown, told)] == [True, True]
+    # What is sent by a form or a script is answered as before.
+    sent = served.client.post("/check", content=b"{", headers={"Accept": "text/html", "Content-Type": "application/geo+json"})
+    assert sent.headers["content-type"] == "application/problem+json"
+
+
 def test_a_hostile_name_stays_text(served):
     for path in ("/map", "/parcels/P/map"):
         assert "<script>alert(1)" not in served.get(path).text
