@@ -175,8 +175,8 @@ def _of_refusal(error: PackageRefused, status: int) -> Problem:
             f"not ready, no tender package ({missing} missing): {ids}",
         ),
         step=Text(
-            "请先补齐 items 所列各项；确需导出时加 force=true，成果包每页注明",
-            "settle what items list; force=true exports all the same, and every page says so",
+            "请先补齐所列各项；确需导出时加 force=true，成果包每页注明",
+            "settle what is listed; force=true exports all the same, and every page says so",
         ),
         items=[
             {"id": parcel, "verdict": verdict, "reasons": list(reasons)} for parcel, verdict, reasons in error.refused
