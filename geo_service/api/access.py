@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import ipaddress
+import re
+import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
@@ -38,6 +40,8 @@ from geo_service.model.text import Text
 from geo_service.store.keys import Keys
 
 COOKIE = "geo_service_session"
+SESSION_BYTES = 8
+_SESSION = re.compile(r"([a-z2-7]{8})\.([0-9]{1,14})\.([0-9a-f]{16})")
 #: How long a key that was taken back may still be good in a process that has just seen it.
 REMEMBERED_S = 5.0
 REMEMBERED_KEYS = 10_000
@@ -329,19 +333,30 @@ class Access:
     def session(self, key: Key) -> str:
         """Return what a browser shows instead of a key; it ends when the key does, at the latest."""
         until = int(min(_now().timestamp() + self.policy.session_s, key.expires_at.timestamp()))
-        return f"{key.id}.{until}.{self._seal(key.id, until)}"
+        said = f"{key.id}.{until}.{secrets.token_hex(SESSION_BYTES)}"
+        return f"{said}.{self._keys.sealed(f'session {said}')}"
 
-    def _seal(self, id_: str, until: int) -> str:
-        return self._keys.sealed(f"session {id_} {until}")
+    def end(self, session: str) -> None:
+        """End what a browser shows, wherever a copy of it lies; other processes know within `REMEMBERED_S`."""
+        found = self._sealed(session)
+        if found is not None:
+            _, until, number = found
+            self._keys.end_session(number, until, _now())
+            self._seen.drop(lambda kept: kept == _hidden(f"session {session}"))
+
+    def _sealed(self, session: str) -> tuple[str, int, str] | None:
+        """Return key, end and number of a session that was given out here and is not over."""
+        said, _, seal = session.rpartition(".")
+        match = _SESSION.fullmatch(said)
+        if match is None or int(match[2]) <= _now().timestamp() or not self._keys.is_sealed(f"session {said}", seal):
+            return None
+        return match[1], int(match[2]), match[3]
 
     def _of_session(self, session: str) -> Key | None:
-        id_, _, rest = session.partition(".")
-        until, _, seal = rest.partition(".")
-        if not (until.isascii() and until.isdecimal() and len(until) < 15):
+        found = self._sealed(session)
+        if found is None or self._keys.session_ended(found[2]):
             return None
-        if int(until) <= _now().timestamp() or not self._keys.is_sealed(f"session {id_} {int(until)}", seal):
-            return None
-        key = self._keys.key(id_)
+        key = self._keys.key(found[0])
         return key if key is not None and key.holds(_now()) else None
 
     def _known(self, what: str) -> Key | None:

@@ -24,7 +24,7 @@ from geo_service.errors import Fault, InputError, NotFound, WorkspaceError
 from geo_service.model.access import Key, Role
 from geo_service.store.audit import KEY_MADE, KEY_REVOKED, noted
 from geo_service.store.database import Database
-from geo_service.store.tables import KEYS
+from geo_service.store.tables import ENDED, KEYS
 
 #: The workspace's secret.
 SECRET = "keys.secret"
@@ -154,6 +154,18 @@ class Keys:
         return secret is not None and hmac.compare_digest(
             _digest(secret, f"seal {what}").encode(), seal.encode("utf-8", "surrogatepass")
         )
+
+    def end_session(self, number: str, until: int, now: datetime) -> None:
+        """Note that a session is over, until it would be by itself."""
+        with self._database.writing() as connection:
+            connection.execute(ENDED.delete().where(ENDED.c.until < now.timestamp()))
+            if connection.execute(select(ENDED).where(ENDED.c.number == number)).first() is None:
+                connection.execute(ENDED.insert().values(number=number, until=until))
+
+    def session_ended(self, number: str) -> bool:
+        """Tell whether a session was ended."""
+        with self._database.reading() as connection:
+            return connection.execute(select(ENDED).where(ENDED.c.number == number)).first() is not None
 
     def _kept(self) -> bytes | None:
         try:

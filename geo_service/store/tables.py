@@ -117,8 +117,16 @@ JOBS = Table(
 )
 Index("jobs_unfinished", JOBS.c.state)
 
+#: Sessions of browsers that were ended before their time.
+ENDED = Table(
+    "ended_sessions",
+    METADATA,
+    Column("number", String(32), primary_key=True),
+    Column("until", Integer, nullable=False),
+)
+
 APPEND_ONLY = (VERDICTS, AUDIT)
 #: Tables that a register of an earlier version of this program lacks; they are added when it is opened.
-LATER = (JOBS, KEYS)
+LATER = (JOBS, KEYS, ENDED)
 #: Columns that it lacks, added likewise; they may be empty.
 LATER_COLUMNS = (AUDIT.c.actor,)

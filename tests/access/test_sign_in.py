@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -51,9 +51,36 @@ def test_whoever_opens_a_page_is_asked_to_sign_in_and_gets_it_then(guarded, visi
 def test_the_way_out(guarded, visitor, key):
     visitor.post("/sign-in", data={"key": key})
     assert "/sign-out" in visitor.get("/sign-in").text
-    left = visitor.post("/sign-out")
+    copied, session = visitor.cookies[COOKIE], visitor.get("/parcels")
+    assert session.status_code == 200
+    visitor.post("/sign-in", data={"key": key})
+    other = visitor.cookies[COOKIE]
+    left = visitor.post("/sign-out", headers={"Cookie": f"{COOKIE}={copied}"})
     assert left.status_code == 303 and COOKIE not in visitor.cookies
     assert visitor.get("/parcels").status_code == 401
+    # What somebody took a copy of is over as well; the same key's other session is not, and a second time does no harm.
+    for shown, status in ((copied, 401), (other, 200)):
+        assert visitor.get("/parcels", headers={"Cookie": f"{COOKIE}={shown}"}).status_code == status
+    assert visitor.post("/sign-out", headers={"Cookie": f"{COOKIE}={copied}"}).status_code == 303
+    assert visitor.post("/sign-out").status_code == 303
+
+
+def test_another_process_knows_that_a_session_was_ended(guarded, visitor, key, workspace, monkeypatch):
+    visitor.post("/sign-in", data={"key": key})
+    session = visitor.cookies[COOKIE]
+    with running(create_app(guarded.served.service, policy=Policy()), guarded.served.service) as another:
+        shown = {"Cookie": f"{COOKIE}={session}"}
+        assert another.get("/parcels", headers=shown).status_code == 200
+        visitor.post("/sign-out")
+        monkeypatch.setattr(access, "REMEMBERED_S", 0.0)
+        assert another.get("/parcels", headers=shown).status_code == 401
+
+
+def test_what_is_noted_of_ended_sessions_goes_when_they_would_be_over(workspace):
+    keys, now = workspace.keys, datetime.now(UTC)
+    keys.end_session("a" * 16, int(now.timestamp()) + 5, now)
+    keys.end_session("b" * 16, int(now.timestamp()) + 50, now + timedelta(seconds=10))
+    assert [keys.session_ended(number * 16) for number in "ab"] == [False, True]
 
 
 def test_a_wrong_key_is_said_on_the_page(guarded, visitor):
@@ -107,15 +134,17 @@ def test_the_same_holds_for_whoever_sits_at_the_machine(workspace):
 def test_a_session_that_was_tampered_with_or_has_ended_opens_nothing(guarded, visitor, key, monkeypatch):
     visitor.post("/sign-in", data={"key": key})
     session = visitor.cookies[COOKIE]
-    id_, until, seal = session.split(".")
+    id_, until, number, seal = session.split(".")
     visitor.cookies.clear()
     other = guarded.key(Role.ADMIN)["Authorization"].split("_")[1]
     for changed in (
-        f"{other}.{until}.{seal}",
-        f"{id_}.{int(until) + 1}.{seal}",
-        f"{id_}.{until}.{'0' * 64}",
+        f"{other}.{until}.{number}.{seal}",
+        f"{id_}.{int(until) + 1}.{number}.{seal}",
+        f"{id_}.{until}.{'0' * 16}.{seal}",
+        f"{id_}.{until}.{number}.{'0' * 64}",
+        f"{id_}.{until}.{seal}",
         f"{id_}.{until}",
-        f"{id_}.١٢.{seal}",
+        f"{id_}.١٢.{number}.{seal}",
         "",
     ):
         answer = visitor.get("/parcels", headers={"Cookie": f"{COOKIE}={changed}".encode()})

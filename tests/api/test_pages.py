@@ -66,7 +66,9 @@ def test_a_browser_is_told_on_a_page_what_is_wrong_and_a_program_in_a_problem_do
     assert "default-src 'none'" in shown.headers["content-security-policy"]
     assert [answer.headers["vary"].startswith("Accept") for answer in (shown, told)] == [True, True]
     # What is sent by a form or a script is answered as before.
-    sent = served.client.post("/check", content=b"{", headers={"Accept": "text/html", "Content-Type": "application/geo+json"})
+    sent = served.client.post(
+        "/check", content=b"{", headers={"Accept": "text/html", "Content-Type": "application/geo+json"}
+    )
     assert sent.headers["content-type"] == "application/problem+json"
 
 

@@ -61,8 +61,10 @@ async def enter(
 
 @router.post("/sign-out", summary="退出 / sign out", status_code=303, responses=answers({}, 403, status=303))
 def leave(request: Request) -> Response:
-    """结束会话 / end the session."""
+    """结束会话，其副本随即失效 / end the session, and with it every copy of it."""
     require_own_page(request)
+    access: Access = request.app.state.access
+    access.end(request.cookies.get(COOKIE, ""))
     answer = RedirectResponse(AT, 303)
     answer.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=request.url.scheme == "https")
     return answer
