@@ -200,6 +200,7 @@ def create_app(
     directory, jurisdiction = service.workspace.directory, service.rulebook.jurisdiction
     app.state.basemaps = {one.id: (one, opened(one, directory)) for one in registered(directory, jurisdiction)}
     app.state.pages = Pages()
+    app.state.answered = check.Answered(check.ANSWERED_BYTES)
     app.state.listeners = 0
     app.state.pace, app.state.pace_local = pace or Pace(), pace is not None
     app.state.checks_at_once = max(1, SLOTS // processes)

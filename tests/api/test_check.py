@@ -8,10 +8,14 @@ from pathlib import Path
 import pytest
 import shapely
 
+from geo_service import overlay
 from geo_service.api.routes import check
+from geo_service.checking import Found
+from geo_service.errors import MeasureFailed
 from geo_service.export.geojson import compact
-from geo_service.export.record import digest_of
+from geo_service.export.record import digest_of, record_bytes
 from geo_service.projection import lon_lat
+from geo_service.tally import BOUNDARY_CHECKED, TALLY
 from tests import world
 
 HERE = Path(__file__).resolve()
@@ -380,3 +384,48 @@ def test_whoever_claims_to_have_any_answer_is_checked_all_the_same(served, body,
         assert claimed.content == plain.content
         held = {**kind, "If-None-Match": f'"x", {plain.headers["etag"]}'}
         assert served.client.post("/check", content=body, headers=held).status_code == 304
+
+
+def measured() -> float:
+    """Return how many boundaries were measured, or rejected, so far."""
+    return sum(amount for (what, _), amount in TALLY.counts().items() if what == BOUNDARY_CHECKED)
+
+
+def test_whoever_asks_the_same_again_is_answered_the_same_without_measuring_until_something_changes(served):
+    body = polygon(*world.PARCEL) | {"name": "asked twice"}
+    uploaded = {"file": ("a.geojson", json.dumps(collection(feature(body))).encode())}
+    ways = (
+        {"json": body},
+        {"json": body, "headers": {"Accept": "application/geo+json"}},
+        {"json": body, "params": {"as_of": "2027-02-03"}},
+        {"json": body, "params": {"project_type": "食品"}},
+        {"json": collection(feature(body), feature(None))},
+        {"files": uploaded},
+    )
+
+    def ask() -> list[tuple[int, str, bytes]]:
+        answers = [served.client.post("/check", **way) for way in ways]
+        return [(answer.status_code, answer.headers["etag"], answer.content) for answer in answers]
+
+    before = measured()
+    first = ask()
+    once = measured() - before
+    assert once == len(ways)
+    assert ask() == first
+    assert measured() - before == once
+    # Whatever is written into the register, it is another.
+    served.service.workspace.register.note("test", "P")
+    again = ask()
+    assert measured() - before == 2 * once
+    assert [status for status, _, _ in again] == [200] * len(ways)
+    assert not {tag for _, tag, _ in again} & {tag for _, tag, _ in first}
+
+
+def test_an_answer_in_which_something_failed_is_no_answer_for_the_next(monkeypatch):
+    def broken(*_: object) -> None:
+        raise MeasureFailed("injected")
+
+    record = world.ready_world().record()
+    assert not check._passes(Found(1, record_bytes(record), b""))
+    monkeypatch.setattr(overlay, "coverage", broken)
+    assert check._passes(Found(1, record_bytes(world.ready_world().record()), b""))

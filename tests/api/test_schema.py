@@ -24,7 +24,7 @@ from tests.api.serving import AS_OF, build, running
 #: Of each operation and kind, valid and invalid; more where CI runs.
 EXAMPLES = 20 if os.environ.get("HYPOTHESIS_PROFILE") == "ci" else 2
 #: Ways from answer to answer.
-WALKS = 40 if os.environ.get("HYPOTHESIS_PROFILE") == "ci" else 8
+WALKS = 40 if os.environ.get("HYPOTHESIS_PROFILE") == "ci" else 12
 #: The same questions every time: what is found is found here, not where something else is being changed.
 SAME = settings(
     deadline=None,

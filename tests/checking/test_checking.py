@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import httpx
@@ -35,6 +36,7 @@ ASKED = AsOf(None, AS_OF)
 #: So soon whoever asked is told that a process broke; later by so many times what a whole answer takes on a crowded
 #: machine.
 SOON_S, TIMES = 2.0, 5
+NUMBERS = count()
 
 
 def parcel(number: int, geometry=None) -> Parcel:
@@ -245,7 +247,8 @@ def _seconds(act) -> float:
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV])
 def test_a_single_boundary_that_breaks_its_process_is_no_answer_of_ours(served, monkeypatch, how):
     def asked() -> httpx.Response:
-        body = in_metres(world.box(*world.PARCEL))
+        # A request of its own each time, so that no answer is known.
+        body = {"type": "Feature", "properties": {"n": next(NUMBERS)}, "geometry": in_metres(world.box(*world.PARCEL))}
         return served.client.post("/check", json=body, params={"crs": world.CRS})
 
     before = asked()
@@ -269,9 +272,8 @@ def test_a_single_boundary_that_breaks_its_process_is_no_answer_of_ours(served, 
 
 
 def test_a_file_that_breaks_its_reader_is_refused_and_the_next_is_read(served):
-    content = json.dumps(in_metres(world.box(*world.PARCEL))).encode()
-
     def asked() -> httpx.Response:
+        content = json.dumps(in_metres(world.box(*world.PARCEL)) | {"n": next(NUMBERS)}).encode()
         return served.client.post("/check", files={"file": ("a.geojson", content)}, params={"crs": world.CRS})
 
     before = asked()
