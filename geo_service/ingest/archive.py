@@ -39,6 +39,8 @@ _WANTED = frozenset(
         ".tiff",
     }
 )
+#: What stands beside a data set and says nothing of the land: indexes, and what a program noted of it.
+_BESIDE = frozenset({".sbn", ".sbx", ".qix", ".fix", ".idm", ".ind", ".ain", ".aih", ".atx", ".qpj", ".qmd", ".xml"})
 _GDB_MEMBER = re.compile(
     r"a[0-9a-f]{8}\.(gdbtable|gdbtablx|gdbindexes|freelist|horizon|spx|[0-9a-z_]{1,40}\.atx)\Z|gdb\Z|timestamps\Z"
 )
@@ -150,7 +152,7 @@ def _sizes(own: list[int], extra: bytes) -> list[int]:
     return own
 
 
-def unpack(archive: Path, folder: Path, name: str) -> list[Member]:
+def unpack(archive: Path, folder: Path, name: str) -> tuple[list[Member], list[str]]:
     """Unpack the data files of a zip into a folder, under generated names.
 
     Parameters
@@ -159,6 +161,11 @@ def unpack(archive: Path, folder: Path, name: str) -> list[Member]:
         An existing folder of this job.
     name : str
         Name of the zip, for messages.
+
+    Returns
+    -------
+    list of Member, list of str
+        What was unpacked, and the names of files of kinds that are never read.
 
     Raises
     ------
@@ -186,8 +193,9 @@ def unpack(archive: Path, folder: Path, name: str) -> list[Member]:
         ) from error
 
 
-def _extract(opened: zipfile.ZipFile, infos: list[zipfile.ZipInfo], folder: Path) -> list[Member]:
+def _extract(opened: zipfile.ZipFile, infos: list[zipfile.ZipInfo], folder: Path) -> tuple[list[Member], list[str]]:
     members: list[Member] = []
+    others: list[str] = []
     stems: dict[str, str] = {}
     for info in infos:
         shown = PurePosixPath(_shown(info))
@@ -205,13 +213,15 @@ def _extract(opened: zipfile.ZipFile, infos: list[zipfile.ZipInfo], folder: Path
         else:
             suffix = shown.suffix.lower()
             if suffix not in _WANTED:
+                if suffix not in _BESIDE:
+                    others.append(str(shown))
                 continue
             stem = stems.setdefault(str(shown.with_suffix("")).casefold(), f"m{len(stems)}")
             target = folder / f"{stem}{suffix}"
             path = str(shown)
         _copy(opened, info, target)
         members.append(Member(path, suffix, target))
-    return members
+    return members, others
 
 
 def _copy(opened: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> None:

@@ -69,7 +69,7 @@ def _source(job: Job) -> Source:
     return from_path(job.path, job.folder, job.name)
 
 
-def _members(source: Source) -> list[archive.Member]:
+def _members(source: Source) -> tuple[list[archive.Member], list[str]]:
     folder = source.folder / "members"
     folder.mkdir()
     return archive.unpack(source.on_disk(), folder, source.name)
@@ -134,7 +134,7 @@ def _table(job: Job, source: Source) -> RawTable:
 
 
 def _from_zip(job: Job, source: Source) -> RawTable:
-    members = _members(source)
+    members, others = _members(source)
     found = _data_sets(members)
     if not found:
         raise unreadable(
@@ -157,9 +157,9 @@ def _from_zip(job: Job, source: Source) -> RawTable:
         name = PurePosixPath(group[0].path).name
         table = _read(job, replace(source, name=name, format=kind, data=None, file=main, files=files), within)
         table.layer = table.layer or label
-    left = [member.path for member in members if member not in group and member.suffix not in _COMPANIONS]
-    if left:
-        listed = ", ".join(sorted(set(left)))
+    left = {member.path for member in members if member not in group and member.suffix not in _COMPANIONS}
+    if left or others:
+        listed = ", ".join(sorted(left.union(others)))
         table.notes.append(f"压缩包内未读取：{listed} / not read in the zip: {listed}"[:500])
     return table
 
@@ -644,7 +644,7 @@ def _extent(job: Job, crs: str) -> BaseGeometry | None:
 def _grid(job: Job, source: Source) -> GridResult:
     file = source.on_disk()
     if source.format is Format.ZIP:
-        tiffs = [member.file for member in _members(source) if member.suffix in {".tif", ".tiff"}]
+        tiffs = [member.file for member in _members(source)[0] if member.suffix in {".tif", ".tiff"}]
         if len(tiffs) != 1:
             raise unreadable(
                 job.name,

@@ -881,6 +881,19 @@ def test_a_zip_in_a_zip_is_not_opened(check, refused, tmp_path):
         assert [fault.code for fault in refused(check, file.read_bytes(), "a.zip", crs="EPSG:4547")] == [code]
 
 
+def test_what_lies_in_a_zip_and_is_never_read_is_told(check, shapefile, tmp_path):
+    whole = {part.name: part.read_bytes() for part in shapefile.parent.iterdir()}
+    beside = {f"{shapefile.stem}.sbn": b"x", f"{shapefile.stem}.shp.xml": b"<x/>", ".DS_Store": b"x"}
+    others = {"红线/总图.dwg": b"AC1032", "more.kmz": b"PK\x03\x04", "说明": b"x"}
+    for added, told in (({}, ()), (beside, ()), (beside | others, tuple(sorted(others)))):
+        file = zipped(tmp_path / "a.zip", whole | added)
+        notes = check(file.read_bytes(), "a.zip").report.notes
+        assert [note for note in notes if "压缩包" in note] == [
+            f"压缩包内未读取：{', '.join(names)} / not read in the zip: {', '.join(names)}"
+            for names in filter(None, (told,))
+        ]
+
+
 def test_members_that_together_unpack_to_too_much_are_refused_by_what_they_say(check, refused):
     data = deflated(**{f"m{n}": b"" for n in range(9)})
     at = -1
