@@ -221,6 +221,8 @@ def test_a_boundary_on_foreign_ground_is_not_measured(guarded):
         answer = guarded.served.client.post("/check", json=feature, headers=key)
         assert (answer.status_code, answer.json()["code"]) == (422, "other_zone"), answer.text
         assert guarded.served.client.post("/check", json=feature, headers=guarded.keys["viewer"]).status_code == 200
+        # What was answered to whoever may see all is no answer for others.
+        assert guarded.served.client.post("/check", json=feature, headers=key).status_code == 422
     both = {"type": "FeatureCollection", "features": [foreign, own, across]}
     answer = guarded.served.client.post("/check", json=both, headers=key)
     assert answer.status_code == 200 and OTHER not in answer.text

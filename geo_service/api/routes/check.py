@@ -339,7 +339,8 @@ def _tag(request: Request, service: Service, posted: Posted, asked: _Asked) -> s
             digest.update(chunk)
         posted.file.seek(0)
     revision, zones = service.workspace.register.revision(), caller_of(request).zones
-    rests_on = (__version__, service.rulebook.sha256, revision, service.as_of(asked.as_of), sorted(zones or ()))
+    seen = None if zones is None else sorted(zones)
+    rests_on = (__version__, service.rulebook.sha256, revision, service.as_of(asked.as_of), seen)
     digest.update(repr((asked, posted.name, rests_on)).encode())
     return digest.hexdigest()
 
