@@ -224,6 +224,8 @@ def convert(field: FieldSpec, raw: object) -> Value:
         return number
     if not number.is_integer():
         raise BadValue("bad_number", "应为整数", "expected a whole number", value)
+    if abs(number) >= _EXACT:
+        raise BadValue("bad_number", "整数超过15位", "a whole number of more than 15 digits", value)
     return int(number)
 
 

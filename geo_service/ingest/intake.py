@@ -192,7 +192,7 @@ def _kml(source: Source, name: str, layer: str | None) -> RawTable:
         raise unreadable(name, "KML 含 DOCTYPE，已拒绝", "a KML with a DOCTYPE is refused", code="unsupported_format")
     # GDAL takes some of its cues from the suffix; the content has been looked at already.
     file = source.folder / "document.kml"
-    file.write_bytes(source.read())
+    file.write_bytes(kml.as_text(source.read()))
     kml.check(file, name)
     return gdal.read_layer(file, name, "KML", layer)
 

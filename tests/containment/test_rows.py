@@ -29,7 +29,11 @@ Bad input
     api/test_check::test_half_a_character_is_a_fault_of_whoever_sends_it_and_the_next_row_is_answered
  8  ingest/test_geojson::test_ids_are_text_end_to_end,
     imports/test_imports::test_a_code_of_many_digits_is_the_same_text_wherever_it_comes_out,
-    ingest/test_layers::test_long_numbers_next_to_a_null_are_not_rounded
+    ingest/test_layers::test_long_numbers_next_to_a_null_are_not_rounded,
+    ingest/test_layers::test_a_number_of_any_length_beside_a_null_in_geojson_is_its_digits,
+    ingest/test_layers::test_a_number_too_long_for_a_geopackage_is_refused,
+    ingest/test_layers::test_a_field_of_a_kml_is_the_text_that_stands_there_whatever_type_it_has,
+    ingest/test_layers::test_zeros_in_front_of_a_code_are_kept
  9  ingest/test_geojson::test_duplicate_ids_are_refused_naming_both_rows
 10  ingest/test_bad_input::test_a_geopackage_of_several_layers_asks_which,
     ingest/test_formats::test_a_kml_of_two_folders_asks_which,

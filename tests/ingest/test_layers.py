@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from datetime import date
 
 import numpy as np
@@ -12,7 +13,7 @@ import shapely
 from geo_service import ingest
 from geo_service.errors import RejectedRows
 from tests.ingest.samples import LAT, LON, X, Y, collection, feature, square
-from tests.ingest.writing import write_vector
+from tests.ingest.writing import write_vector, zipped_folder
 
 
 @pytest.fixture
@@ -60,6 +61,7 @@ def test_dates_as_people_write_them(load, write, written, read):
         ("supply_window_days", "60天", "bad_number"),
         ("supply_window_days", 1.5, "bad_number"),
         ("supply_window_days", -1, "below_minimum"),
+        ("supply_window_days", 9007199254740993, "bad_number"),
         ("name", "a\x00b", "control_character"),
         ("name", {"a": 1}, "bad_value"),
     ],
@@ -105,12 +107,106 @@ def test_an_empty_id_beside_others_is_a_rejected_row(load, refused, write):
     assert (fault.code, fault.row) == ("id_missing", 2)
 
 
-def test_long_numbers_next_to_a_null_are_not_rounded(load, refused, tmp_path):
-    shapes = [shapely.Polygon(square(X + 200 * i, Y, 100)[0]) for i in range(2)]
-    file = write_vector(tmp_path / "a.gpkg", shapes, "GPKG", columns={"ZDDM": [9007199254740993, 9007199254740995]})
-    assert load("parcels", file)[0].ids == ("9007199254740993", "9007199254740995")
-    shp = write_vector(tmp_path / "a.shp", shapes, "ESRI Shapefile", columns={"ZDDM": [900719925474099301, 7]})
-    assert load("parcels", shp)[0].ids == ("900719925474099301", "7")
+SIDE_BY_SIDE = [shapely.Polygon(square(X + 200 * i, Y, 100)[0]) for i in range(3)]
+#: One more than a double holds, a parcel number of an older kind, and one of the present kind with zeros for letters.
+LONG, LONGER, LONGEST = 9007199254740993, 140421001002000001, 1404210010020000000000000003
+
+
+def as_filegdb(folder, columns, **options):
+    write_vector(folder / "a.gdb", SIDE_BY_SIDE, "OpenFileGDB", columns=columns, **options)
+    return zipped_folder(folder / "a.gdb.zip", folder / "a.gdb", "a.gdb/")
+
+
+def ids_and_faults(load, file, **options):
+    """Return what became of the ids of a file: those that are stored, and the code of each row that is not."""
+    try:
+        features, report = load("parcels", file, quarantine=True, **options)
+    except RejectedRows as refused:
+        return (), {fault.row: fault.code for fault in refused.faults}
+    return features.ids, {fault.row: fault.code for fault in report.rejected}
+
+
+@pytest.mark.parametrize("number", [LONG, LONGER])
+def test_long_numbers_next_to_a_null_are_not_rounded(load, tmp_path, number):
+    whole, broken = [number, 7, number + 2], [number, None, number + 2]
+    as_written, missing = (str(number), str(number + 2)), {2: "id_missing"}
+    gpkg = write_vector(tmp_path / "a.gpkg", SIDE_BY_SIDE, "GPKG", columns={"ZDDM": broken})
+    assert ids_and_faults(load, gpkg) == (as_written, missing)
+    shp = write_vector(tmp_path / "a.shp", SIDE_BY_SIDE, "ESRI Shapefile", columns={"ZDDM": broken})
+    assert ids_and_faults(load, shp) == (as_written, missing)
+    # GDAL makes doubles of a column with a null, and the format itself does unless it is told otherwise.
+    lost = ((), {1: "number_imprecise", **missing, 3: "number_imprecise"})
+    for place, cells, options, found in (
+        (
+            "whole",
+            whole,
+            {"TARGET_ARCGIS_VERSION": "ARCGIS_PRO_3_2_OR_LATER"},
+            ((str(number), "7", str(number + 2)), {}),
+        ),
+        ("null", broken, {"TARGET_ARCGIS_VERSION": "ARCGIS_PRO_3_2_OR_LATER"}, lost),
+        ("double", broken, {}, lost),
+    ):
+        (tmp_path / place).mkdir()
+        assert ids_and_faults(load, as_filegdb(tmp_path / place, {"ZDDM": cells}, **options)) == (found[0], found[1])
+
+
+def test_a_number_of_any_length_beside_a_null_in_geojson_is_its_digits(load, write):
+    numbers = [LONG, LONGER, LONGEST]
+    file = write(*({"ZDDM": number, "DKMC": None} for number in numbers), {"ZDDM": None, "DKMC": LONGEST})
+    assert ids_and_faults(load, file) == (tuple(map(str, numbers)), {4: "id_missing"})
+    file = write({"ZDDM": "1", "DKMC": LONGEST}, {"ZDDM": "2", "DKMC": None})
+    assert load("parcels", file)[0].attributes["name"] == (str(LONGEST), None)
+
+
+def test_a_number_too_long_for_a_geopackage_is_refused(load, tmp_path):
+    file = write_vector(tmp_path / "a.gpkg", SIDE_BY_SIDE, "GPKG", columns={"ZDDM": [LONGER, None, 7]})
+    with sqlite3.connect(file) as database:
+        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            database.execute(f'DROP TRIGGER "{name}"')
+        database.execute(f"UPDATE a SET ZDDM = {LONGEST} WHERE fid = 1")
+    database.close()
+    assert ids_and_faults(load, file) == (("7",), {1: "number_imprecise", 2: "id_missing"})
+
+
+@pytest.mark.parametrize("kind", ["int", "uint", "short", "float", "double", "bool", "string", "xsd:long"])
+def test_a_field_of_a_kml_is_the_text_that_stands_there_whatever_type_it_has(load, tmp_path, kind):
+    codes = ["0012", str(LONGER), str(LONGEST), "甲-1"]
+    ring = "113.05,36.25 113.06,36.25 113.06,36.26 113.05,36.25"
+    places = "".join(
+        f'<Placemark><ExtendedData><SchemaData schemaUrl="#s"><SimpleData name="DKBH">{code}</SimpleData>'
+        '<SimpleData name="MJ"></SimpleData></SchemaData></ExtendedData><Polygon><outerBoundaryIs><LinearRing>'
+        f"<coordinates>{ring}</coordinates></LinearRing></outerBoundaryIs></Polygon></Placemark>"
+        for code in codes
+    )
+    file = tmp_path / "a.kml"
+    file.write_text(
+        '<kml xmlns="http://www.opengis.net/kml/2.2"><Document><Schema name="s" id="s">'
+        f"<SimpleField name='DKBH' type='{kind}'/><SimpleField\n type = \"{kind}\" name=\"MJ\"></SimpleField>"
+        f"</Schema>{places}</Document></kml>",
+        "utf-8",
+    )
+    features, report = load("parcels", file)
+    assert features.ids == tuple(codes)
+    assert features.attributes["registered_area_m2"] == (None,) * len(codes)
+    assert report.warnings == ()
+
+
+@pytest.mark.parametrize("kind", ["GPKG", "OpenFileGDB", "ESRI Shapefile", "CSV", "GeoJSON"])
+def test_zeros_in_front_of_a_code_are_kept(load, write, tmp_path, kind):
+    codes = ["0012", "012", "12"]
+    if kind == "CSV":
+        file = tmp_path / "a.csv"
+        rows = zip(codes, SIDE_BY_SIDE, strict=True)
+        file.write_text("DKBH,WKT\n" + "".join(f'{code},"{shape.wkt}"\n' for code, shape in rows))
+    elif kind == "GeoJSON":
+        file = write(*({"DKBH": code} for code in codes))
+    elif kind == "OpenFileGDB":
+        file = as_filegdb(tmp_path, {"DKBH": codes})
+    else:
+        file = write_vector(
+            tmp_path / ("a.shp" if "Shape" in kind else "a.gpkg"), SIDE_BY_SIDE, kind, columns={"DKBH": codes}
+        )
+    assert ids_and_faults(load, file, crs="EPSG:4547" if kind == "CSV" else None) == (tuple(codes), {})
 
 
 def test_a_bare_land_use_code_must_say_its_system(load, refused, write):

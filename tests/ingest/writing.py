@@ -35,9 +35,8 @@ def write_vector(
         pyogrio.raw.write(
             file,
             geometry=shapely.to_wkb(np.asarray(shapes, dtype=object)),
-            field_data=[
-                np.asarray(values, dtype=object if isinstance(values[0], str) else None) for values in columns.values()
-            ],
+            field_data=[_cells(values) for values in columns.values()],
+            field_mask=[np.array([value is None for value in values]) for values in columns.values()],
             fields=list(columns),
             geometry_type=kinds.pop() if len(kinds) == 1 else "Unknown",
             crs=crs,
@@ -45,6 +44,12 @@ def write_vector(
             **options,
         )
     return file
+
+
+def _cells(values: list) -> np.ndarray:
+    # A column of numbers has a number also where nothing stands, which the mask hides.
+    texts = any(isinstance(value, str) for value in values)
+    return np.asarray(values, dtype=object) if texts else np.asarray([value or 0 for value in values])
 
 
 def zipped(file: Path, members: dict[str, bytes | Path]) -> Path:

@@ -1,6 +1,7 @@
-"""A strict look at the coordinates of a KML before GDAL reads them.
+"""A strict look at the coordinates of a KML before GDAL reads them, and its numbers as the texts they are.
 
-GDAL drops a position that it cannot read, or makes another of it, and says nothing.
+GDAL drops a position that it cannot read, or makes another of it, and says nothing. Of a number it makes what its type
+holds: the largest one of a longer code, and zero of a text that is empty or none.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from geo_service.ingest.faults import unreadable
 _WORD = re.compile(r"[^ \t\r\n]+")
 _BLANKS_AT_COMMAS = re.compile(r"[ \t\r\n]*,[ \t\r\n]*")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_FIELD = re.compile(rb"""<(?:[\w.\-]+:)?SimpleField(?:\s+[^\s=<>"']+\s*=\s*(?:"[^"]*"|'[^']*'))*""")
+_TYPE = re.compile(rb"""(\stype\s*=\s*)(?:"[^"]*"|'[^']*')""")
 _POSITIONS = frozenset({"coordinates", "coord"})
 _NAME_LENGTH = 64
 
@@ -42,6 +45,17 @@ def check(file: Path, name: str) -> None:
         raise unreadable(name, "KML 无法读取", "the KML cannot be read") from error
     if look.faults:
         raise InputError(*look.faults)
+
+
+def as_text(data: bytes) -> bytes:
+    """Let every field of a KML be text, whatever type its schema gives it.
+
+    Examples
+    --------
+    >>> as_text(b'<SimpleField name="code" type="int"/>')
+    b'<SimpleField name="code" type="string"/>'
+    """
+    return _FIELD.sub(lambda field: _TYPE.sub(rb'\1"string"', field[0]), data)
 
 
 class _Look(ContentHandler):
