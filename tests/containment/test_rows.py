@@ -36,6 +36,8 @@ Bad input
     ingest/test_layers::test_zeros_in_front_of_a_code_are_kept
  9  ingest/test_geojson::test_duplicate_ids_are_refused_naming_both_rows
 10  ingest/test_bad_input::test_a_geopackage_of_several_layers_asks_which,
+    ingest/test_bad_input::test_a_filegdb_of_two_layers_asks_which,
+    imports/test_imports::test_a_file_of_two_layers_asks_which_and_takes_the_one_that_is_named,
     ingest/test_formats::test_a_kml_of_two_folders_asks_which,
     ingest/test_bad_input::test_two_shapefiles_in_a_zip_ask_which
 11  ingest/test_boundary_txt::test_a_parcel_that_contradicts_itself_is_refused_and_the_other_answered,

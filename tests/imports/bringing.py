@@ -36,7 +36,13 @@ def collection(*features: dict[str, Any]) -> bytes:
 
 
 def bring(
-    client: httpx.Client, layer: str, content: bytes, name: str = "宗地.geojson", key: str | None = None, **query: Any
+    client: httpx.Client,
+    layer: str,
+    content: bytes,
+    /,
+    name: str = "宗地.geojson",
+    key: str | None = None,
+    **query: Any,
 ) -> httpx.Response:
     headers = {} if key is None else {"Idempotency-Key": key}
     return client.post(f"/layers/{layer}/editions", files={"file": (name, content)}, params=query, headers=headers)
@@ -54,5 +60,5 @@ def ended(client: httpx.Client, answer: httpx.Response) -> dict[str, Any]:
         time.sleep(0.1)
 
 
-def brought(client: httpx.Client, layer: str, content: bytes, **more: Any) -> dict[str, Any]:
+def brought(client: httpx.Client, layer: str, content: bytes, /, **more: Any) -> dict[str, Any]:
     return ended(client, bring(client, layer, content, **more))

@@ -17,7 +17,9 @@ import shapely
 
 from geo_service.importing.desk import FOLDER, MOST_OWN
 from geo_service.store.audit import REFUSED
+from tests import world
 from tests.imports.bringing import bring, brought, collection, ended, parcels
+from tests.ingest.writing import write_vector, zipped_folder
 from tests.processes import wait_for
 
 TILE = "/collections/parcels/tiles/WebMercatorQuad/10/400/833"
@@ -136,6 +138,22 @@ def test_a_dry_run_says_what_would_be_and_stores_nothing(served, workspace):
     assert (job["state"], job["edition"], job["counts"]["stored"]) == ("done", None, 2)
     assert job["report"]["crs_how"]
     assert [row.name for row in workspace.register.editions()] == before
+
+
+def test_a_file_of_two_layers_asks_which_and_takes_the_one_that_is_named(served, tmp_path):
+    for name, count in (("甲", 2), ("乙", 3)):
+        shapes = [world.box(-1900 + 40 * n, 0, -1870 + 40 * n, 30) for n in range(count)]
+        ids = {"BSM": [f"{name}-{n}" for n in range(count)]}
+        write_vector(tmp_path / "a.gdb", shapes, "OpenFileGDB", layer=name, append=name == "乙", columns=ids)
+    content = zipped_folder(tmp_path / "a.zip", tmp_path / "a.gdb", "a.gdb/").read_bytes()
+    asked = {"name": "a.gdb.zip", "dry_run": True}
+    job = brought(served.client, "heritage", content, **asked)
+    assert (job["state"], job["counts"]["stored"]) == ("refused", 0)
+    [fault] = job["rejected"]
+    assert fault["code"] == "several_layers" and "layer=" in fault["next"]["zh"]
+    assert all(name in fault["reason"][tongue] for name in ("甲", "乙") for tongue in ("zh", "en"))
+    job = brought(served.client, "heritage", content, **asked, layer="乙")
+    assert (job["state"], job["counts"]["read"], job["counts"]["stored"]) == ("done", 3, 3), job["rejected"]
 
 
 #: Codes as land registers write them: longer than a number holds, and with zeros in front.

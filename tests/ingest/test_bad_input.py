@@ -640,6 +640,23 @@ def test_a_geopackage_of_several_layers_asks_which(load, refused, tmp_path):
     assert load("parcels", file, layer_name="乙")[0].ids == ("2",)
 
 
+def test_a_filegdb_of_two_layers_asks_which(check, load, refused, tmp_path):
+    for name, shapes in (("甲", SHAPES[:1]), ("乙", SHAPES[1:])):
+        ids = {"DKBH": [f"{name}-{n}" for n in range(len(shapes))]}
+        write_vector(tmp_path / "a.gdb", shapes, "OpenFileGDB", layer=name, append=name == "乙", columns=ids)
+    file = zipped_folder(tmp_path / "a.gdb.zip", tmp_path / "a.gdb", "a.gdb/")
+    for faults in (refused(check, file.read_bytes(), file.name), refused(load, "parcels", file)):
+        (fault,) = faults
+        assert fault.code == "several_layers"
+        assert all(name in fault.zh and name in fault.en for name in ("甲", "乙"))
+    for name, count in (("甲", 1), ("乙", 5)):
+        features, report = load("parcels", file, layer_name=name)
+        assert features.ids == tuple(f"{name}-{n}" for n in range(count))
+        assert (report.layer, report.read, report.stored) == (name, count, count)
+    (fault,) = refused(load, "parcels", file, layer_name="丙")
+    assert (fault.code, fault.value) == ("no_such_layer", "丙")
+
+
 def test_a_geopackage_that_lies_about_its_rows(load, tmp_path):
     file = write_vector(tmp_path / "a.gpkg", SHAPES, "GPKG", columns=NAMES)
     with sqlite3.connect(file) as database:
