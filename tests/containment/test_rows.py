@@ -41,7 +41,9 @@ Bad input
     ingest/test_formats::test_a_kml_of_two_folders_asks_which,
     ingest/test_bad_input::test_two_shapefiles_in_a_zip_ask_which
 11  ingest/test_boundary_txt::test_a_parcel_that_contradicts_itself_is_refused_and_the_other_answered,
-    ingest/test_boundary_txt::test_a_file_that_contradicts_itself_is_refused
+    ingest/test_boundary_txt::test_a_file_that_contradicts_itself_is_refused,
+    ingest/test_boundary_txt::test_an_area_may_differ_by_a_square_metre_or_a_thousandth_whichever_is_more,
+    ingest/test_boundary_txt::test_points_counted_without_the_closing_ones_are_a_warning
 12  ingest/test_bad_input::test_a_geopackage_that_lies_about_its_rows, ingest/test_bad_input::test_a_damaged_geopackage,
     ingest/test_bad_input::test_a_view_is_no_layer_and_a_plain_database_is_no_geopackage
 13  containment/test_outside::test_a_damaged_file_geodatabase_is_refused_or_read_whole,

@@ -125,8 +125,37 @@ def test_no_final_newline_blank_lines_and_missing_at_sign(check):
     assert areas(check(EXAMPLE.replace(",1001,@", ",1001"))) == [FIRST_M2, SECOND_M2]
 
 
-def test_hectares_may_carry_their_unit(check):
-    assert areas(check(EXAMPLE.replace("20.4367", "20.4367公顷"))) == [FIRST_M2, SECOND_M2]
+@pytest.mark.parametrize("unit", ["公顷", "hm2", " hm²", "ha", "HA"])
+def test_hectares_may_carry_their_unit(check, unit):
+    found = check(EXAMPLE.replace("20.4367", f"20.4367{unit}"))
+    assert areas(found) == [FIRST_M2, SECOND_M2]
+    assert found.report.warnings == ()
+    (fault,) = check(EXAMPLE.replace("20.4367", f"20.4667{unit}")).rejected
+    assert fault.code == "area_conflict"
+
+
+def rectangle(width, height, stated_m2):
+    """Return a TXT of one rectangle whose head line states an area."""
+    x, y = 4_013_200, 38_414_300
+    corners = [(x, y), (x, y + width), (x + height, y + width), (x + height, y), (x, y)]
+    lines = [f"J{n % 4 + 1},1,{north:.3f},{east:.3f}" for n, (north, east) in enumerate(corners)]
+    head = f"5,{stated_m2 / 10_000:.8f},A-1,,面,,,,@"
+    return "\n".join([EXAMPLE.split("10,20.4367")[0].rstrip("\n"), head, *lines]) + "\n"
+
+
+@pytest.mark.parametrize(("width", "height", "limit_m2"), [(20, 25, 1.0), (30, 33, 1.0), (1000, 1000, 1000.0)])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_area_may_differ_by_a_square_metre_or_a_thousandth_whichever_is_more(check, width, height, limit_m2, sign):
+    area = width * height
+    assert limit_m2 == max(1.0, area / 1000)
+    agrees = check(rectangle(width, height, area))
+    assert (areas(agrees), agrees.report.warnings) == ([area], ())
+    inside = check(rectangle(width, height, area + sign * (limit_m2 - 0.001)))
+    assert (areas(inside), inside.rejected) == ([area], ())
+    assert any("以坐标为准" in text for text in inside.report.warnings)
+    outside = check(rectangle(width, height, area + sign * (limit_m2 + 0.001)))
+    assert [(fault.code, fault.row) for fault in outside.rejected] == [("area_conflict", 1)]
+    assert outside.parcels == ()
 
 
 def test_a_hole_listed_before_its_outer_ring_is_a_hole(check):
@@ -172,6 +201,13 @@ def test_ids_that_are_not_unique_take_the_name_of_the_file(check):
         ("J2,1,4013646.884,38414760.000", f"J2,1,4013646.884,-{'9' * 300}", "bad_number", "Y坐标过大（第15行）"),
         ("10,20.4367", "²,20.4367", "bad_number", "界址点数不是可用的数值（第13行）"),
         ("10,20.4367", f"{'9' * 5000},20.4367", "bad_number", "界址点数不是可用的数值（第13行）"),
+        ("10,20.4367", "1O,20.4367", "bad_number", "界址点数不是可用的数值（第13行）"),
+        ("10,20.4367", "l0,20.4367", "bad_number", "界址点数不是可用的数值（第13行）"),
+        ("10,20.4367", "10,2O.4367", "bad_number", "面积不是数值（第13行）"),
+        ("10,20.4367", "10,20.4367O公顷", "bad_number", "面积不是数值（第13行）"),
+        ("10,20.4367", "10,2.04367e1", "bad_number", "面积不是数值（第13行）"),
+        ("10,20.4367", f"10,{'9' * 400}", "bad_number", "面积过大（第13行）"),
+        ("10,20.4367", f"10,{'9' * 300}.5ha", "bad_number", "面积过大（第13行）"),
         ("10,20.4367", "10,20.4667", "area_conflict", "面积与表头相差0.0300公顷"),
         ("示例地块一,面", "示例地块一,线", "wrong_geometry_kind", "面"),
     ],
@@ -202,6 +238,9 @@ def test_a_parcel_that_contradicts_itself_is_refused_and_the_other_answered(
         (edited(坐标系=None), "crs_missing", "--crs"),
         (edited(计量单位="度"), "unit_refused", "米"),
         (edited(几度分带="6"), "wrong_zone", "6度"),
+        (edited(带号="3O"), "bad_number", "“带号”的数值含字母"),
+        (edited(带号="3B"), "bad_number", "“带号”的数值含字母"),
+        (edited(几度分带="O3"), "bad_number", "“几度分带”的数值含字母"),
         (edited(带号="3" * 5000), "bad_number", "“带号”的数值过长（5000位）"),
         (edited(几度分带="3" * 5000), "bad_number", "“几度分带”的数值过长（5000位）"),
         (EXAMPLE.replace("38415000.000", "39415000.000"), "wrong_zone", "38、39"),

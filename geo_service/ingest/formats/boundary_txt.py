@@ -29,6 +29,9 @@ CLOSING_M = 0.001
 _HEAD_FIELDS = 9
 _POINT_FIELDS = 4
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+#: A letter beside a digit, such as O for 0. In Chinese it is no letter: it names the unit.
+_LETTER_IN_NUMBER = re.compile(r"\d[^\W\d_\u4e00-\u9fff]|[^\W\d_\u4e00-\u9fff]\d")
+_HECTARES = re.compile(r"\s*(公顷|hm2|hm²|ha)\Z", re.IGNORECASE)
 #: No count, zone or band has more digits.
 _MAX_DIGITS = 9
 #: Names of columns that converters write where they had no value.
@@ -39,6 +42,8 @@ _METRES_A_DEGREE = (109_000.0, 113_000.0)
 _MIN_EASTING_M = 10_000.0
 #: Beyond every easting with its zone; a number of more digits may be infinite.
 _MAX_COORDINATE_M = 1e8
+#: More than the surface of the globe; a number of more digits may be infinite.
+_MAX_AREA_HA = 1e11
 
 
 @dataclass
@@ -124,8 +129,10 @@ def read(
     shapes: list[BaseGeometry] = []
     columns: dict[str, list[object]] = {key: [] for key in ("地块编号", "地块名称", "地块用途", "地类编码", "图幅号")}
     for block in blocks:
+        area = None
         if block.fault is None:
             shape = _shape(block, table, swapped)
+            area = _declared_area(block)
         if block.fault is not None:
             table.faults.append(replace(block.fault, row=block.row, id=block.id[:64] or None))
             continue
@@ -141,7 +148,6 @@ def read(
             )
         if zone.repair is not None:
             table.repairs.append(replace(zone.repair, row=block.row, id=block.id))
-        area = _declared_area(block)
         table.warnings.extend(block.warnings)
         if area is not None:
             table.areas_declared_m2[block.row] = area
@@ -405,7 +411,18 @@ class _Zone:
 
 def _digits(header: dict[str, str], key: str, name: str) -> int | None:
     """Return the number in a value of the header."""
-    found = re.search(r"\d+", header.get(key, ""))
+    value = header.get(key, "")
+    if _LETTER_IN_NUMBER.search(value):
+        raise _refuse(
+            name,
+            "bad_number",
+            f"表头“{key}”的数值含字母",
+            f"the number of {key} in the header holds a letter",
+            "请更正后重新提交",
+            "correct it and try again",
+            value=value[:40],
+        )
+    found = re.search(r"\d+", value)
     if found and len(found[0]) > _MAX_DIGITS:
         raise _refuse(
             name,
@@ -557,7 +574,8 @@ def _inner_point(polygon: BaseGeometry) -> tuple[float, float]:
 
 def _count(block: _Block) -> None:
     stated = block.fields[0]
-    if stated.isdigit() and not (stated.isdecimal() and len(stated) <= _MAX_DIGITS):
+    usable = stated.isdecimal() and len(stated) <= _MAX_DIGITS
+    if _LETTER_IN_NUMBER.search(stated) or (stated.isdigit() and not usable):
         _blame(
             block,
             "bad_number",
@@ -576,8 +594,26 @@ def _count(block: _Block) -> None:
 
 def _declared_area(block: _Block) -> float | None:
     """Return the area of the head line in m²; it is written in hectares."""
-    text = block.fields[1].removesuffix("公顷").removesuffix("hm2").removesuffix("ha").strip()
+    text = _HECTARES.sub("", block.fields[1])
+    if _LETTER_IN_NUMBER.search(text):
+        _blame(
+            block,
+            "bad_number",
+            f"面积不是数值（第{block.line}行）",
+            f"the area is not a number (line {block.line})",
+            text[:40],
+        )
+        return None
     if not _NUMBER.fullmatch(text):
         block.warnings.append(f"第{block.line}行缺少面积 / the area is missing (line {block.line})")
+        return None
+    if abs(float(text)) > _MAX_AREA_HA:
+        _blame(
+            block,
+            "bad_number",
+            f"面积过大（第{block.line}行）",
+            f"the area is too large (line {block.line})",
+            text[:40],
+        )
         return None
     return float(text) * M2_PER_HA
