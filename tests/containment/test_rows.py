@@ -45,7 +45,10 @@ Bad input
     ingest/test_boundary_txt::test_an_area_may_differ_by_a_square_metre_or_a_thousandth_whichever_is_more,
     ingest/test_boundary_txt::test_points_counted_without_the_closing_ones_are_a_warning
 12  ingest/test_bad_input::test_a_geopackage_that_lies_about_its_rows, ingest/test_bad_input::test_a_damaged_geopackage,
-    ingest/test_bad_input::test_a_view_is_no_layer_and_a_plain_database_is_no_geopackage
+    ingest/test_bad_input::test_a_view_is_no_layer_and_a_plain_database_is_no_geopackage,
+    ingest/test_bad_input::test_no_trigger_and_no_view_of_a_geopackage_is_ever_run,
+    ingest/test_bad_input::test_a_geopackage_of_nothing_but_a_view_has_no_layer,
+    ingest/test_bad_input::test_a_row_without_a_shape_that_can_be_read_is_listed_and_none_is_lost
 13  containment/test_outside::test_a_damaged_file_geodatabase_is_refused_or_read_whole,
     imports/test_geodatabase::test_rows_that_were_lost_never_clear_a_parcel,
     imports/test_geodatabase::test_a_table_whose_rows_index_and_headers_disagree_is_refused

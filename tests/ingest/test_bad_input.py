@@ -11,6 +11,7 @@ import stat
 import struct
 import time
 import zipfile
+from contextlib import closing
 from datetime import date
 
 import ezdxf
@@ -22,13 +23,14 @@ from ezdxf.render.forms import cube
 from geo_service.cli import main
 from geo_service.errors import InputError, TooComplex
 from geo_service.ingest import gate
+from geo_service.ingest.formats import geopackage
 from geo_service.ingest.formats.drawing import ARC_DEVIATION
 from geo_service.ingest.gate import crossings
 from geo_service.ingest.text import codec_of, detect
 from geo_service.model.catalogue import GeometryKind
 from geo_service.store.workspace import Workspace
 from tests.ingest.samples import EXAMPLE, LAT, LON, X, Y, collection, feature, square
-from tests.ingest.writing import write_dxf, write_grid, write_vector, zipped, zipped_folder
+from tests.ingest.writing import altered, write_dxf, write_grid, write_vector, zipped, zipped_folder
 from tests.processes import AT_ONCE_S
 
 SHAPES = [shapely.Polygon(square(X + 200 * i, Y, 100)[0]) for i in range(6)]
@@ -657,16 +659,89 @@ def test_a_filegdb_of_two_layers_asks_which(check, load, refused, tmp_path):
     assert (fault.code, fault.value) == ("no_such_layer", "丙")
 
 
-def test_a_geopackage_that_lies_about_its_rows(load, tmp_path):
-    file = write_vector(tmp_path / "a.gpkg", SHAPES, "GPKG", columns=NAMES)
-    with sqlite3.connect(file) as database:
-        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-            database.execute(f'DROP TRIGGER "{name}"')
-        database.execute("UPDATE gpkg_ogr_contents SET feature_count = 2")
-        database.execute("DELETE FROM rtree_a_geom WHERE id > 2")
-    database.close()
+LIES = {
+    "index without rows": "DELETE FROM rtree_a_geom WHERE id > 2",
+    "index of elsewhere": "UPDATE rtree_a_geom SET minx = 0, maxx = 1, miny = 0, maxy = 1",
+    "index of more rows": "INSERT INTO rtree_a_geom VALUES (99, 0, 1, 0, 1)",
+    "index gone": "DROP TABLE rtree_a_geom",
+    "fewer rows": "UPDATE gpkg_ogr_contents SET feature_count = 2",
+    "no rows": "UPDATE gpkg_ogr_contents SET feature_count = 0",
+    "more rows": "UPDATE gpkg_ogr_contents SET feature_count = 1000000000",
+    "no number of rows": "UPDATE gpkg_ogr_contents SET feature_count = 'many'",
+    "count gone": "DROP TABLE gpkg_ogr_contents",
+    "extent of elsewhere": "UPDATE gpkg_contents SET min_x = 0, min_y = 0, max_x = 1, max_y = 1",
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_geopackage_that_lies_about_its_rows(check, load, tmp_path, lie):
+    ids = tuple(f"A-{n}" for n in range(50))
+    shapes = [shapely.Polygon(square(X + 200 * n, Y, 100)[0]) for n in range(50)]
+    file = altered(write_vector(tmp_path / "a.gpkg", shapes, "GPKG", columns={"DKBH": list(ids)}), LIES[lie])
     features, report = load("parcels", file)
-    assert (len(features), report.read) == (6, 6)
+    assert (features.ids, report.read, report.stored) == (ids, 50, 50)
+    assert all(shape.equals(wanted) for shape, wanted in zip(features.geometries, shapes, strict=True))
+    assert len(check(file.read_bytes(), file.name).parcels) == 50
+
+
+#: What is asked of a database when it is read; anything else writes, or is a program of the file's own.
+ASKED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_PRAGMA, sqlite3.SQLITE_FUNCTION}
+
+
+def test_no_trigger_and_no_view_of_a_geopackage_is_ever_run(load, refused, tmp_path, monkeypatch):
+    raising = "abs(-9223372036854775808)"
+    armed = [
+        f"CREATE TRIGGER {table}_{how}_{when} {when} {how} ON {table} "
+        "BEGIN INSERT INTO told VALUES (1); SELECT RAISE(ABORT, 'a trigger ran'); END"
+        for table in ("a", "gpkg_contents", "gpkg_geometry_columns", "gpkg_ogr_contents", "gpkg_spatial_ref_sys")
+        for how in ("INSERT", "UPDATE", "DELETE")
+        for when in ("BEFORE", "AFTER")
+    ]
+    file = altered(
+        write_vector(tmp_path / "a.gpkg", SHAPES, "GPKG", columns=NAMES),
+        f"CREATE VIEW b AS SELECT *, {raising} AS c FROM a",
+        "INSERT INTO gpkg_contents (table_name, data_type, srs_id) VALUES ('b', 'features', 4547)",
+        "INSERT INTO gpkg_geometry_columns VALUES ('b', 'geom', 'POLYGON', 4547, 0, 0)",
+        "CREATE TABLE told (times)",
+        "CREATE TRIGGER b_INSERT INSTEAD OF INSERT ON b BEGIN SELECT RAISE(ABORT, 'a trigger ran'); END",
+        *armed,
+    )
+    with closing(sqlite3.connect(file)) as database:
+        for table in ("a", "gpkg_contents", "gpkg_spatial_ref_sys", "gpkg_ogr_contents"):
+            with pytest.raises(sqlite3.IntegrityError, match="a trigger ran"):
+                database.execute(f"DELETE FROM {table}")
+        with pytest.raises(sqlite3.OperationalError, match="overflow"):
+            database.execute("SELECT * FROM b").fetchall()
+    content = file.read_bytes()
+    assert load("parcels", file)[0].ids == tuple(NAMES["DKBH"])
+    (fault,) = refused(load, "parcels", file, layer_name="b")
+    assert fault.code == "no_such_layer"
+
+    # The same in this process, where every step of a statement can be seen.
+    connect, seen, sources = sqlite3.connect, set(), set()
+
+    def watched(*arguments, **options):
+        database = connect(*arguments, **options)
+
+        def asked(action, _one, _two, _database, source):
+            seen.add(action)
+            sources.add(source)
+            return sqlite3.SQLITE_OK
+
+        database.set_authorizer(asked)
+        return database
+
+    monkeypatch.setattr(sqlite3, "connect", watched)
+    assert len(geopackage.read(file, file.name, None).rows) == 6
+    assert sqlite3.SQLITE_READ in seen and seen <= ASKED
+    assert sources == {None}
+    assert file.read_bytes() == content and [path.name for path in tmp_path.iterdir()] == ["a.gpkg"]
+
+
+def test_a_geopackage_of_nothing_but_a_view_has_no_layer(load, refused, tmp_path):
+    file = write_vector(tmp_path / "a.gpkg", SHAPES, "GPKG", columns=NAMES)
+    altered(file, "ALTER TABLE a RENAME TO b", "CREATE VIEW a AS SELECT * FROM b")
+    assert [fault.code for fault in refused(load, "parcels", file)] == ["no_layers"]
 
 
 def test_a_view_is_no_layer_and_a_plain_database_is_no_geopackage(load, refused, tmp_path):
@@ -691,21 +766,11 @@ def test_a_damaged_geopackage(load, refused, tmp_path):
     assert [fault.code for fault in refused(load, "parcels", file)] == ["file_unreadable"]
 
 
-def changed_geopackage(file, sql, *values):
-    """A GeoPackage of six rows, changed behind the back of its triggers."""
-    write_vector(file, SHAPES, "GPKG", columns=NAMES)
-    with sqlite3.connect(file) as database:
-        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-            database.execute(f'DROP TRIGGER "{name}"')
-        database.execute(sql, values)
-    database.close()
-    return file
-
-
 def geopackage_row(change):
     def write(folder):
         blob = b"GP\x00\x01" + struct.pack("<i", 4547) + shapely.to_wkb(SHAPES[1], byte_order=1)
-        return changed_geopackage(folder / "a.gpkg", "UPDATE a SET geom = ? WHERE fid = 2", change(blob))
+        file = write_vector(folder / "a.gpkg", SHAPES, "GPKG", columns=NAMES)
+        return altered(file, "UPDATE a SET geom = ? WHERE fid = 2", values=(change(blob),))
 
     return write
 
@@ -742,6 +807,9 @@ NAN = struct.pack("<d", math.nan)
         (geopackage_row(lambda blob: blob[:60]), {"bad_geometry"}),
         (geopackage_row(lambda blob: b"nothing of the kind"), {"bad_geometry"}),
         (geopackage_row(lambda blob: blob[:-48] + NAN + blob[-40:]), {"not_a_number"}),
+        (geopackage_row(lambda blob: SHAPES[1].wkt), {"bad_geometry"}),
+        (geopackage_row(lambda blob: blob[8:].hex()), {"bad_geometry"}),
+        (geopackage_row(lambda blob: 1.5), {"bad_geometry"}),
         (table_row("POLYGON ((1 2"), {"bad_geometry"}),
         (table_row(""), {"geometry_missing"}),
         (table_row("POLYGON ((414300 nan, 414400 4013200, 414400 4013300, 414300 nan))"), {"bad_geometry"}),
@@ -750,7 +818,7 @@ NAN = struct.pack("<d", math.nan)
         (shapefile_row(lambda shape: shape[:-32] + NAN + shape[-24:]), {"not_a_number"}),
     ],
     ids=[
-        *(f"GeoPackage {what}" for what in ("null", "cut", "junk", "NaN")),
+        *(f"GeoPackage {what}" for what in ("null", "cut", "junk", "NaN", "text", "hexadecimal", "number")),
         *(f"CSV {what}" for what in ("cut", "empty", "NaN", "infinite")),
         *(f"shapefile {what}" for what in ("null", "NaN")),
     ],
@@ -768,7 +836,8 @@ def test_a_row_without_a_shape_that_can_be_read_is_listed_and_none_is_lost(load,
 
 @pytest.mark.parametrize("srs", [0, -1, 4_242])
 def test_a_geopackage_or_a_table_without_a_crs_means_no_guess(load, refused, tmp_path, srs):
-    file = changed_geopackage(tmp_path / "a.gpkg", "UPDATE gpkg_geometry_columns SET srs_id = ?", srs)
+    file = write_vector(tmp_path / "a.gpkg", SHAPES, "GPKG", columns=NAMES)
+    altered(file, "UPDATE gpkg_geometry_columns SET srs_id = ?", values=(srs,))
     table = table_row(SHAPES[1].wkt)(tmp_path)
     for given in (file, table):
         assert [fault.code for fault in refused(load, "parcels", given)] == ["crs_missing"]

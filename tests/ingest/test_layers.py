@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from datetime import date
 
 import numpy as np
@@ -13,7 +12,7 @@ import shapely
 from geo_service import ingest
 from geo_service.errors import RejectedRows
 from tests.ingest.samples import LAT, LON, X, Y, collection, feature, square
-from tests.ingest.writing import write_vector, zipped_folder
+from tests.ingest.writing import altered, write_vector, zipped_folder
 
 
 @pytest.fixture
@@ -160,11 +159,7 @@ def test_a_number_of_any_length_beside_a_null_in_geojson_is_its_digits(load, wri
 
 def test_a_number_too_long_for_a_geopackage_is_refused(load, tmp_path):
     file = write_vector(tmp_path / "a.gpkg", SIDE_BY_SIDE, "GPKG", columns={"ZDDM": [LONGER, None, 7]})
-    with sqlite3.connect(file) as database:
-        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-            database.execute(f'DROP TRIGGER "{name}"')
-        database.execute(f"UPDATE a SET ZDDM = {LONGEST} WHERE fid = 1")
-    database.close()
+    altered(file, f"UPDATE a SET ZDDM = {LONGEST} WHERE fid = 1")
     assert ids_and_faults(load, file) == (("7",), {1: "number_imprecise", 2: "id_missing"})
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import warnings
 import zipfile
+from contextlib import closing
 from pathlib import Path
 
 import ezdxf
@@ -50,6 +52,16 @@ def _cells(values: list) -> np.ndarray:
     # A column of numbers has a number also where nothing stands, which the mask hides.
     texts = any(isinstance(value, str) for value in values)
     return np.asarray(values, dtype=object) if texts else np.asarray([value or 0 for value in values])
+
+
+def altered(file: Path, *statements: str, values: tuple = ()) -> Path:
+    """Change a GeoPackage without the triggers that GDAL gave it, which would need GDAL."""
+    with closing(sqlite3.connect(file)) as database, database:
+        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            database.execute(f'DROP TRIGGER "{name}"')
+        for statement in statements:
+            database.execute(statement, values)
+    return file
 
 
 def zipped(file: Path, members: dict[str, bytes | Path]) -> Path:
