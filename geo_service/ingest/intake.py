@@ -245,7 +245,7 @@ def _vector(job: Job, source: Source, table: RawTable) -> VectorResult:
     stored = [table.rows[position] for position in kept]
     final = [shapes[position] for position in kept]
     _note_areas(table, stored)
-    extent = _extent(job, code)
+    extent = _extent(job, code, table.warnings)
     if not stored and not faults and extent is None:
         if job.purpose is Purpose.CHECK:
             raise unreadable(job.name, "没有可核查的界址", "there is no boundary to check", code="no_features")
@@ -611,8 +611,8 @@ def _total_area(shapes: list[BaseGeometry | None], crs: str, job: Job) -> float 
     return float(gate.areas_m2(areas, crs, job.jurisdiction).sum()) if areas else None
 
 
-def _extent(job: Job, crs: str) -> BaseGeometry | None:
-    """Read the surveyed extent given beside the file, as one area in the CRS of the features."""
+def _extent(job: Job, crs: str, warnings: list[str]) -> BaseGeometry | None:
+    """Read the surveyed extent given beside the file, as one area in the CRS of the features; add what it warns of."""
     if job.extent is None:
         return None
     folder = job.folder / "extent"
@@ -637,6 +637,7 @@ def _extent(job: Job, crs: str) -> BaseGeometry | None:
     table = _table(part, source)
     table.columns, table.feature_ids = {}, None
     result = _vector(part, source, table)
+    warnings.extend(f"{part.name}: {words}" for words in result.report.warnings)
     whole = shapely.union_all(shapely.from_wkb(list(result.wkb)))
     return project(whole, result.crs, crs)
 

@@ -52,7 +52,11 @@ Bad input
 13  containment/test_outside::test_a_damaged_file_geodatabase_is_refused_or_read_whole,
     imports/test_geodatabase::test_rows_that_were_lost_never_clear_a_parcel,
     imports/test_geodatabase::test_a_table_whose_rows_index_and_headers_disagree_is_refused
-14  ingest/test_formats::test_what_the_reader_warns_of_stands_in_the_report
+14  ingest/test_formats::test_what_the_reader_warns_of_stands_in_the_report,
+    ingest/test_formats::test_what_the_reader_of_shapes_warns_of_stands_in_the_report,
+    ingest/test_formats::test_what_the_reader_of_layers_warns_of_stands_in_the_report,
+    imports/test_imports::test_what_gdal_warns_of_while_it_reads_stands_in_the_report_wherever_it_is_shown,
+    maps/test_links::test_what_gdal_warns_of_in_a_dropped_file_is_a_remark_on_the_page
 
 Geometry
 15  ingest/test_bad_input::test_a_geometry_bomb_is_refused_in_time,

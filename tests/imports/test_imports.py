@@ -19,7 +19,7 @@ from geo_service.importing.desk import FOLDER, MOST_OWN
 from geo_service.store.audit import REFUSED
 from tests import world
 from tests.imports.bringing import bring, brought, collection, ended, parcels
-from tests.ingest.writing import write_vector, zipped_folder
+from tests.ingest.writing import write_turned, write_vector, zipped_folder
 from tests.processes import wait_for
 
 TILE = "/collections/parcels/tiles/WebMercatorQuad/10/400/833"
@@ -154,6 +154,21 @@ def test_a_file_of_two_layers_asks_which_and_takes_the_one_that_is_named(served,
     assert all(name in fault["reason"][tongue] for name in ("甲", "乙") for tongue in ("zh", "en"))
     job = brought(served.client, "heritage", content, **asked, layer="乙")
     assert (job["state"], job["counts"]["read"], job["counts"]["stored"]) == ("done", 3, 3), job["rejected"]
+
+
+def test_what_gdal_warns_of_while_it_reads_stands_in_the_report_wherever_it_is_shown(served, tmp_path):
+    places = [world.box(-1900 + 40 * n, 100, -1870 + 40 * n, 130) for n in range(3)]
+    shapes = [shapely.union_all(places[:2]), places[2]]
+    (tmp_path / "a").mkdir()
+    write_turned(tmp_path / "a" / "a.shp", shapes, columns={"BSM": ["W-1", "W-2"], "class": ["control"] * 2})
+    content = zipped_folder(tmp_path / "a.zip", tmp_path / "a").read_bytes()
+    job = brought(served.client, "heritage", content, name="a.zip")
+    assert (job["state"], job["counts"]["stored"]) == ("done", 2), job["rejected"]
+    edition = served.get(f"/editions/{job['edition']}").json()
+    checked = served.client.post("/check", files={"file": ("a.zip", content)}).json()
+    for report in (job["report"], edition["report"], checked["report"]):
+        (words,) = report["warnings"]
+        assert "winding order" in words and "/tmp" not in words
 
 
 #: Codes as land registers write them: longer than a number holds, and with zeros in front.

@@ -18,9 +18,10 @@ from rasterio import Affine
 from rasterio.windows import Window
 
 from geo_service import ingest
+from geo_service.cli.say import report_lines
 from geo_service.ingest import gdal
 from tests.ingest.samples import LAT, LON, X, Y, collection, feature, shared
-from tests.ingest.writing import COLUMNS, write_dxf, write_grid, write_vector, zipped_folder
+from tests.ingest.writing import COLUMNS, write_dxf, write_grid, write_turned, write_vector, zipped_folder
 
 RING = [(X, Y), (X + 123.456, Y + 7.891), (X + 119.2, Y + 98.765), (X + 3.21, Y + 88.8)]
 HOLE = [(X + 40, Y + 40), (X + 60, Y + 40), (X + 60, Y + 60), (X + 40, Y + 60)]
@@ -361,6 +362,42 @@ def test_what_the_reader_warns_of_stands_in_the_report(load, tmp_path):
     assert (grid.values == values).all()
     assert "not sorted" in "".join(report.warnings)
     assert str(tmp_path) not in "".join(report.warnings) and "/tmp" not in "".join(report.warnings)
+
+
+def test_what_the_reader_of_shapes_warns_of_stands_in_the_report(check, load, tmp_path):
+    shapes = [shapely.MultiPolygon([SECOND, shapely.box(X, Y + 500, X + 50, Y + 550)]), FIRST]
+    for name, write in (("a", lambda *given: write_vector(*given, "ESRI Shapefile")), ("b", write_turned)):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name / "宗地.shp", shapes)
+        file = zipped_folder(tmp_path / f"{name}.zip", tmp_path / name)
+        features, report = load("parcels", file)
+        found = check(file.read_bytes(), file.name)
+        assert [shape.equals(wanted) for shape, wanted in zip(features.geometries, shapes, strict=True)] == [True, True]
+        for said in (report.warnings, found.report.warnings):
+            assert ["winding order" in words for words in said] == [True] * (name == "b")
+            assert "/tmp" not in "".join(said)
+    assert any("winding order" in line for line in report_lines(report, "parcels"))
+    extents = load("parcels", as_gpkg(tmp_path), extent=file)[1]
+    assert [words.startswith("b.zip: ") and "winding order" in words for words in extents.warnings] == [True]
+
+
+def test_what_the_reader_of_layers_warns_of_stands_in_the_report(load, tmp_path):
+    places = "".join(
+        f"<Placemark><name>{number}</name>{more}<Polygon><outerBoundaryIs><LinearRing><coordinates>113.05,36.25 "
+        f"113.06,36.25 113.06,36.26{end}</coordinates></LinearRing></outerBoundaryIs></Polygon></Placemark>"
+        for number, more, end in (
+            (1, '<ExtendedData><Data name="drawOrder"><value>9e99</value></Data></ExtendedData>', " 113.05,36.25"),
+            (2, "", ""),
+        )
+    )
+    file = tmp_path / "a.kml"
+    file.write_text(f'<kml xmlns="http://www.opengis.net/kml/2.2"><Document>{places}</Document></kml>')
+    features, report = load("parcels", file, quarantine=True)
+    assert features.attributes["name"] == ("1",)
+    assert [(fault.row, fault.code) for fault in report.rejected] == [(2, "bad_geometry")]
+    for words in ("parsed incompletely", "Non closed ring"):
+        assert any(words in said for said in report.warnings), report.warnings
+    assert "/tmp" not in "".join(report.warnings)
 
 
 def test_a_vector_file_is_no_raster_layer_and_the_other_way_round(load, refused, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import struct
 import warnings
 import zipfile
 from contextlib import closing
@@ -61,6 +62,18 @@ def altered(file: Path, *statements: str, values: tuple = ()) -> Path:
             database.execute(f'DROP TRIGGER "{name}"')
         for statement in statements:
             database.execute(statement, values)
+    return file
+
+
+def write_turned(file: Path, shapes: list, **options: object) -> Path:
+    """Write a shapefile whose first shape, of two parts, has the second one the wrong way round; GDAL warns of it."""
+    write_vector(file, shapes, "ESRI Shapefile", **options)
+    data = bytearray(file.read_bytes())
+    rings, points = struct.unpack_from("<ii", data, 144)
+    second = struct.unpack_from(f"<{rings}i", data, 152)[1]
+    start, end = (152 + 4 * rings + 16 * number for number in (second, points))
+    data[start:end] = np.frombuffer(data[start:end], "<f8").reshape(-1, 2)[::-1].tobytes()
+    file.write_bytes(data)
     return file
 
 

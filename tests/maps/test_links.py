@@ -14,6 +14,7 @@ from geo_service.projection import lon_lat, project
 from geo_service.service import Service
 from geo_service.store.workspace import Workspace
 from tests.api.serving import running
+from tests.ingest.writing import write_turned, zipped_folder
 from tests.maps.browsing import audit, results
 from tests.maps.demo import AS_OF, CASE
 from tests.maps.zone import HOSTILE
@@ -38,6 +39,20 @@ def test_a_file_without_a_crs_is_checked_only_in_one_that_the_planner_chose(open
         assert results(page)[0].startswith("X-1")
         assert "306.55 亩" in page.locator(".results").inner_text()
         assert "您选定" in page.locator(".steps").inner_text()
+
+
+def test_what_gdal_warns_of_in_a_dropped_file_is_a_remark_on_the_page(open_page, served, tmp_path):
+    parcel = served.service.parcels[CASE["A"]]
+    crs = served.service.record(parcel.id)["parcel"]["crs"]
+    place = project(parcel.geometry, parcel.crs, crs).centroid
+    parts = shapely.MultiPolygon([shapely.box(x, place.y, x + 20, place.y + 20) for x in (place.x, place.x + 30)])
+    (tmp_path / "a").mkdir()
+    write_turned(tmp_path / "a" / "a.shp", [parts], crs=crs, columns={"DKBH": ["X-1"]})
+    with open_page("/check") as page:
+        page.locator("#file").set_input_files(zipped_folder(tmp_path / "a.zip", tmp_path / "a"))
+        assert results(page)[0].startswith("X-1")
+        (remark,) = page.locator(".problems li").all_inner_texts()
+        assert "提醒" in remark and "winding order" in remark
 
 
 def test_what_an_uploaded_file_calls_its_parcels_is_text_also_where_they_are_rejected(open_page, served, tmp_path):
