@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pyproj import Geod, Transformer
 
@@ -40,6 +42,46 @@ def test_an_edge_that_is_straight_in_degrees_stays_where_it_was(lon, lat, width,
     on_curve = shapely.points(shapely.get_coordinates(truth)[::97])
     assert shapely.distance(on_curve, ours.exterior).max() <= 1e-3
     assert ours.area == pytest.approx(truth.area, abs=2e-5 * truth.length)
+
+
+#: Anywhere in the country, each place in the working CRS of its longitude.
+LONS, LATS = st.floats(73.6, 134.9), st.floats(4.0, 53.4)
+METRES_A_DEGREE = 111_700.0
+
+
+@given(LONS, LATS, st.floats(1e-5, 0.2), st.floats(1e-5, 0.2))
+def test_there_and_back_again_is_the_same_place_to_the_millimetre(lon, lat, width, height) -> None:
+    delivered = shapely.Polygon([(lon, lat), (lon + width, lat), (lon + width, lat + height), (lon, lat + height / 2)])
+    working = working_crs(rulebook().jurisdiction, lon)
+    there = project(delivered, "EPSG:4490", working)
+    back = project(there, working, "EPSG:4490")
+    assert shapely.hausdorff_distance(back.exterior, delivered.exterior) * METRES_A_DEGREE <= 1e-3
+    corners = shapely.points(shapely.get_coordinates(delivered))
+    assert shapely.distance(corners, shapely.MultiPoint(shapely.get_coordinates(back))).max() * METRES_A_DEGREE <= 1e-3
+    again = project(back, "EPSG:4490", working)
+    assert shapely.hausdorff_distance(again.exterior, there.exterior) <= 1e-3
+
+
+@given(LONS, LATS, st.floats(0.0, 360.0), st.floats(20.0, 160.0), st.floats(50.0, 5_000.0))
+@example(113.05, 36.25, 0.0, 90.0, 5_000.0)
+@example(113.05, 36.25, 90.0, 90.0, 5_000.0)
+def test_an_edge_of_five_kilometres_in_degrees_has_the_area_of_two_hundred_steps(lon, lat, way, turn, depth) -> None:
+    east, north = METRES_A_DEGREE * np.cos(np.radians(lat)), METRES_A_DEGREE
+    ways = np.radians([way, way + turn])
+    along, aside = np.array([5_000.0, depth])[:, None] * np.column_stack([np.cos(ways) / east, np.sin(ways) / north])
+    corners = np.array([lon, lat]) + np.array([along * 0, along, along + aside, aside, along * 0])
+    working = working_crs(rulebook().jurisdiction, lon)
+    change = Transformer.from_crs("EPSG:4490", working, always_xy=True)
+
+    def stepped(steps: int) -> float:
+        share = np.arange(steps)[:, None] / steps
+        points = np.concatenate([a + (b - a) * share for a, b in pairwise(corners)])
+        return float(shapely.Polygon(np.column_stack(change.transform(*points.T))).area)
+
+    ours = project(shapely.Polygon(corners), "EPSG:4490", working).area
+    assert ours == pytest.approx(stepped(200), rel=0, abs=0.01)
+    if (way, depth) == (0.0, 5_000.0):
+        assert abs(stepped(1) - stepped(200)) > 0.5, "straight in the plane it would be another area"
 
 
 def test_ellipsoidal_area_agrees_with_geodesics() -> None:

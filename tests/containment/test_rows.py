@@ -68,7 +68,7 @@ Geometry
     containment/test_stored::test_a_stored_comb_on_a_stored_comb_is_left_unmeasured_and_all_else_is_answered,
     containment/test_floods::test_a_boundary_of_too_many_parts_is_refused_before_any_geometry_is_done
 17  ingest/test_geojson::test_a_bow_tie_is_repaired_measured_and_marked,
-    ingest/test_geojson::test_two_squares_over_each_other_are_a_square_and_a_half,
+    ingest/test_geojson::test_an_honest_repair_leaves_the_ground_that_was_meant,
     api/test_check::test_a_boundary_that_had_to_be_mended_is_measured_once_and_is_for_the_surveyor_to_settle,
     ingest/test_layers::test_a_repair_that_moves_land_is_a_rejected_row_of_a_layer
 18  ingest/test_geojson::test_a_geometry_that_is_none_is_a_rejected_row_and_the_next_is_answered,
@@ -83,6 +83,8 @@ Geometry
     ingest/test_process::test_a_process_that_dies_at_work_is_an_answer_and_the_next_call_works,
     imports/test_imports::test_an_import_whose_process_breaks_is_said_to_have_failed_and_the_next_works
 21  test_projection::test_an_edge_that_is_straight_in_degrees_stays_where_it_was,
+    test_projection::test_there_and_back_again_is_the_same_place_to_the_millimetre,
+    test_projection::test_an_edge_of_five_kilometres_in_degrees_has_the_area_of_two_hundred_steps,
     test_projection::test_what_has_no_place_is_refused
 22  engine/test_noise::test_a_parcel_on_its_own_outline_rounded_to_seven_decimals_is_covered_and_the_rest_is_told,
     engine/test_noise::test_a_parcel_that_is_thin_itself_is_not_covered_by_nothing,

@@ -182,13 +182,40 @@ def test_ground_of_a_hairs_breadth_is_none_in_metres_and_in_degrees(post, width_
     assert [fault.code for fault in found.rejected] == [] if kept else ["geometry_collapsed"]
 
 
-def test_two_squares_over_each_other_are_a_square_and_a_half(post):
-    both = [square(X, Y, 100), square(X + 50, Y, 100)]
-    ((_, parcel),) = post(feature(both, "MultiPolygon"), crs="EPSG:4547").parcels
-    assert parcel.geometry.area == pytest.approx(15_000, abs=1e-6)
-    (repair,) = parcel.repairs
-    assert repair.geometry_changed
-    assert repair.area_change_m2 == pytest.approx(-5_000, abs=1e-6)
+SQUARE = [(0, 0), (1, 0), (1, 1), (0, 1), (0, 0)]
+#: Boundaries that are invalid and honest, on a square of one: their parts, their area, and what a repair moves of it.
+HONEST = {
+    "bow-tie": ([[[(0, 0), (1, 1), (1, 0), (0, 1), (0, 0)]]], 0.5, 0.5),
+    "bow-tie the other way": ([[[(0, 0), (0, 1), (1, 0), (1, 1), (0, 0)]]], 0.5, 0.5),
+    "two squares over each other": ([[SQUARE], [[(x + 0.5, y) for x, y in SQUARE]]], 1.5, -0.5),
+    "spike": ([[[(0, 0), (1, 0), (1.5, 0), (1, 0), (1, 1), (0, 1), (0, 0)]]], 1.0, 0.0),
+    "line there and back": ([[[(0, 0), (0.5, 0), (0.5, 0.5), (0.5, 0), (1, 0), (1, 1), (0, 1), (0, 0)]]], 1.0, 0.0),
+    "two squares side by side": ([[SQUARE], [[(x + 1, y) for x, y in SQUARE]]], 2.0, 0.0),
+    "hole at the edge": ([[SQUARE, [(0, 0.2), (0.5, 0.2), (0.5, 0.8), (0, 0.8), (0, 0.2)]]], 0.7, 0.0),
+    "hole by way of its own corner": (
+        [[[(0, 0), (0.5, 0), (0.25, 0.5), (0.75, 0.5), (0.5, 0), (1, 0), (1, 1), (0, 1), (0, 0)]]],
+        0.875,
+        0.0,
+    ),
+}
+
+
+@pytest.mark.parametrize("family", HONEST)
+def test_an_honest_repair_leaves_the_ground_that_was_meant(post, family):
+    parts, share, moved = HONEST[family]
+
+    def given(x, y, side):
+        return [[[(x + side * a, y + side * b) for a, b in ring] for ring in part] for part in parts]
+
+    for place, crs in (((X, Y, 100.0), "EPSG:4547"), ((LON, LAT, 0.001), None)):
+        body = feature(given(*place), "MultiPolygon")
+        assert not shapely.from_geojson(json.dumps(body["geometry"])).is_valid
+        ((_, parcel),) = post(body, crs=crs).parcels
+        assert parcel.geometry.area == pytest.approx(share * place[2] ** 2, rel=1e-6)
+        (repair,) = parcel.repairs
+        if crs is not None:
+            assert repair.area_change_m2 == pytest.approx(moved * 10_000, abs=1e-6)
+        assert repair.geometry_changed == (family != "hole by way of its own corner")
 
 
 def test_heights_are_left_out_and_counted(post):
