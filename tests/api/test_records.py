@@ -7,14 +7,18 @@ from urllib.parse import quote
 
 import jsonschema
 import pytest
+import shapely
 
+from geo_service.api.app import create_app
 from geo_service.export.record import digest_of, record_bytes
 from geo_service.export.schema import record_schema
 from geo_service.model import enums
 from geo_service.model.register import Reach
+from geo_service.overlay.coverage import RETRY_GRID_M
 from geo_service.projection import lon_lat
+from geo_service.service import Service
 from tests import world
-from tests.api.serving import ODD
+from tests.api.serving import AS_OF, ODD, OPEN, running
 
 
 def path_of(name: str) -> str:
@@ -53,6 +57,36 @@ def test_the_date_is_the_chosen_one_else_the_planned_notice_date(served):
     assert served.get(path_of("U")).json()["as_of"] == "2026-11-25"
     assert served.get(path_of("U"), params={"as_of": "2026-12-24"}).json()["as_of"] == "2026-12-24"
     assert served.get(path_of("P")).json()["as_of"] == "2026-12-01"
+
+
+def test_a_pair_that_cannot_be_cut_is_not_known_and_the_answer_has_all_else(served, monkeypatch):
+    outlines = {name: served.service.parcels[name].geometry for name in ("N", "P")}
+    before = {name: served.get(path_of(name)).json() for name in outlines}
+    real, asked = shapely.intersection, []
+
+    def failing(left, right, **options):
+        if any(isinstance(one, shapely.Polygon) and one.equals(outlines["N"]) for one in (left, right)):
+            asked.append(options.get("grid_size"))
+            raise shapely.GEOSException("TopologyException: injected")
+        return real(left, right, **options)
+
+    monkeypatch.setattr(shapely, "intersection", failing)
+    # One that has concluded nothing yet.
+    fresh = Service(served.service.workspace, lambda: AS_OF)
+    with running(create_app(fresh, policy=OPEN), fresh) as other:
+        answers = {name: other.get(path_of(name)) for name in outlines}
+    assert set(asked) == {None, RETRY_GRID_M}
+    assert [answer.status_code for answer in answers.values()] == [200, 200]
+    after = {name: answer.json() for name, answer in answers.items()}
+    assert after["P"] == before["P"]
+    known = {entry["code"]: entry for entry in world.entries(before["N"])}
+    changed = [entry for entry in world.entries(after["N"]) if entry != known[entry["code"]]]
+    assert 0 < len(changed) < len(known)
+    outcomes = {entry["code"]: (entry["outcome"], entry.get("reason")) for entry in changed}
+    # What is asked of an investor depends on the zone.
+    assert outcomes.pop("fixed_investment_intensity") == ("missing", None)
+    assert set(outcomes.values()) == {("no_data", "failed")}
+    assert "injected" not in answers["N"].text
 
 
 def test_the_project_type_can_be_asked_for(served):

@@ -75,6 +75,7 @@ Geometry
     ingest/test_geojson::test_ground_of_a_hairs_breadth_is_none_in_metres_and_in_degrees
 19  overlay/test_retry::test_a_second_try_on_the_grid_moves_the_area_by_no_more_than_it_may,
     overlay/test_retry::test_one_pair_that_cannot_be_cut_is_not_known_and_every_other_answer_stays,
+    api/test_records::test_a_pair_that_cannot_be_cut_is_not_known_and_the_answer_has_all_else,
     engine/test_contradictions::test_whatever_raises_while_measuring_is_failed,
     engine/test_absence::test_an_internal_failure_is_said_and_decides_nothing
 20  checking/test_checking::test_a_process_that_breaks_in_the_middle_is_a_clear_answer_and_the_next_check_works,
