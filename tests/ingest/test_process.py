@@ -48,7 +48,7 @@ def test_a_process_that_died_while_idle_is_replaced(readers, job, how):
         pass
     (pid,) = readers.idle()
     os.kill(pid, how)
-    time.sleep(0.1)
+    assert gone(pid)
     assert readers.run(job, LIMIT_S).ids == ("check-1",)
     assert readers.idle() != (pid,)
 
