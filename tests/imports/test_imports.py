@@ -295,6 +295,8 @@ def test_a_file_that_waits_and_one_that_is_read_can_be_called_off(served, worksp
 @pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGSEGV, marks=pytest.mark.slow)])
 def test_an_import_whose_process_breaks_is_said_to_have_failed_and_the_next_works(served, workspace, how):
     before = [row.name for row in workspace.register.editions()]
+    # The process of an import before may still be on its way out.
+    wait_for(lambda: not children())
     answer = bring(served.client, "farmland", parcels(2000, prefix=how.name))
     wait_for(children)
     for pid in children():
