@@ -30,8 +30,6 @@ from geo_service.projection import coincide, crs_of, project
 
 #: A TXT whose area differs from its head line by more than this contradicts itself.
 AREA_CONFLICT_M2, AREA_CONFLICT_SHARE = 1.0, 0.001
-#: Half a unit in the fourth decimal of a hectare, to which head lines are rounded.
-AREA_ROUNDING_M2 = 0.5 + 1e-6
 _WHOLE_FILE = frozenset(
     {"axes_swapped", "wrong_zone", "metres_as_degrees", "degrees_as_metres", "outside_jurisdiction"}
 )
@@ -386,7 +384,7 @@ def _compare_area(table: RawTable, rows: _Rows, position: int, shape: BaseGeomet
                 row=row,
             ),
         )
-    elif abs(difference) > AREA_ROUNDING_M2:
+    elif abs(difference) > boundary_txt.AREA_ROUNDING_M2:
         table.warnings.append(f"第{row}行{zh}，以坐标为准 / row {row}: {en}; the points hold")
     else:
         table.areas_agreed.append(row)

@@ -7,7 +7,11 @@ Bad input
     ingest/test_bad_input::test_text_that_is_in_no_encoding
  2  ingest/test_bad_input::test_a_truncated_part_of_a_shapefile,
     ingest/test_bad_input::test_a_shapefile_cut_anywhere_never_yields_fewer_rows,
-    ingest/test_bad_input::test_a_table_that_says_fewer_rows_than_it_has
+    ingest/test_bad_input::test_a_table_that_says_fewer_rows_than_it_has,
+    ingest/test_cut::test_a_file_cut_anywhere_is_refused_or_read_whole,
+    ingest/test_cut::test_a_file_cut_before_it_was_zipped_is_refused_or_read_whole,
+    ingest/test_cut::test_a_grid_cut_anywhere_is_refused_or_read_whole,
+    ingest/test_cut::test_a_file_of_lines_cut_within_a_row_is_refused_or_its_rows_are_whole
  3  ingest/test_bad_input::test_rows_flagged_as_deleted_are_counted,
     ingest/test_bad_input::test_a_row_without_a_shape_that_can_be_read_is_listed_and_none_is_lost,
     ingest/test_bad_input::test_a_kml_position_that_cannot_be_read_is_named,

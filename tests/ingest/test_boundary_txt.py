@@ -229,6 +229,18 @@ def test_a_parcel_that_contradicts_itself_is_refused_and_the_other_answered(
     assert (report.read, report.stored, len(report.rejected)) == (2, 1, 1)
 
 
+def test_points_that_are_missing_at_the_end_are_no_parcel_and_a_wrong_count_before_it_is_told(check):
+    miscounted = check(EXAMPLE.replace("10,20.4367", "12,"))
+    assert areas(miscounted) == [FIRST_M2, SECOND_M2]
+    assert any("界址点数与表头不符（表头12，实际10）" in warning for warning in miscounted.report.warnings)
+    cut = check(EXAMPLE.replace("5,1.8667,", "7,,"))
+    assert areas(cut) == [FIRST_M2]
+    (fault,) = cut.rejected
+    assert (fault.code, fault.row) == ("truncated", 2) and "界址点不完整（表头7，实际5" in fault.zh
+    # An area that agrees tells that only the count is wrong.
+    assert areas(check(EXAMPLE.replace("5,1.8667,", "7,1.8667,"))) == [FIRST_M2, SECOND_M2]
+
+
 @pytest.mark.parametrize(
     ("text", "code", "words"),
     [

@@ -26,6 +26,8 @@ from geo_service.projection import codes, shift
 
 HEADER, BODY = "[属性描述]", "[地块坐标]"
 CLOSING_M = 0.001
+#: Half a unit in the fourth decimal of a hectare, to which head lines are rounded.
+AREA_ROUNDING_M2 = 0.5 + 1e-6
 _HEAD_FIELDS = 9
 _POINT_FIELDS = 4
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
@@ -57,7 +59,17 @@ class _Point:
 
 @dataclass
 class _Block:
-    """One parcel as it is written."""
+    """One parcel as it is written.
+
+    Attributes
+    ----------
+    last : bool
+        Whether the file ends with it; where it does too early, points are missing, and in others one was miscounted.
+    ended : bool
+        Whether its last line has an end; without one a number may be cut.
+    doubtful : bool
+        Whether points may be missing, unless the area of the head line agrees with those that are there.
+    """
 
     row: int
     line: int
@@ -65,6 +77,9 @@ class _Block:
     points: list[_Point] = field(default_factory=list)
     fault: Fault | None = None
     warnings: list[str] = field(default_factory=list)
+    last: bool = False
+    ended: bool = True
+    doubtful: bool = False
 
     @property
     def id(self) -> str:
@@ -132,7 +147,10 @@ def read(
         area = None
         if block.fault is None:
             shape = _shape(block, table, swapped)
+        if block.fault is None:
             area = _declared_area(block)
+        if block.fault is None:
+            _confirm(block, shape, area)
         if block.fault is not None:
             table.faults.append(replace(block.fault, row=block.row, id=block.id[:64] or None))
             continue
@@ -184,6 +202,7 @@ def _split(text: str, name: str) -> tuple[dict[str, str], list[_Block]]:
         raise _refuse(name, "no_features", f"缺少 {BODY} 段", f"the section {BODY} is missing")
     if not blocks:
         raise _refuse(name, "no_features", "没有地块", "the file holds no parcel")
+    blocks[-1].last, blocks[-1].ended = True, text[-1].isspace()
     return header, blocks
 
 
@@ -499,9 +518,11 @@ def _shape(block: _Block, table: RawTable, swapped: bool) -> BaseGeometry | None
     """Build the polygon of a parcel; its role as hole or outer ring is decided by containment."""
     polygons: list[BaseGeometry] = []
     names: list[tuple[str, ...]] = []
+    left_open = 0
     for ring in _rings(block):
         points = list(ring)
-        if len(points) > 1 and _meets(points[0], points[-1]):
+        is_open = len(points) < 2 or not _meets(points[0], points[-1])
+        if not is_open:
             if points[0].name != points[-1].name:
                 block.warnings.append(
                     f"闭合点点号为{points[-1].name}，应与首点{points[0].name}相同（第{points[-1].line}行） / "
@@ -509,6 +530,7 @@ def _shape(block: _Block, table: RawTable, swapped: bool) -> BaseGeometry | None
                 )
             points[-1] = points[0]
         else:
+            left_open += 1
             table.repairs.append(
                 Repair(
                     "ring_closed",
@@ -530,7 +552,8 @@ def _shape(block: _Block, table: RawTable, swapped: bool) -> BaseGeometry | None
             return None
         polygons.append(shapely.Polygon([(p.x, p.y) if swapped else (p.y, p.x) for p in points]))
         names.append(tuple(point.name for point in points))
-    _count(block)
+    _count(block, left_open)
+    block.doubtful |= is_open and not block.ended
     if block.fault is not None:
         return None
     shape, order = _nested(polygons)
@@ -572,7 +595,8 @@ def _inner_point(polygon: BaseGeometry) -> tuple[float, float]:
     return (point.x, point.y)
 
 
-def _count(block: _Block) -> None:
+def _count(block: _Block, left_open: int) -> None:
+    """Compare the number of points with that of the head line, which may count closing points that are left out."""
     stated = block.fields[0]
     usable = stated.isdecimal() and len(stated) <= _MAX_DIGITS
     if _LETTER_IN_NUMBER.search(stated) or (stated.isdigit() and not usable):
@@ -590,6 +614,22 @@ def _count(block: _Block) -> None:
             f"界址点数与表头不符（表头{stated}，实际{len(block.points)}） / "
             f"the head line says {stated} points, found {len(block.points)}"
         )
+        block.doubtful = block.last and int(stated) > len(block.points) + left_open
+
+
+def _confirm(block: _Block, shape: BaseGeometry, area: float | None) -> None:
+    """Refuse a parcel of which points may be missing, unless its area is that of the head line."""
+    if not block.doubtful or (area is not None and abs(shape.area - area) <= AREA_ROUNDING_M2):
+        return
+    stated, found, last = block.fields[0], len(block.points), block.points[-1]
+    _blame(
+        block,
+        "truncated",
+        f"界址点不完整（表头{stated}，实际{found}，止于第{last.line}行），没有相符的面积可以证实",
+        f"points seem to be missing: the head line says {stated}, found {found} up to line {last.line}, and no area "
+        "agrees with them",
+        last.name,
+    )
 
 
 def _declared_area(block: _Block) -> float | None:

@@ -75,6 +75,11 @@ def read(data: bytes, name: str, encoding: str | None) -> RawTable:
             value=", ".join(header)[:200],
         )
     table = RawTable("CSV", "", None, "", codec, how, [], np.empty(0, dtype=object), {}, len(body))
+    # A last line without its end may have been cut in its last value, unless a quote closes that.
+    open_ended = bool(body) and not text.endswith(("\n", "\r", '"'))
+    position_last = wkt is None and len(header) - 1 in (x, y)
+    if open_ended and not position_last:
+        table.warnings.append("最后一行没有换行，末项可能不完整 / the last line has no end; its last value may be cut")
     shapes: list[object] = []
     kept: list[list[str]] = []
     for row, line in enumerate(body, start=1):
@@ -85,6 +90,19 @@ def read(data: bytes, name: str, encoding: str | None) -> RawTable:
                     f"列数不符（应为{len(header)}，实际{len(line)}）",
                     f"expected {len(header)} columns, found {len(line)}",
                     row=row,
+                )
+            )
+            continue
+        if open_ended and position_last and row == len(body):
+            table.faults.append(
+                Fault(
+                    "truncated",
+                    "最后一行没有换行，坐标可能不完整",
+                    "the last line has no end; its coordinate may be cut",
+                    "请核对最后一行，补上换行或重新导出",
+                    "check the last line and end it, or export the file again",
+                    row=row,
+                    value=line[-1][:40],
                 )
             )
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,17 @@ def read(file: Path, name: str, kind: GeometryKind) -> RawTable:
     try:
         drawing = readfile(str(file))
         entities = list(drawing.modelspace())
-    except (DXFError, OSError, UnicodeError, ValueError, IndexError, AttributeError, KeyError, TypeError) as error:
+    # Of one that was cut off ezdxf lets an iterator end, or a piece of bytes be too short.
+    except (
+        DXFError,
+        OSError,
+        LookupError,
+        ValueError,
+        AttributeError,
+        TypeError,
+        StopIteration,
+        struct.error,
+    ) as error:
         raise unreadable(name, "DXF 已损坏", "the DXF is damaged", value=type(error).__name__) from error
     table = RawTable("DXF", "", None, "", drawing.encoding, "declared", [], np.empty(0, dtype=object), {}, 0)
     wanted = _WIDE | {"LINE"} if kind is not GeometryKind.POLYGON else _WIDE
