@@ -104,6 +104,10 @@ _NEXT = {
 }
 
 
+#: Mistakes that are made in some of a boundary's points.
+_OF_SOME = frozenset({"axes_swapped", "wrong_zone"})
+
+
 def misplaced(
     geometries: Sequence[BaseGeometry | None], rows: Sequence[int], crs: str, jurisdiction: Jurisdiction
 ) -> Iterator[tuple[int, Fault]]:
@@ -118,7 +122,13 @@ def misplaced(
         first, last = np.searchsorted(index, (position, position + 1))
         x, y = coordinates[first:last, 0], coordinates[first:last, 1]
         code, zh, en = cause(x, y, crs, jurisdiction)
-        worst = int(np.argmin(ok[first:last]))
+        wrong = ~ok[first:last]
+        worst = int(np.argmax(wrong))
+        if code == "outside_jurisdiction" and not wrong.all():
+            # What explains some of the points need not hold of all.
+            some = cause(x[wrong], y[wrong], crs, jurisdiction)
+            if some[0] in _OF_SOME:
+                code, zh, en = some
         row = rows[int(position)]
         suffix = f"（第{row}行）" if code == "axes_swapped" else ""
         yield (

@@ -20,7 +20,9 @@ Bad input
  4  ingest/test_bad_input::test_no_prj_means_no_guess,
     ingest/test_bad_input::test_a_geopackage_or_a_table_without_a_crs_means_no_guess,
     ingest/test_geojson::test_coordinates_that_cannot_be_name_their_cause,
-    ingest/test_geojson::test_a_crs_that_is_not_admitted_is_refused
+    ingest/test_geojson::test_a_crs_that_is_not_admitted_is_refused,
+    ingest/test_crs::test_a_file_of_which_one_corner_of_many_cannot_be_where_it_is_is_refused_naming_its_row,
+    ingest/test_boundary_txt::test_a_file_that_contradicts_itself_is_refused
  5  ingest/test_geojson::test_offset_datums_are_refused_by_name,
     imports/test_offset::test_five_hundred_parcels_of_an_offset_datum_are_refused_and_the_offset_is_told,
     imports/test_offset::test_a_file_of_an_offset_datum_is_refused_when_it_is_brought,

@@ -256,6 +256,8 @@ def test_points_that_are_missing_at_the_end_are_no_parcel_and_a_wrong_count_befo
         (edited(带号="3" * 5000), "bad_number", "“带号”的数值过长（5000位）"),
         (edited(几度分带="3" * 5000), "bad_number", "“几度分带”的数值过长（5000位）"),
         (EXAMPLE.replace("38415000.000", "39415000.000"), "wrong_zone", "38、39"),
+        (EXAMPLE.replace("38414540.000", "39414540.000", 1), "wrong_zone", "38、39（第21行）"),
+        (EXAMPLE.replace("38414540.000", "414540.000", 1), "wrong_zone", "0、38（第21行）"),
         (EXAMPLE.split("10,20")[0], "no_features", "地块"),
     ],
 )

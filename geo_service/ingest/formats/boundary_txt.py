@@ -7,6 +7,7 @@ magnitude, a missing zone, another number of points, an open ring. What contradi
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -385,23 +386,26 @@ class _Zone:
         name: str,
     ) -> _Zone:
         """Decide the CRS from the header's zone and band and the prefix of the eastings."""
-        prefixes = sorted(
-            {int((point.x if swapped else point.y) // ZONE_WIDTH_M) for block in blocks for point in block.points}
-        )
+        points = [point for block in blocks for point in block.points]
+        carried = [int((point.x if swapped else point.y) // ZONE_WIDTH_M) for point in points]
+        prefixes = Counter(carried)
         if not prefixes:
             return cls(None, "header")
         if len(prefixes) > 1:
+            listed = sorted(prefixes)
+            ((usual, _),) = prefixes.most_common(1)
+            other = next(point.line for point, prefix in zip(points, carried, strict=True) if prefix != usual)
             raise _refuse(
                 name,
                 "wrong_zone",
-                f"界址点带号不一致：{'、'.join(map(str, prefixes))}",
-                f"the eastings carry several zones: {', '.join(map(str, prefixes))}",
+                f"界址点带号不一致：{'、'.join(map(str, listed))}（第{other}行）",
+                f"the eastings carry several zones: {', '.join(map(str, listed))} (line {other})",
                 "请核对坐标",
                 "check the coordinates",
             )
         stated = _digits(header, "带号", name)
         band = _digits(header, "几度分带", name)
-        prefix = prefixes[0]
+        (prefix,) = prefixes
         if prefix and stated is not None and stated != prefix:
             raise _refuse(
                 name,
