@@ -16,7 +16,9 @@ Bad input
     ingest/test_bad_input::test_a_row_without_a_shape_that_can_be_read_is_listed_and_none_is_lost,
     ingest/test_bad_input::test_a_kml_position_that_cannot_be_read_is_named,
     imports/test_imports::test_with_quarantine_the_rows_that_are_right_are_stored,
-    imports/test_imports::test_a_refused_file_stores_nothing_and_lists_every_row
+    imports/test_imports::test_a_refused_file_stores_nothing_and_lists_every_row,
+    imports/test_every_row::test_each_row_of_a_shapefile_is_stored_or_listed_or_was_deleted,
+    imports/test_every_row::test_so_it_is_of_a_shapefile_that_is_brought
  4  ingest/test_bad_input::test_no_prj_means_no_guess,
     ingest/test_bad_input::test_a_geopackage_or_a_table_without_a_crs_means_no_guess,
     ingest/test_geojson::test_coordinates_that_cannot_be_name_their_cause,
@@ -30,7 +32,12 @@ Bad input
     imports/test_offset::test_a_check_of_it_is_answered_with_a_warning
  6  api/test_check::test_a_body_that_is_no_boundary_is_refused_clearly,
     ingest/test_bad_input::test_a_polyline_that_cannot_be_drawn_is_named_and_the_others_are_answered,
-    ingest/test_geojson::test_heights_are_left_out_and_counted
+    ingest/test_geojson::test_heights_are_left_out_and_counted,
+    ingest/test_bad_input::test_a_kml_position_that_cannot_be_read_is_named,
+    ingest/test_bad_input::test_a_placemark_without_any_position_is_a_rejected_row_and_the_next_is_answered,
+    ingest/test_bad_input::test_a_hole_or_a_part_without_any_position_is_named,
+    imports/test_every_row::test_no_number_that_is_none_comes_into_the_store,
+    imports/test_every_row::test_a_kml_with_such_a_number_stores_nothing
  7  ingest/test_geojson::test_what_is_not_strict_json_is_refused,
     api/test_check::test_half_a_character_is_a_fault_of_whoever_sends_it_and_the_next_row_is_answered
  8  ingest/test_geojson::test_ids_are_text_end_to_end,

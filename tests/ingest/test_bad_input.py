@@ -484,6 +484,15 @@ KML_GOOD = KML_RING.format("113.06,36.26")
         ("113.06,36.26,900,1", "113.06,36.26,900,1"),
         ("113.06,nan", "113.06,nan"),
         ("113.06,1e999", "113.06,1e999"),
+        ("NaN,36.26", "NaN,36.26"),
+        ("-nan,nan", "-nan,nan"),
+        ("inf,36.26", "inf,36.26"),
+        ("113.06,-Infinity", "113.06,-Infinity"),
+        ("113.06,1.#INF", "113.06,1.#INF"),
+        ("113.06,36.26,nan", "113.06,36.26,nan"),
+        ("113.06,36.26,-1e400", "113.06,36.26,-1e400"),
+        (",", ","),
+        (",,", ",,"),
         ("113.06,36.26\u3000113.06,36.27", "113.06,36.26\u3000113.06,36.27"),
         ("１１３.06,36.26", "１１３.06,36.26"),
         ("113.06,<b/>36.26", "<b>"),
@@ -501,6 +510,49 @@ def test_a_kml_position_that_cannot_be_read_is_named(check, load, refused, tmp_p
     assert fault.next_zh and fault.next_en
     file = zipped(tmp_path / "a.kmz", {"doc.kml": body.encode()})
     assert [fault.row for fault in refused(load, "parcels", file)] == [2]
+
+
+EMPTY_KML = "<outerBoundaryIs><LinearRing><coordinates>{}</coordinates></LinearRing></outerBoundaryIs>"
+WHOLE_KML = f"<Polygon>{EMPTY_KML.format(KML_GOOD)}</Polygon>"
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        "",
+        "<Polygon/>",
+        "<Polygon><outerBoundaryIs><LinearRing/></outerBoundaryIs></Polygon>",
+        f"<Polygon>{EMPTY_KML.format('')}</Polygon>",
+        f"<Polygon>{EMPTY_KML.format(' ')}</Polygon>",
+        "<MultiGeometry/>",
+        f"<MultiGeometry><Polygon>{EMPTY_KML.format('')}</Polygon></MultiGeometry>",
+    ],
+)
+def test_a_placemark_without_any_position_is_a_rejected_row_and_the_next_is_answered(check, load, tmp_path, shape):
+    body = kml(KML_GOOD, KML_GOOD).replace("<Placemark id=", f'<Placemark id="p0">{shape}</Placemark><Placemark id=', 1)
+    found = check(body, "a.kml")
+    assert [(fault.row, fault.id, fault.code) for fault in found.rejected] == [(1, "p0", "geometry_missing")]
+    (file := tmp_path / "a.kml").write_text(body, "utf-8")
+    features, report = load("heritage", file, quarantine=True)
+    assert (features.ids, report.read, report.stored) == (("p1", "p2"), 3, 2)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        WHOLE_KML.replace("</Polygon>", f"{EMPTY_KML.format('').replace('outer', 'inner')}</Polygon>"),
+        WHOLE_KML.replace("</Polygon>", "<innerBoundaryIs><LinearRing/></innerBoundaryIs></Polygon>"),
+        f"<MultiGeometry>{WHOLE_KML}<Polygon>{EMPTY_KML.format(' ')}</Polygon></MultiGeometry>",
+        f"<MultiGeometry><Polygon/>{WHOLE_KML}</MultiGeometry>",
+    ],
+)
+def test_a_hole_or_a_part_without_any_position_is_named(check, load, refused, tmp_path, shape):
+    body = kml(KML_GOOD).replace("</Document>", f'<Placemark id="p2"><name>地块2</name>{shape}</Placemark></Document>')
+    (fault,) = refused(check, body, "a.kml")
+    assert (fault.code, fault.row, fault.id) == ("bad_geometry", 2, "p2")
+    assert "地块2" in fault.zh and fault.value in ("<LinearRing>", "<Polygon>")
+    (file := tmp_path / "a.kml").write_text(body, "utf-8")
+    assert [fault.row for fault in refused(load, "heritage", file, quarantine=True)] == [2]
 
 
 def test_each_placemark_with_a_bad_position_is_listed_also_without_name_and_id(check, refused):

@@ -1,7 +1,8 @@
 """A strict look at the coordinates of a KML before GDAL reads them, and its numbers as the texts they are.
 
-GDAL drops a position that it cannot read, or makes another of it, and says nothing. Of a number it makes what its type
-holds: the largest one of a longer code, and zero of a text that is empty or none.
+GDAL drops a position that it cannot read, or makes another of it, and says nothing; nor does it say so when a hole or a
+part has no position at all. Of a number it makes what its type holds: the largest one of a longer code, and zero of a
+text that is empty or none.
 """
 
 from __future__ import annotations
@@ -26,11 +27,12 @@ _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _FIELD = re.compile(rb"""<(?:[\w.\-]+:)?SimpleField(?:\s+[^\s=<>"']+\s*=\s*(?:"[^"]*"|'[^']*'))*""")
 _TYPE = re.compile(rb"""(\stype\s*=\s*)(?:"[^"]*"|'[^']*')""")
 _POSITIONS = frozenset({"coordinates", "coord"})
+_SHAPES = frozenset({"Polygon", "LinearRing", "LineString", "Point"})
 _NAME_LENGTH = 64
 
 
 def check(file: Path, name: str) -> None:
-    """Refuse a KML with a position that is not two or three finite numbers.
+    """Refuse a KML with a position that is not two or three finite numbers, or with a hole or a part without any.
 
     Raises
     ------
@@ -70,6 +72,9 @@ class _Look(ContentHandler):
         self._places = 0
         self._id = self._title = ""
         self._bad: str | None = None
+        self._here = False
+        self._empty: str | None = None
+        self._filled = False
 
     def startElement(self, name: str, attrs: AttributesImpl) -> None:
         if self._path and self._path[-1] in _POSITIONS and self._bad is None:
@@ -79,6 +84,9 @@ class _Look(ContentHandler):
         if self._path[-1] == "Placemark":
             self._places += 1
             self._id, self._title = attrs.get("id", ""), ""
+            self._empty, self._filled = None, False
+        elif self._path[-1] in _SHAPES:
+            self._here = False
 
     def characters(self, content: str) -> None:
         if self._path[-1] in {*_POSITIONS, "name"}:
@@ -90,7 +98,14 @@ class _Look(ContentHandler):
             self._title = "".join(self._text).strip()
         elif ended in _POSITIONS and self._bad is None:
             text = "".join(self._text)
+            self._here = self._here or bool(_WORD.search(text))
             self._bad = _bad_position(text) if ended == "coordinates" else _bad_of([",".join(_WORD.findall(text))])
+        elif ended in _SHAPES:
+            self._filled = self._filled or self._here
+            self._empty = self._empty if self._here else f"<{ended}>"
+        # A placemark without any position is a row without a shape, which is told when it is read.
+        if ended == "Placemark" and self._filled and self._bad is None:
+            self._bad = self._empty
         if self._bad is not None and (ended == "Placemark" or "Placemark" not in self._path):
             self.faults.append(self._fault(self._bad, inside=ended == "Placemark"))
             self._bad = None
