@@ -17,6 +17,7 @@ from geo_service.export.record import digest_of, record_bytes
 from geo_service.projection import lon_lat
 from geo_service.tally import BOUNDARY_CHECKED, TALLY
 from tests import world
+from tests.ingest.test_geojson import BOM, MISWRITTEN, endless
 
 HERE = Path(__file__).resolve()
 
@@ -142,6 +143,45 @@ def test_a_body_that_is_no_boundary_is_refused_clearly(served, content, status, 
     assert answer.json()["detail"] and answer.json()["detail_en"]
     # That is no parameter of a check.
     assert "--extent" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        polygon(*world.PARCEL),
+        feature(polygon(*world.PARCEL), id="A", name="长治一号"),
+        collection(feature(polygon(*world.PARCEL), id="A"), feature(polygon(400, 100, 500, 200), id="B")),
+        collection(feature(polygon(*world.PARCEL), id="A")),
+    ],
+    ids=["geometry", "feature", "collection", "collection of one"],
+)
+@pytest.mark.parametrize("path", ["/check", "/check/panels"])
+def test_a_mark_of_utf_8_before_a_body_changes_nothing_of_the_answer(served, path, body):
+    data = json.dumps(body, ensure_ascii=False).encode()
+    for sent in (
+        lambda content: {"content": content, "headers": {"Content-Type": "application/geo+json"}},
+        lambda content: {"files": {"file": ("a.geojson", content)}},
+    ):
+        plain, marked = (served.client.post(path, **sent(content)) for content in (data, BOM + data))
+        assert (plain.status_code, marked.status_code) == (200, 200)
+        assert marked.content == plain.content
+
+
+@pytest.mark.parametrize(("content", "code"), MISWRITTEN)
+def test_a_body_that_is_not_written_in_utf_8_is_refused_and_the_next_is_answered(served, content, code):
+    answer = served.client.post("/check", content=content, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
+    upload = served.client.post("/check", files={"file": ("a.geojson", content)})
+    assert upload.status_code in (400, 415, 422) and upload.json()["code"]
+    assert served.client.post("/check", json=polygon(*world.PARCEL)).status_code == 200
+
+
+def test_bodies_that_take_a_reader_as_long_as_they_can_are_refused(served):
+    for name, content in endless():
+        answer = served.client.post("/check", content=content, headers={"Content-Type": "application/json"})
+        assert answer.status_code in (400, 422), name
+        assert answer.json()["code"] != "geometry_too_complex", "the reader was not ended for its time"
+    assert served.client.post("/check", json=polygon(*world.PARCEL)).status_code == 200
 
 
 #: JSON can spell half of a character, which no answer, no file and no register can hold.

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 import shapely
 
 from geo_service import ingest
 from geo_service.errors import InputError
+from geo_service.ingest.formats import geojson
 from geo_service.projection import lon_lat
 from tests.ingest.samples import LAT, LON, X, Y, collection, feature, shared, square
+from tests.ingest.writing import zipped
 
 
 @pytest.fixture
@@ -115,6 +118,112 @@ def test_offset_datums_are_refused_by_name(post, refused, name):
 )
 def test_what_is_not_strict_json_is_refused(post, refused, body, code):
     assert [fault.code for fault in refused(post, body)] == [code]
+
+
+BOM = b"\xef\xbb\xbf"
+NAMED = collection(feature(square(X, Y, 100), properties={"宗地编号": "A-1", "名称": "长治一号"}), crs="EPSG:4547")
+
+
+@pytest.mark.parametrize("body", [{"type": "Polygon", "coordinates": square(LON, LAT, 0.001)}, NAMED])
+def test_a_mark_of_utf_8_before_a_text_changes_nothing(post, check, load, tmp_path, body):
+    data = json.dumps(body, ensure_ascii=False).encode()
+    (file := tmp_path / "a.geojson").write_bytes(BOM + data)
+    packed = zipped(tmp_path / "a.zip", {"a.geojson": BOM + data}).read_bytes()
+    wanted = [(parcel.id, parcel.name, parcel.crs, parcel.geometry) for _, parcel in post(data).parcels]
+    for found in (post(BOM + data), check(BOM + data, "a.geojson"), check(file), check(packed, "a.zip")):
+        assert found.rejected == ()
+        assert [(parcel.id, parcel.name, parcel.crs, parcel.geometry) for _, parcel in found.parcels] == wanted
+    features, report = load("parcels", file)
+    assert (report.read, report.stored) == (1, 1)
+    assert features.geometries[0].equals(wanted[0][3])
+
+
+def in_another_encoding(encoding):
+    return json.dumps(NAMED, ensure_ascii=False).encode(encoding)
+
+
+#: Bytes that are no text in UTF-8, or one with signs where JSON has none, and what is said of them.
+MISWRITTEN = [
+    pytest.param(in_another_encoding("utf-16"), "encoding", id="UTF-16 with its mark"),
+    pytest.param(in_another_encoding("utf-16-le"), "encoding", id="UTF-16, little first"),
+    pytest.param(in_another_encoding("utf-16-be"), "encoding", id="UTF-16, big first"),
+    pytest.param(json.dumps(NAMED).encode("utf-16-le"), "bad_json", id="UTF-16 of ASCII"),
+    pytest.param(in_another_encoding("utf-32"), "encoding", id="UTF-32"),
+    pytest.param(in_another_encoding("gbk"), "encoding", id="GBK"),
+    pytest.param(BOM + in_another_encoding("utf-16"), "encoding", id="a mark before UTF-16 with its own"),
+    pytest.param(BOM + in_another_encoding("utf-16-le"), "encoding", id="a mark before UTF-16"),
+    pytest.param(BOM + in_another_encoding("gbk"), "encoding", id="a mark before GBK"),
+    pytest.param(BOM + BOM + in_another_encoding("utf-8"), "bad_json", id="two marks"),
+    pytest.param(b" " + BOM + in_another_encoding("utf-8"), "bad_json", id="a blank before the mark"),
+    pytest.param(in_another_encoding("utf-8") + BOM, "bad_json", id="a mark behind"),
+    pytest.param(b"{" + BOM + in_another_encoding("utf-8")[1:], "bad_json", id="a mark within"),
+    pytest.param(BOM[:2] + in_another_encoding("utf-8"), "encoding", id="half a mark"),
+    pytest.param(BOM, "empty_file", id="nothing but a mark"),
+    pytest.param(BOM + b"{", "bad_json", id="a mark before half a text"),
+    pytest.param(BOM + b"[" * 40 + b"]" * 40, "too_deep", id="a mark before deep nesting"),
+    pytest.param(BOM + b'{"type": "Point", "type": "Point"}', "duplicate_key", id="a mark before a key twice"),
+    pytest.param(b"\x00" + in_another_encoding("utf-8"), "bad_json", id="NUL before"),
+    pytest.param(in_another_encoding("utf-8") + b"\x00", "bad_json", id="NUL behind"),
+    pytest.param(in_another_encoding("utf-8").replace("一".encode(), b"\x00"), "bad_json", id="NUL in a text"),
+    pytest.param(in_another_encoding("utf-8").replace("一".encode(), b"\xc0\xaf"), "encoding", id="overlong"),
+    pytest.param(in_another_encoding("utf-8").replace("一".encode(), b"\xed\xa0\x80"), "encoding", id="half a pair"),
+    pytest.param(in_another_encoding("utf-8").replace("一".encode(), b"\xe4\xb8"), "encoding", id="half a character"),
+]
+
+
+@pytest.mark.parametrize(("body", "code"), MISWRITTEN)
+def test_what_is_not_written_in_utf_8_is_refused(post, check, refused, body, code):
+    assert [fault.code for fault in refused(post, body)] == [code]
+    # A file may be of another format, for which it is as little.
+    assert refused(check, body, "a.geojson")
+
+
+def endless(size=400_000):
+    """Texts of a length that take the reader as long as they can, all wrong."""
+    yield "nested arrays", b"[" * size
+    yield "nested objects", b'{"a":' * (size // 5)
+    yield "nested and closed", b"[" * (size // 2) + b"]" * (size // 2)
+    yield "brackets in a text", b'["' + b"[{" * (size // 2)
+    yield "quotes", b"[" + b'"' * size
+    yield "escaped quotes", b'{"a": "' + b'\\"' * (size // 2)
+    yield "backslashes", b'{"a": "' + b"\\" * size
+    yield "texts", b"[" + b'"",' * (size // 3)
+    yield "one key", b"{" + b'"a":1,' * (size // 6) + b'"a":1}'
+    yield "many keys", b"{" + b",".join(b'"k%d":1' % n for n in range(size // 12)) + b',"k1":2}'
+    yield "a long number", b'{"a": ' + b"9" * size + b"}"
+    yield "blanks", b" " * size + b"x"
+    yield "NUL", b"\x00" * size
+    yield "no UTF-8 at the end", b'{"a": "' + "长".encode() * (size // 3) + b'\xff"}'
+    yield "UTF-16", b"\xff\xfe" + b" \x00" * (size // 2)
+    yield "marks", BOM * (size // 3)
+    yield "a mark before nested arrays", BOM + b"[" * size
+    yield "another text behind", b'{"type": "Point"}' + b" " * size + b"{}"
+    yield "many texts", b'{"type": "Point"}' * (size // 17)
+    yield "no numbers", b"[" + b"NaN," * (size // 4) + b"NaN]"
+    yield "halves of characters", b'{"' + b"\\ud800" * (size // 6) + b'": 1}'
+
+
+def computed_s(body):
+    """How long reading a text computes, which does not count waiting for a processor."""
+    began = time.thread_time()
+    try:
+        geojson.read(body, "a")
+    except InputError:
+        return time.thread_time() - began, True
+    return time.thread_time() - began, False
+
+
+def test_a_text_that_is_refused_takes_no_longer_than_an_honest_one_of_its_length():
+    rows = [feature(square(LON + n * 1e-5, LAT, 0.001), properties={"DKBH": f"A-{n}"}) for n in range(2_000)]
+    honest = json.dumps(collection(*rows)).encode()
+    assert len(honest) > 400_000
+    allowed, refused = computed_s(honest)
+    assert not refused
+    # Short ones first: what is not in proportion would keep the long ones for minutes.
+    for name, body in (*endless(50_000), *endless()):
+        spent, refused = computed_s(body)
+        assert refused, name
+        assert spent < max(2 * allowed, 1.0), name
 
 
 def test_half_a_character_in_any_text_is_a_rejected_row(post, load, refused, catalogue, tmp_path):
