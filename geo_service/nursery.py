@@ -11,6 +11,7 @@ import atexit
 import ctypes
 import gc
 import importlib
+import math
 import os
 import pickle
 import select
@@ -20,12 +21,13 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterable
 from typing import Any, BinaryIO, NoReturn
 
-#: What stands before a message: its length.
-HEAD = struct.Struct(">Q")
+#: What stands before a message: its length. A job begins with the seconds that each answer to it may take.
+HEAD, SECONDS = struct.Struct(">Q"), struct.Struct(">d")
 #: What a nursery is told: to do a job itself, which follows; to divide, and whose line comes along.
 _FIRST, _CHILD = b"!", b"+"
 #: From Linux's sched.h.
@@ -314,10 +316,28 @@ def _attend(line: socket.socket, answers: Callable[[Any], Iterable[object]]) -> 
     socket.send_fds(line, [str(os.getpid()).encode()], handles)
     with line.makefile("rb") as source, line.makefile("wb") as sink:
         while (payload := receive(source)) is not None:
-            job = pickle.loads(payload)  # noqa: S301 - comes from the parent, which is ourselves
+            (seconds,) = SECONDS.unpack_from(payload)
+            _compute(seconds)
+            job = pickle.loads(memoryview(payload)[SECONDS.size :])  # noqa: S301 - from the parent, which is ourselves
             for answer in answers(job):
                 send(sink, pickle.dumps(answer, protocol=5))
+                _compute(seconds)
     os._exit(0)
+
+
+def _compute(seconds: float) -> None:
+    """Compute for no longer than so, where the system can see to it.
+
+    Whoever asked ends this process long before. While a library keeps the interpreter to itself, the thread of
+    `_end_alone` has no turn; where whoever asked is gone as well, only the system is left.
+    """
+    try:
+        import resource
+    except ImportError:
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    most = math.ceil(time.process_time() + seconds)
+    resource.setrlimit(resource.RLIMIT_CPU, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 def _end_alone(line: socket.socket) -> None:

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from geo_service import nursery
 from geo_service.errors import GeoServiceError
-from geo_service.nursery import HEAD, Nursery, hung_up, message
+from geo_service.nursery import HEAD, SECONDS, Nursery, hung_up, message
 from geo_service.tally import TALLY, WORKER_DIED, WORKER_KILLED
 
 START_LIMIT_S = 60.0
@@ -30,6 +30,8 @@ SLOTS = max(2, os.cpu_count() or 2)
 FILE_BYTES = 4 << 30
 #: A job may wait for a processor for so many times as long as it may compute, less one.
 WALL = 3.0
+#: A process ends by itself when it has computed for so much longer than whoever asked would have let it.
+ALONE_S = 60.0
 #: How often it is looked at what a process has used: at the most, and at least.
 LOOK_S, LONGEST_S = 0.02, 3600.0
 #: So much of a message is taken at once.
@@ -160,17 +162,22 @@ class Worker:
         """Take no further job after this one."""
         self._spent = True
 
-    def ask(self, payload: bytes | None, limit_s: float) -> Reply:
+    def ask(self, payload: bytes | None, limit_s: float, longest_s: float = 0.0) -> Reply:
         """Send a job, or nothing, and wait for the next answer.
 
         The process is killed when it has computed for ``limit_s`` seconds, or when `WALL` times as many have passed:
         on a crowded machine whoever waits for a processor has done nothing wrong.
+
+        Parameters
+        ----------
+        longest_s : float
+            The longest of the limits with which further answers to the job will be asked for, where it is longer.
         """
         allowed = _Allowed(limit_s, self._computed_s)
         answer, overran = None, False
         try:
             if payload is not None:
-                self._tell(payload, allowed)
+                self._tell(SECONDS.pack(max(limit_s, longest_s) + ALONE_S) + payload, allowed)
             answer = self._hear(allowed)
         except TimeoutError:
             overran = True

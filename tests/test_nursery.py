@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from geo_service import worker as asking
 from geo_service.checking.process import EXAMINERS, Examiners
 from geo_service.nursery import HEAD, Child, Nursery
 from geo_service.worker import Worker
@@ -169,3 +171,33 @@ def test_whatever_a_broken_process_says_nobody_waits_for_ever(says, overruns):
     assert not worker.fit()
     os.waitpid(worker.pid, 0)
     worker.close()
+
+
+@pytest.fixture
+def deaf(monkeypatch) -> Iterator[Worker]:
+    monkeypatch.setattr(asking, "ALONE_S", 0.2)
+    # Only what is computed counts, however crowded the machine is.
+    monkeypatch.setattr(asking, "WALL", 1e6)
+    nursery = Nursery("tests.deaf")
+    worker = Worker(nursery)
+    yield worker
+    worker.close()
+    nursery.close()
+
+
+def test_a_process_that_is_left_alone_and_hears_nothing_ends_by_itself(deaf, monkeypatch):
+    assert deaf.ask(pickle.dumps((0.0, None)), 0.5).answer is not None
+    with monkeypatch.context() as killed:
+        # Whoever is killed ends nobody any more; the end of its line closes.
+        killed.setattr(Child, "kill", lambda child: child.line.close())
+        assert deaf.ask(None, 0.5).overran
+    assert gone(deaf.pid)
+
+
+def test_a_process_may_compute_for_so_long_before_each_answer(deaf):
+    pieces = (0.1, 1.2, 1.2)
+    assert deaf.ask(pickle.dumps(pieces), 0.3, 1.3).answer is not None
+    for _ in pieces[1:]:
+        answer = deaf.ask(None, 600.0).answer
+        assert answer is not None
+    assert pickle.loads(answer) >= sum(pieces)

@@ -225,7 +225,7 @@ def _read_and_measured(examiner: Worker, job: Job) -> Found | Fault | GeoService
     payload: bytes | None = pickle.dumps(job, protocol=5)
     stage = THEIRS
     for _ in range(MESSAGES):
-        reply = examiner.ask(payload, OPEN_LIMIT_S if stage == OURS else ROW_LIMIT_S)
+        reply = examiner.ask(payload, OPEN_LIMIT_S if stage == OURS else ROW_LIMIT_S, OPEN_LIMIT_S)
         if stage == OURS and reply.answer is None:
             return None
         if stage == THEIRS:

@@ -135,7 +135,7 @@ def test_other_rules_or_another_folder_give_no_answer(service, tmp_path, examine
 def test_a_process_that_dies_while_it_opens_the_ground_is_replaced(service, monkeypatch):
     real, dead = process.Worker.ask, []
 
-    def ask(examiner, payload, limit_s):
+    def ask(examiner, payload, limit_s, longest_s=0.0):
         # It has said that it opens the ground, and does not come back.
         if not dead and payload is None and limit_s == process.OPEN_LIMIT_S:
             os.kill(examiner.pid, signal.SIGKILL)
@@ -177,7 +177,7 @@ def test_a_process_that_dies_while_it_opens_the_ground_is_replaced(service, monk
 def test_a_boundary_whose_process_is_gone_is_named_by_the_id_it_brought(
     service, examiners, monkeypatch, sent, id_, overran, code
 ):
-    monkeypatch.setattr(process.Worker, "ask", lambda examiner, payload, limit_s: Reply(None, overran, 0.0))
+    monkeypatch.setattr(process.Worker, "ask", lambda examiner, payload, limit_s, longest_s: Reply(None, overran, 0.0))
     found = service.check_one(Unread(sent), AS_OF)
     assert isinstance(found, Fault)
     assert (found.row, found.id, found.code) == (1, id_, code)
@@ -186,7 +186,7 @@ def test_a_boundary_whose_process_is_gone_is_named_by_the_id_it_brought(
 def test_a_process_that_announces_work_for_ever_is_given_up(service, examiners, monkeypatch):
     told = 0
 
-    def ask(examiner, payload, limit_s):
+    def ask(examiner, payload, limit_s, longest_s):
         nonlocal told
         told += 1
         return Reply(pickle.dumps((OURS if told % 2 else THEIRS, "")), False, 0.0)
