@@ -1,9 +1,10 @@
-"""Waiting for what processes of the system do."""
+"""What processes of the system do, and what they take."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 #: Far less than what would take minutes, far more than what is done at once takes on a crowded machine.
@@ -24,3 +25,17 @@ def gone(pid: int) -> bool:
     while Path(f"/proc/{pid}").exists() and time.monotonic() < end:
         time.sleep(0.01)
     return not Path(f"/proc/{pid}").exists()
+
+
+def kilobytes(pid: int, file: str, name: str) -> int:
+    """Return a figure of a file in /proc (Linux, proc(5))."""
+    lines = Path(f"/proc/{pid}/{file}").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
+
+
+@contextmanager
+def peak_growth(pid: int) -> Iterator[Callable[[], int]]:
+    """Lend how many bytes of memory a process has taken since, at the most at once, beyond what it had before."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")
+    before = kilobytes(pid, "status", "VmRSS")
+    yield lambda: 1024 * (kilobytes(pid, "status", "VmHWM") - before)

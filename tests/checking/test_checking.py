@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -22,6 +23,7 @@ from geo_service import checking, worker
 from geo_service.api.app import create_app
 from geo_service.api.routes import check
 from geo_service.checking import process
+from geo_service.checking.process import Examiners
 from geo_service.errors import GeoServiceError, InputError, WorkspaceError
 from geo_service.export.record import record, record_bytes
 from geo_service.ingest.process import READERS
@@ -30,7 +32,8 @@ from geo_service.store.workspace import Workspace
 from tests import world
 from tests.api.serving import AS_OF, OPEN, report_of, running
 from tests.checking.combs import comb
-from tests.processes import gone
+from tests.checking.greedy import HEADROOM_BYTES
+from tests.processes import gone, peak_growth
 
 ASKED = AsOf(None, AS_OF)
 #: So soon whoever asked is told that a process broke; later by so many times what a whole answer takes on a crowded
@@ -190,27 +193,75 @@ def served(service, examiners):
         yield found
 
 
+def while_measuring(served, *boundaries) -> tuple[httpx.Response, float, list[float]]:
+    """Have boundaries checked; return the answer and its seconds, and those of all who asked for a record meanwhile."""
+    path = "/parcels/P/assessment"
+    record = served.get(path).content
+    features = [
+        {"type": "Feature", "id": f"comb-{number}", "properties": {}, "geometry": in_metres(one)}
+        for number, one in enumerate(boundaries, start=1)
+    ]
+    body = {"type": "FeatureCollection", "features": features}
+    waits: list[float] = []
+    with httpx.Client(base_url=served.base, timeout=600, trust_env=False) as other, ThreadPoolExecutor(1) as pool:
+        began = time.monotonic()
+        checked = pool.submit(served.client.post, "/check", params={"crs": world.CRS}, json=body)
+        while not checked.done():
+            asked = time.monotonic()
+            answer = other.get(path)
+            waits.append(time.monotonic() - asked)
+            assert (answer.status_code, answer.content) == (200, record)
+        return checked.result(), time.monotonic() - began, waits
+
+
 def test_a_comb_over_a_comb_is_refused_while_others_are_served(served):
-    served.get("/parcels/P/assessment")
-    posted = [{"type": "Feature", "id": "comb", "properties": {}, "geometry": in_metres(comb(upright=True))}]
-    answers = []
-    thread = threading.Thread(
-        target=lambda: answers.append(
-            served.client.post(
-                "/check", params={"crs": world.CRS}, json={"type": "FeatureCollection", "features": posted}
-            )
-        )
-    )
-    with httpx.Client(base_url=served.base, trust_env=False) as other:
-        thread.start()
-        served_meanwhile = 0
-        while thread.is_alive():
-            assert other.get("/parcels/P/assessment").status_code == 200
-            served_meanwhile += 1
-        thread.join()
-    assert (answers[0].status_code, answers[0].json()["code"]) == (422, "geometry_too_complex")
-    assert answers[0].json()["items"][0]["id"] == "comb"
-    assert served_meanwhile > 5
+    answer, _, waits = while_measuring(served, comb(upright=True))
+    assert (answer.status_code, answer.json()["code"]) == (422, "geometry_too_complex")
+    assert answer.json()["items"][0]["id"] == "comb-1"
+    assert len(waits) > 5
+
+
+def test_while_boundaries_take_long_others_have_their_records_as_ever(served):
+    # These cross the comb of a layer nearly as often as is measured at all.
+    answer, seconds, waits = while_measuring(served, comb(upright=True, teeth=12), comb(upright=True, teeth=11))
+    assert answer.status_code == 200 and len(answer.json()["records"]) == 2
+    # Nobody waits for the end of it; where there is room some hundreds are served in that time.
+    assert max(waits) < seconds
+    assert len(waits) >= 30
+
+
+@pytest.fixture
+def greedy(service, monkeypatch):
+    """The service with measuring processes in which some boundaries want more memory than there is."""
+    found = Examiners()
+    found._module = "tests.checking.greedy"
+    monkeypatch.setattr(process, "EXAMINERS", found)
+    with running(create_app(service, policy=OPEN), service) as served:
+        yield served
+    found.close()
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_a_boundary_that_takes_more_memory_than_it_may_is_a_clear_answer_and_the_next_check_works(greedy, together):
+    def asked(id_: str) -> httpx.Response:
+        one = {"type": "Feature", "id": id_, "properties": {}, "geometry": in_metres(world.box(*world.PARCEL))}
+        body = {"type": "FeatureCollection", "features": [one]} if together else one
+        return greedy.client.post("/check", json=body, params={"crs": world.CRS})
+
+    before = asked("plain")
+    assert before.status_code == 200
+    with peak_growth(os.getpid()) as grown:
+        # Python is told that there is no memory, and GEOS is.
+        for id_, status, code in (
+            ("at once", 422, "geometry_too_complex"),
+            ("little by little", 503, "measuring_failed"),
+        ):
+            answer = asked(id_)
+            assert (answer.status_code, answer.json()["code"]) == (status, code)
+            assert answer.json()["detail"] and answer.json()["next"]["zh"]
+            assert (asked("plain").status_code, asked("plain").content) == (200, before.content)
+    # What the measuring process took until it was refused more, this one that answers did not take.
+    assert grown() < HEADROOM_BYTES / 4
 
 
 def test_a_process_that_breaks_in_the_middle_is_a_clear_answer_and_the_next_check_works(served, examiners, monkeypatch):
