@@ -30,6 +30,9 @@ MAX_PARTS = 5_000
 MAX_PAIRS = 500_000
 MAX_CROSSINGS = 1_000
 MAX_SECONDS = 1.0
+#: Edges of a large boundary that are held against all of its others before GEOS sees it: where edges lie in heaps, to
+#: find out that it is not valid takes as long as the square of their number.
+SAMPLE = 16
 #: Rings whose neighbours are looked up at a time: many neighbours mean much memory.
 TOGETHER = 128
 MIN_AREA_M2 = 0.1
@@ -65,12 +68,7 @@ def crossings(geometry: BaseGeometry) -> Crossings:
     >>> crossings(bow_tie).count
     1
     """
-    points, chain = _chains(geometry)
-    keep = (chain[:-1] == chain[1:]) & (points[:-1] != points[1:]).any(axis=1)
-    vertex = np.flatnonzero(keep)
-    # Small numbers keep the signs right: eastings with a zone prefix have eight digits before the point.
-    points = points - points[0]
-    start, end = points[:-1][keep], points[1:][keep]
+    vertex, start, end = _segments(geometry)
     tree = shapely.STRtree(shapely.linestrings(np.stack([start, end], axis=1)))
     order = np.random.default_rng(0).permutation(len(start))
     deadline = time.thread_time() + MAX_SECONDS
@@ -91,6 +89,15 @@ def crossings(geometry: BaseGeometry) -> Crossings:
         # Many neighbours mean much memory a step, few mean that larger steps are quicker.
         chunk = min(chunk * 2, 1024) if len(one) < 50 * len(part) else 32
     return Crossings(count, False, first)
+
+
+def _segments(geometry: BaseGeometry) -> tuple[NDArray[np.intp], Points, Points]:
+    """Return the edges of a geometry that have a length: number of the first vertex, beginning and end."""
+    points, chain = _chains(geometry)
+    keep = (chain[:-1] == chain[1:]) & (points[:-1] != points[1:]).any(axis=1)
+    # Small numbers keep the signs right: eastings with a zone prefix have eight digits before the point.
+    points = points - points[0]
+    return np.flatnonzero(keep), points[:-1][keep], points[1:][keep]
 
 
 def _chains(geometry: BaseGeometry) -> tuple[Points, NDArray[np.intp]]:
@@ -152,6 +159,8 @@ def refused(geometry: BaseGeometry | None, kind: GeometryKind, row: int) -> Faul
         return too_complex(row, f"{rings} > {MAX_RINGS} rings")
     if name in _POLYGONS and _too_many_pairs(parts):
         return too_complex(row, f"> {MAX_PAIRS} pairs of rings within each other's extent")
+    if name in _POLYGONS and _surely_too_many_crossings(geometry):
+        return too_complex(row, f"> {MAX_CROSSINGS} crossings")
     return None
 
 
@@ -167,6 +176,26 @@ def _too_many_pairs(parts: NDArray[np.object_]) -> bool:
         # Each pair is met from both sides, and each ring meets itself.
         twice += tree.query(asked).shape[1] - len(asked)
         if twice > 2 * MAX_PAIRS:
+            return True
+    return False
+
+
+def _surely_too_many_crossings(geometry: BaseGeometry) -> bool:
+    """Tell whether a few edges alone cross the others more than `MAX_CROSSINGS` times; see `crossings`."""
+    _, start, end = _segments(geometry)
+    west, south = np.minimum(start, end).T.copy()
+    east, north = np.maximum(start, end).T.copy()
+    others = np.ones(len(start), dtype=bool)
+    sample = np.random.default_rng(0).permutation(len(start))[:SAMPLE]
+    # Two of the sample would be met from both sides.
+    others[sample] = False
+    count = 0
+    for edge in sample:
+        beside = others & (west <= east[edge]) & (east >= west[edge])
+        near = np.flatnonzero(beside & (south <= north[edge]) & (north >= south[edge]))
+        one = np.full(len(near), edge)
+        count += int(crossing(start[one], end[one], start[near], end[near]).sum())
+        if count > MAX_CROSSINGS:
             return True
     return False
 

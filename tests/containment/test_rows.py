@@ -74,8 +74,13 @@ Bad input
 Geometry
 15  ingest/test_bad_input::test_a_geometry_bomb_is_refused_in_time,
     checking/test_checking::test_a_comb_over_a_comb_is_refused_while_others_are_served,
-    checking/test_checking::test_a_row_that_overruns_ends_its_process_and_the_others_are_answered
-16  ingest/test_bad_input::test_an_honest_polygon_of_a_hundred_thousand_vertices_passes_quickly,
+    checking/test_checking::test_while_boundaries_take_long_others_have_their_records_as_ever,
+    checking/test_checking::test_a_row_that_overruns_ends_its_process_and_the_others_are_answered,
+    checking/test_checking::test_a_boundary_that_takes_more_memory_than_it_may_is_a_clear_answer_and_the_next_check_works,
+    test_nursery::test_a_process_that_is_left_alone_and_hears_nothing_ends_by_itself,
+    test_nursery::test_a_process_may_compute_for_so_long_before_each_answer
+16  ingest/test_bad_input::test_a_geometry_bomb_is_refused_in_time,
+    ingest/test_bad_input::test_an_honest_polygon_of_very_many_vertices_passes_quickly,
     ingest/test_bad_input::test_rings_that_crowd_each_other_are_refused_by_the_gate_and_the_row_beside_them_is_answered,
     ingest/test_bad_input::test_many_rings_that_keep_apart_or_lie_in_each_other_as_far_as_land_does_pass,
     containment/test_stored::test_a_stored_comb_on_a_stored_comb_is_left_unmeasured_and_all_else_is_answered,
