@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import threading
 import time
@@ -17,7 +18,7 @@ import shapely
 
 from geo_service.api.app import create_app
 from geo_service.api.connection import Connection
-from geo_service.api.guard import Guard
+from geo_service.api.guard import UPLOAD_BYTES, Guard
 from geo_service.api.pace import Pace
 from geo_service.api.routes import check
 from geo_service.importing.desk import FOLDER, LOCK
@@ -26,6 +27,7 @@ from geo_service.projection import lon_lat
 from geo_service.store.lock import exclusive
 from tests import world
 from tests.api.serving import OPEN, running
+from tests.processes import peak_growth
 
 BODY = shapely.to_geojson(lon_lat(world.box(*world.PARCEL), world.CRS)).encode()
 GEOJSON = {"Content-Type": "application/geo+json"}
@@ -164,27 +166,52 @@ def test_a_body_that_is_too_large_is_refused_whether_it_says_so_or_not(served, d
     assert (answer.status_code, answer.json()["code"]) == (413, "too-large")
 
 
-def test_an_upload_that_is_too_large_is_refused_while_it_comes(served):
+def uploaded(size: int, path: str, served) -> int:
+    """Send a file of which nobody says how large it is; return how much of it was taken before it was refused."""
     taken = 0
 
     def body() -> Iterator[bytes]:
         nonlocal taken
         yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
-        for part in chunks(20_000_000):
+        for part in chunks(size):
             taken += len(part)
             yield part
 
-    for path in ("/check", "/layers/parcels/editions"):
-        taken = 0
-        try:
-            answer = served.client.post(
-                path, content=body(), headers={"Content-Type": "multipart/form-data; boundary=x"}
-            )
-            assert (answer.status_code, answer.json()["code"]) == (413, "too-large")
-        except httpx.WriteError:
-            # The server has hung up on what it would not read.
-            pass
-        assert taken < 20_000_000
+    try:
+        answer = served.client.post(path, content=body(), headers={"Content-Type": "multipart/form-data; boundary=x"})
+        assert (answer.status_code, answer.json()["code"]) == (413, "too-large")
+    except httpx.WriteError:
+        # The server has hung up on what it would not read.
+        pass
+    return taken
+
+
+UPLOADS = ("/check", "/layers/parcels/editions")
+
+
+def test_an_upload_that_is_too_large_is_refused_while_it_comes(served):
+    for path in UPLOADS:
+        assert uploaded(20_000_000, path, served) < 20_000_000
+
+
+@pytest.mark.parametrize("path", [UPLOADS[0], pytest.param(UPLOADS[1], marks=pytest.mark.slow)])
+def test_an_upload_of_hundreds_of_megabytes_is_refused_at_the_limit_and_takes_no_memory(service, path):
+    app = create_app(service, policy=OPEN)
+    read = 0
+
+    async def counted(scope, receive, send):
+        async def receiving():
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            return message
+
+        await app(scope, receiving, send)
+
+    with running(counted, service) as served, peak_growth(os.getpid()) as grown:
+        assert uploaded(300_000_000, path, served) < 300_000_000
+        assert UPLOAD_BYTES <= read < UPLOAD_BYTES + 1_000_000
+        assert grown() < 50_000_000
 
 
 @pytest.mark.parametrize(("count", "status"), [(100, 200), (MAX_PARTS + 1, 422)])

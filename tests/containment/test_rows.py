@@ -125,7 +125,8 @@ Storage, where imports come in
 
 Load and resources
 40  containment/test_floods::test_a_body_that_is_too_large_is_refused_whether_it_says_so_or_not,
-    containment/test_floods::test_an_upload_that_is_too_large_is_refused_while_it_comes
+    containment/test_floods::test_an_upload_that_is_too_large_is_refused_while_it_comes,
+    containment/test_floods::test_an_upload_of_hundreds_of_megabytes_is_refused_at_the_limit_and_takes_no_memory
 41  containment/test_floods::test_who_opens_a_connection_and_says_nothing_loses_it_and_others_are_served,
     containment/test_floods::test_a_connection_that_was_answered_must_not_begin_another_request_slowly_either,
     containment/test_floods::test_a_body_that_comes_too_slowly_is_given_up,
