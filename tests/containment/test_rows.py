@@ -143,11 +143,13 @@ Load and resources
     ingest/test_formats::test_a_grid_that_unpacks_to_too_much_is_refused
 44  containment/test_floods::test_of_many_checks_at_once_some_are_done_and_the_others_are_told_to_come_back,
     containment/test_floods::test_each_of_five_hundred_checks_at_once_is_answered_or_told_when_to_come_back,
+    operations/test_held::test_five_hundred_checks_at_once_take_no_more_memory_than_half_of_what_was_held,
     containment/test_floods::test_who_asks_too_fast_is_told_when_to_ask_again_and_may_still_read,
     imports/test_imports::test_whoever_has_enough_files_waiting_is_told_to_wait,
     containment/test_rows::test_who_has_many_imports_waiting_is_told_to_wait_and_others_are_taken
 45  containment/test_floods::test_a_listener_that_goes_away_is_not_told_any_longer,
     containment/test_rows::test_a_check_of_very_many_ends_with_whoever_asked_for_it,
+    operations/test_held::test_files_and_threads_of_downloads_that_were_broken_off_are_let_go_of,
     api/test_exports::test_a_file_that_nobody_takes_any_longer_is_closed,
     api/test_exports::test_verdicts_that_nobody_takes_any_longer_are_not_concluded
 
