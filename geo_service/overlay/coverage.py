@@ -40,6 +40,17 @@ class Cut:
         """All of them as one geometry."""
         return shapely.multipolygons(self.polygons) if self.polygons else _NOTHING
 
+    @cached_property
+    def united(self) -> Cut:
+        """The same ground as GEOS gives it when they are laid together; asked for once for all layers that have it.
+
+        Raises
+        ------
+        MeasureFailed
+            When GEOS cannot answer, even on a 0.1 mm grid.
+        """
+        return self if len(self.polygons) == 1 else _together(self.polygons)
+
     def is_wide(self, width_m: float) -> bool:
         """Tell whether a disc of that diameter certainly fits in each of them."""
         return bool(self.polygons) and width_m < self._thick_m
@@ -94,6 +105,7 @@ class Uncut:
         self._shared: dict[int, tuple[BaseGeometry, BaseGeometry]] = {}
         self._parts: dict[int, tuple[BaseGeometry, BaseGeometry]] = {}
         self._cuts: dict[int, Cut] = {}
+        self._rests: dict[int, tuple[Cut, Cut]] = {}
         self._coverages: dict[NoiseRule, Coverage] = {}
         self._untouched: dict[tuple[int, NoiseRule], tuple[BaseGeometry | None, Coverage]] = {}
 
@@ -156,6 +168,19 @@ class Uncut:
             found = self.whole if polygons == self.whole.polygons else Cut(polygons)
             self._cuts[id(geometry)] = found
         return found
+
+    def without(self, taken: Cut) -> Cut:
+        """Return what is left of the parcel; many layers cover the same of it.
+
+        Raises
+        ------
+        MeasureFailed
+            When GEOS cannot answer, even on a 0.1 mm grid.
+        """
+        found = self._rests.get(id(taken))
+        if found is None:
+            found = self._rests[id(taken)] = taken, _less(self.parcel, taken)
+        return found[1]
 
     def is_within(self, geometry: BaseGeometry) -> bool:
         """Tell whether the parcel certainly lies within a prepared geometry; see `holds`."""
@@ -320,7 +345,7 @@ def _split(
     if covered.polygons == whole.polygons:
         rest = NO_GROUND
     else:
-        rest = _less(uncut.parcel, covered) if covered.polygons else whole
+        rest = uncut.without(covered) if covered.polygons else whole
     unsurveyed = NO_GROUND
     if surveyed is not None and rest.polygons:
         unknown = _safe(shapely.difference, rest.geometry, surveyed)
@@ -369,9 +394,12 @@ def _union(parts: Sequence[Cut]) -> Cut:
     there = [part for part in parts if part.polygons]
     if not there:
         return NO_GROUND
-    if len(there) == 1 and len(there[0].polygons) == 1:
-        return there[0]
-    polygons = [polygon for part in there for polygon in part.polygons]
+    if len(there) == 1:
+        return there[0].united
+    return _together([polygon for part in there for polygon in part.polygons])
+
+
+def _together(polygons: Sequence[Polygon]) -> Cut:
     try:
         found = shapely.union_all(polygons)
     except GEOSException:

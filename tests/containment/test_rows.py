@@ -78,7 +78,8 @@ Geometry
     checking/test_checking::test_a_row_that_overruns_ends_its_process_and_the_others_are_answered,
     checking/test_checking::test_a_boundary_that_takes_more_memory_than_it_may_is_a_clear_answer_and_the_next_check_works,
     test_nursery::test_a_process_that_is_left_alone_and_hears_nothing_ends_by_itself,
-    test_nursery::test_a_process_may_compute_for_so_long_before_each_answer
+    test_nursery::test_a_process_may_compute_for_so_long_before_each_answer,
+    overlay/test_shares::test_a_parcel_of_many_parts_is_laid_together_once_however_many_layers_cover_it
 16  ingest/test_bad_input::test_a_geometry_bomb_is_refused_in_time,
     ingest/test_bad_input::test_an_honest_polygon_of_very_many_vertices_passes_quickly,
     ingest/test_bad_input::test_rings_that_crowd_each_other_are_refused_by_the_gate_and_the_row_beside_them_is_answered,

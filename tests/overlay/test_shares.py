@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 from shapely.geometry import box
+from shapely.geometry.base import BaseGeometry
 
 from geo_service import overlay
 from geo_service.cells import prepare
@@ -117,3 +121,26 @@ def test_layers_of_which_nothing_or_all_is_on_a_parcel_share_what_was_found(
     uncut = overlay.Uncut(parcel)
     for _ in range(2):
         assert said(overlay.coverage(parcel, chosen, *asked, (), uncut)) == said(plain)
+
+
+def test_a_parcel_of_many_parts_is_laid_together_once_however_many_layers_cover_it(monkeypatch) -> None:
+    parcel = shapely.multipolygons([box(X + 20 * part, Y, X + 20 * part + 10, Y + 10) for part in range(20)])
+    layers = [np.array([box(X - 50 - number, Y - 50, X + 500, Y + 100)]) for number in range(10)]
+    noise = overlay.NoiseRule(0.1, 0.05, 1.0, hard=False, sensitivity=2.0)
+    asked = (["F"], [0], ["a"], {"a"}, None, noise)
+    plain = [said(overlay.coverage(parcel, layer, *asked)) for layer in layers]
+    calls: Counter[str] = Counter()
+
+    def count(name: str, operation: Callable[..., BaseGeometry]) -> None:
+        def counted(*given: BaseGeometry) -> BaseGeometry:
+            calls[name] += 1
+            return operation(*given)
+
+        monkeypatch.setattr(shapely, name, counted)
+
+    for name in ("difference", "intersection", "union_all"):
+        count(name, getattr(shapely, name))
+    uncut = overlay.Uncut(parcel)
+    shapely.prepare(layers)
+    assert [said(overlay.coverage(parcel, layer, *asked, (), uncut)) for layer in layers] == plain
+    assert calls == {"difference": 2, "union_all": 2}
