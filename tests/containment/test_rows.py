@@ -74,7 +74,7 @@ Bad input
 Geometry
 15  ingest/test_bad_input::test_a_geometry_bomb_is_refused_in_time,
     checking/test_checking::test_a_comb_over_a_comb_is_refused_while_others_are_served,
-    checking/test_checking::test_while_boundaries_take_long_others_have_their_records_as_ever,
+    checking/test_checking::test_while_a_boundary_takes_long_others_have_their_records_as_ever,
     checking/test_checking::test_a_row_that_overruns_ends_its_process_and_the_others_are_answered,
     checking/test_checking::test_a_boundary_that_takes_more_memory_than_it_may_is_a_clear_answer_and_the_next_check_works,
     test_nursery::test_a_process_that_is_left_alone_and_hears_nothing_ends_by_itself,
