@@ -418,9 +418,9 @@ class Service:
         return importing.shapes_of(self._latest.snapshot(None).layers.features(self.rulebook.zones_layer))
 
     def read_boundaries(
-        self, data: Path | bytes, name: str, crs: str | None, encoding: str | None = None
+        self, data: Path | bytes, name: str, crs: str | None, encoding: str | None = None, *, most: int | None = None
     ) -> ingest.Boundaries:
-        """Read parcels from a file of any accepted format, or from its bytes."""
+        """Read parcels from a file of any accepted format, or from its bytes; see `ingest.read_boundaries`."""
         return self._compared(
             ingest.read_boundaries(
                 data,
@@ -431,10 +431,11 @@ class Service:
                 crs=crs,
                 encoding=encoding,
                 zone_boxes=self.zone_shapes(),
+                most=most,
             )
         )
 
-    def read_geojson(self, body: bytes, crs: str | None) -> ingest.Boundaries:
+    def read_geojson(self, body: bytes, crs: str | None, *, most: int | None = None) -> ingest.Boundaries:
         """Read parcels from a body that must be GeoJSON, whatever it looks like."""
         return self._compared(
             ingest.read_geojson_bytes(
@@ -444,6 +445,7 @@ class Service:
                 parcels_spec=self.catalogue.layers[self.rulebook.parcels_layer],
                 crs=crs,
                 zone_boxes=self.zone_shapes(),
+                most=most,
             )
         )
 

@@ -51,6 +51,7 @@ def body_job(
     crs: str | None = None,
     name: str = BODY,
     zones: Sequence[tuple[str, BaseGeometry]] = (),
+    most: int | None = None,
 ) -> Job:
     """Return how a body is read that must be GeoJSON, whatever it looks like.
 
@@ -58,6 +59,8 @@ def body_job(
     ----------
     zones : sequence of (CRS, geometry)
         Where the zones lie; parcels far from all of them are remarked upon.
+    most : int, optional
+        How many boundaries there may be.
     """
     # Nothing is unpacked of a body: it needs no folder of its own.
     folder = Path(tempfile.gettempdir())
@@ -72,6 +75,7 @@ def body_job(
         folder,
         crs,
         zones=tuple(zones),
+        most=most,
         only_geojson=True,
     )
 

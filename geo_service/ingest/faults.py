@@ -22,6 +22,28 @@ def unreadable(name: str, zh: str, en: str, *, value: str | None = None, code: s
     )
 
 
+def refuse_many(count: int, most: int | None, name: str) -> None:
+    """Refuse more rows than may be looked at in one go, before anything is said of each.
+
+    Raises
+    ------
+    InputError
+        ``too-many``.
+    """
+    if most is not None and count > most:
+        raise InputError(
+            Fault(
+                "too-many",
+                f"共{count}个界址，一次最多核查{most}个",
+                f"{count} boundaries; one request checks at most {most}",
+                "请分批提交，或用命令行 check",
+                "send them in parts, or use the command 'check'",
+                where=name,
+                value=str(count),
+            )
+        )
+
+
 def several_layers(name: str, layers: Iterable[str]) -> InputError:
     """The file holds several layers and none was named."""
     listed = ", ".join(sorted(layers))

@@ -14,7 +14,7 @@ from shapely.geometry.base import BaseGeometry
 from geo_service.errors import Fault, InputError, RejectedRows, TooComplex
 from geo_service.ingest import archive, gate, gdal, placement
 from geo_service.ingest.crs import resolve
-from geo_service.ingest.faults import choose_layer, unreadable
+from geo_service.ingest.faults import choose_layer, refuse_many, unreadable
 from geo_service.ingest.fields import BadValue, convert, id_of, match_columns
 from geo_service.ingest.formats import boundary_txt, delimited, drawing, geojson, geopackage, kml, shapefile
 from geo_service.ingest.job import GridResult, Job, Purpose, VectorResult
@@ -164,7 +164,7 @@ def _from_zip(job: Job, source: Source) -> RawTable:
 
 def _read(job: Job, source: Source, layer: str | None) -> RawTable:
     if source.format is Format.GEOJSON:
-        return geojson.read(source.read(), job.name)
+        return geojson.read(source.read(), job.name, job.most)
     if source.format is Format.BOUNDARY_TXT:
         return boundary_txt.read(source.read(), job.name, source.stem, job.jurisdiction, job.encoding, job.crs)
     if source.format is Format.DELIMITED:
@@ -212,6 +212,7 @@ class _Rows:
 
 
 def _vector(job: Job, source: Source, table: RawTable) -> VectorResult:
+    refuse_many(table.read, job.most, job.name)
     code, how, note = resolve(job.crs, table.declared_crs, table.crs_how, job.jurisdiction, job.name)
     if note is not None:
         table.warnings.append(note)

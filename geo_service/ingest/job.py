@@ -32,6 +32,8 @@ class Job:
         An empty folder of this job; whoever made it removes it, also when the reader was killed.
     zones : tuple of (CRS code, geometry)
         Where the workspace's zones lie, for the distance rule.
+    most : int or None
+        More rows than that are refused as a whole.
     only_geojson : bool
         For bodies that must be GeoJSON whatever they look like.
     gdal_skip : tuple of (library, drivers) or None
@@ -54,6 +56,7 @@ class Job:
     quarantine: bool = False
     zones: tuple[tuple[str, BaseGeometry], ...] = ()
     anywhere: bool = False
+    most: int | None = None
     only_geojson: bool = False
     gdal_skip: tuple[tuple[str, str], ...] | None = None
 

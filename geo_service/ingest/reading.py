@@ -146,6 +146,7 @@ def read_boundaries(
     crs: str | None = None,
     encoding: str | None = None,
     zone_boxes: Sequence[ZonePlace] = (),
+    most: int | None = None,
 ) -> Boundaries:
     """Read parcels to be checked, of any accepted format; nothing is stored.
 
@@ -159,6 +160,8 @@ def read_boundaries(
         Fields and aliases of the parcels layer.
     zone_boxes : sequence of (CRS, geometry or bounds)
         Where the zones lie; parcels far from all of them are remarked upon.
+    most : int, optional
+        How many rows there may be.
 
     Raises
     ------
@@ -179,6 +182,7 @@ def read_boundaries(
             crs,
             encoding,
             zones=_zones(zone_boxes),
+            most=most,
             gdal_skip=_skip(head, name, parcels_spec.geometry, None),
         )
         return _checked(job, len(source) if isinstance(source, bytes) else source.stat().st_size)
@@ -193,6 +197,7 @@ def read_geojson_bytes(
     crs: str | None = None,
     name: str = BODY,
     zone_boxes: Sequence[ZonePlace] = (),
+    most: int | None = None,
 ) -> Boundaries:
     """Read a body that is a GeoJSON Geometry, Feature or FeatureCollection; see `read_boundaries`.
 
@@ -202,7 +207,8 @@ def read_geojson_bytes(
         The body is no strict JSON, or no GeoJSON.
     """
     zones = _zones(zone_boxes)
-    return _checked(body_job(body, catalogue, jurisdiction, parcels_spec, crs=crs, name=name, zones=zones), len(body))
+    job = body_job(body, catalogue, jurisdiction, parcels_spec, crs=crs, name=name, zones=zones, most=most)
+    return _checked(job, len(body))
 
 
 def _checked(job: Job, size: int) -> Boundaries:

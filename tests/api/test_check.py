@@ -9,6 +9,7 @@ import pytest
 import shapely
 
 from geo_service import overlay
+from geo_service.api.links import GEOJSON
 from geo_service.api.routes import check
 from geo_service.checking import Found
 from geo_service.errors import MeasureFailed
@@ -302,6 +303,14 @@ def test_more_boundaries_than_one_request_may_bring_are_refused_at_once(served):
     content = json.dumps(many).encode()
     answer = served.client.post("/check", content=content, headers={"Content-Type": "application/geo+json"})
     assert (answer.status_code, answer.json()["code"], answer.json()["value"]) == (422, "too-many", "10001")
+    # Nor is anything said of each of very many that are none.
+    empty = b'{"type":"FeatureCollection","features":[' + b"{}," * 300_000 + b"{}]}"
+    lines = b"id,x,y\n" + b"a,1,2\n" * 10_001
+    for sent in ({"content": empty, "headers": {"Content-Type": GEOJSON}}, {"files": {"file": ("a.csv", lines)}}):
+        for path in ("/check", "/check/panels"):
+            answer = served.client.post(path, **sent)
+            assert (answer.status_code, answer.json()["code"]) == (422, "too-many"), answer.text[:500]
+            assert answer.json()["items"] == [] and answer.json()["next"]["zh"]
 
 
 def test_very_many_are_answered_in_their_order_and_the_wrong_ones_are_told_at_the_end(served):

@@ -403,12 +403,8 @@ async def _acquired(request: Request, places: asyncio.Semaphore) -> None:
 
 def _boundaries(service: Service, posted: Posted, crs: str | None) -> Boundaries:
     if posted.file is None:
-        found = service.read_geojson(posted.body, crs)
-    else:
-        found = _read_file(service, posted.file, posted.name, crs)
-    if len(found.parcels) > MAX_BOUNDARIES:
-        raise _too_many(len(found.parcels))
-    return found
+        return service.read_geojson(posted.body, crs, most=MAX_BOUNDARIES)
+    return _read_file(service, posted.file, posted.name, crs)
 
 
 def _read_file(service: Service, file: BinaryIO, name: str, crs: str | None) -> Boundaries:
@@ -417,20 +413,7 @@ def _read_file(service: Service, file: BinaryIO, name: str, crs: str | None) -> 
         path = Path(folder) / "upload"
         with path.open("wb") as out:
             shutil.copyfileobj(file, out, 1 << 20)
-        return service.read_boundaries(path, name, crs)
-
-
-def _too_many(count: int) -> Problem:
-    return Problem(
-        422,
-        "too-many",
-        Text(
-            f"共{count}个界址，一次最多核查{MAX_BOUNDARIES}个",
-            f"{count} boundaries; one request checks at most {MAX_BOUNDARIES}",
-        ),
-        step=Text("请分批提交，或用命令行 check", "send them in parts, or use the command 'check'"),
-        value=str(count),
-    )
+        return service.read_boundaries(path, name, crs, most=MAX_BOUNDARIES)
 
 
 def _busy() -> Problem:

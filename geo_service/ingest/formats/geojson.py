@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from geo_service.errors import Fault, InputError
+from geo_service.ingest.faults import refuse_many
 from geo_service.ingest.table import RawTable, said_of_heights
 from geo_service.ingest.text import spelled
 from geo_service.projection import LON_LAT
@@ -96,8 +97,13 @@ def _depth(body: bytes) -> int:
     return int(np.cumsum(steps).max(initial=0))
 
 
-def read(data: bytes, name: str) -> RawTable:
+def read(data: bytes, name: str, most: int | None = None) -> RawTable:
     """Read a Geometry, a Feature or a FeatureCollection.
+
+    Parameters
+    ----------
+    most : int, optional
+        How many features there may be.
 
     Raises
     ------
@@ -124,6 +130,7 @@ def read(data: bytes, name: str) -> RawTable:
             "'type' is not one of GeoJSON",
             str(kind),
         )
+    refuse_many(len(features), most, name)
     declared, how = _declared(root, name)
     table = RawTable(
         "GeoJSON", "", declared, how, "utf-8", "standard", [], np.empty(0, dtype=object), {}, len(features)
