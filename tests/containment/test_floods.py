@@ -225,14 +225,20 @@ def test_a_boundary_of_too_many_parts_is_refused_before_any_geometry_is_done(ser
         assert answer.json()["value"] == f"{count} > {MAX_PARTS} parts"
 
 
+def another(number: int) -> str:
+    """Return a boundary of its own for each number, so that no answer is known."""
+    west, south, east, north = world.PARCEL
+    return shapely.to_geojson(lon_lat(world.box(west, south, east, north - number / 100), world.CRS))
+
+
 def test_of_many_checks_at_once_some_are_done_and_the_others_are_told_to_come_back(service, monkeypatch):
     monkeypatch.setattr(check, "CHECKS", 1)
     monkeypatch.setattr(check, "WAITING", 2)
     with running(create_app(service, policy=OPEN), service) as served, ThreadPoolExecutor(16) as pool:
         answers = list(
             pool.map(
-                lambda _: httpx.post(
-                    f"{served.base}/check", content=BODY, headers=GEOJSON, timeout=600, trust_env=False
+                lambda number: httpx.post(
+                    f"{served.base}/check", content=another(number), headers=GEOJSON, timeout=600, trust_env=False
                 ),
                 range(48),
             )
@@ -261,7 +267,6 @@ def test_each_of_five_hundred_checks_at_once_is_answered_or_told_when_to_come_ba
     monkeypatch.setattr(check, "CHECKS", 1)
     monkeypatch.setattr(check, "WAITING", 2)
     app = create_app(service, policy=OPEN, pace=Pace(per_second=0.01, burst=250))
-    west, south, east, north = world.PARCEL
     limits = httpx.Limits(max_connections=100)
     with (
         running(app, service) as served,
@@ -270,9 +275,7 @@ def test_each_of_five_hundred_checks_at_once_is_answered_or_told_when_to_come_ba
     ):
 
         def asked(number: int) -> httpx.Response:
-            # Each another boundary, so that no answer is known.
-            boundary = lon_lat(world.box(west, south, east, north - number / 100), world.CRS)
-            return client.post("/check", content=shapely.to_geojson(boundary), headers=GEOJSON)
+            return client.post("/check", content=another(number), headers=GEOJSON)
 
         answers = list(pool.map(asked, range(500)))
     codes = [answer.status_code for answer in answers]
