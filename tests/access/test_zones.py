@@ -30,8 +30,8 @@ QUERIES = {
     "GET /parcels/{parcel_id}/tender-package.geojson": ["?force=true", "?force=true&profile=internal"],
     "GET /map": ["", "?draw=canvas"],
 }
-#: These concern the whole workspace, or nothing in it.
-WHOLE = {"GET /audit", "GET /editions/{edition_id}", "GET /metrics"}
+#: These concern the whole workspace, and say so.
+FOR_ALL_ZONES = [route for route in ROUTES if any(need.whole for need in route.needs)]
 
 
 def text_of(answer) -> str:
@@ -50,7 +50,8 @@ def reads(guarded) -> list[str]:
     ]
     found = []
     for route in ROUTES:
-        if route.method != "GET" or str(route) in WHOLE or route.path.startswith(("/jobs", "/basemaps/")):
+        # Basemaps are the same for everybody.
+        if route.method != "GET" or route in FOR_ALL_ZONES or route.path.startswith("/basemaps/"):
             continue
         own = {"parcel_id": "P", "tms": "WebMercatorQuad", "feature_id": "0"}
         for collection in collections if "{collection_id}" in route.path else [""]:
@@ -253,11 +254,26 @@ def test_nobody_is_told_how_far_away_a_foreign_parcel_lies(guarded):
         assert not warned(f"{OTHER}-1", OURS, path)
 
 
-def test_what_concerns_the_whole_workspace_needs_a_key_for_all_of_it(guarded):
-    auditor = guarded.key(Role.AUDITOR, {"Z"})
-    assert guarded.served.get("/audit", headers=auditor).json()["code"] == "zones-too-few"
-    sent = guarded.served.client.post("/layers/parcels/editions", headers=guarded.keys[OURS])
-    assert (sent.status_code, sent.json()["code"]) == (403, "zones-too-few")
+@pytest.mark.parametrize("route", FOR_ALL_ZONES, ids=str)
+def test_what_concerns_the_whole_workspace_needs_a_key_for_all_of_it(guarded, route):
+    roles = [role for role in Role if all(need.role is None or role.may(need.role) for need in route.needs)]
+    assert roles
+    for role in roles:
+        for zones in ({"Z"}, {"Z", OTHER}, set()):
+            asked = guarded.served.client.request(route.method, route.at(), headers=guarded.key(role, zones))
+            assert (asked.status_code, asked.json()["code"]) == (403, "zones-too-few"), (role, zones)
+        # With a key for all zones the same request gets as far as what is asked for.
+        asked = guarded.served.client.request(route.method, route.at(), headers=guarded.key(role))
+        assert asked.status_code in (200, 404, 415), (role, asked.text[:300])
+
+
+def test_what_is_not_for_every_reader_is_about_a_parcel_or_needs_a_key_for_all_zones():
+    beyond = [route for route in ROUTES if any(need.role not in (None, Role.VIEWER) for need in route.needs)]
+    assert [str(route) for route in beyond if "{parcel_id}" not in route.path and route not in FOR_ALL_ZONES] == []
+    assert len(FOR_ALL_ZONES) > 5
+
+
+def test_an_edition_is_told_of_only_to_those_who_may_see_all_of_it(guarded):
     edition = guarded.workspace.register.published()["parcels"]
     assert guarded.served.get(f"/editions/{edition}", headers=guarded.keys["viewer"]).status_code == 200
     assert guarded.served.get(f"/editions/{edition}", headers=guarded.keys[OURS]).status_code == 404

@@ -157,10 +157,15 @@ Load and resources
 Who may ask
 46  access/test_roles::test_the_application_does_not_start_with_a_route_that_says_nothing,
     access/test_roles::test_the_application_answers_the_routes_that_were_declared_and_no_others,
+    access/test_roles::test_only_the_doors_are_open,
     access/test_roles::test_without_a_key_nothing_is_answered,
+    access/test_roles::test_a_role_does_what_it_is_for_and_nothing_else,
+    access/test_roles::test_every_route_that_writes_is_for_planners,
     access/test_roles::test_a_method_that_a_route_does_not_have_is_no_way_in
 47  access/test_zones::test_no_question_finds_what_belongs_to_another_zone,
     access/test_zones::test_no_answer_names_what_belongs_to_another_zone,
+    access/test_zones::test_what_concerns_the_whole_workspace_needs_a_key_for_all_of_it,
+    access/test_zones::test_what_is_not_for_every_reader_is_about_a_parcel_or_needs_a_key_for_all_zones,
     access/test_zones::test_a_boundary_on_foreign_ground_is_not_measured,
     access/test_zones::test_nobody_is_told_how_far_away_a_foreign_parcel_lies
 48  access/test_keys::test_an_id_that_is_not_there_takes_as_much_as_one_that_is,
