@@ -77,9 +77,9 @@ class Changes:
         if changed is None:
             return np.ones(len(bounds), dtype=bool)
         affected = np.zeros(len(bounds), dtype=bool)
-        parcels = shapely.STRtree(shapely.box(*bounds.T))
+        tree = shapely.STRtree(shapely.box(*bounds.T))
         for boxes in changed:
-            affected[parcels.query(shapely.box(*boxes.T))[1]] = True
+            affected[tree.query(shapely.box(*boxes.T))[1]] = True
         return affected
 
     def _in(self, crs: str) -> tuple[Boxes, ...] | None:
