@@ -71,7 +71,10 @@ class Listing:
 
     @cached_property
     def _keys(self) -> list[str]:
-        return [plain("\0".join((line.id, line.name, line.zone, line.location, line.unit_no))) for line in self._lines]
+        # Between them stands what no folded text has, so that nothing is found across two of them.
+        return [
+            "\n".join(map(plain, (line.id, line.name, line.zone, line.location, line.unit_no))) for line in self._lines
+        ]
 
     def matching(self, words: str, status: str | None, least_mu: float | None) -> list[Line]:
         """Return the parcels that pass a filter.

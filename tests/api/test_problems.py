@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import json
 import socket
-import sqlite3
 import time
 import zipfile
-from collections.abc import Iterator
-from contextlib import closing
 from io import BytesIO
 from pathlib import Path
 
 import httpx
 import pytest
-import shapely
 
 from geo_service.api.app import create_app
 from geo_service.api.guard import Guard
-from geo_service.projection import lon_lat
 from geo_service.service import Service
 from geo_service.store.workspace import Workspace
-from tests import world
-from tests.api.serving import AS_OF, ODD, OPEN, Served, build, running
+from tests.api.serving import AS_OF, OPEN, Served, build, running
 from tests.processes import AT_ONCE_S
 
 GEOJSON = {"Content-Type": "application/geo+json"}
@@ -301,70 +295,3 @@ def test_long_answers_are_compressed(served):
     answer = served.get("/rulebook", headers={"Accept-Encoding": "gzip"})
     assert answer.headers["content-encoding"] == "gzip"
     assert json.loads(answer.content)["edition"]
-
-
-#: Ends of a literal, of a statement, of a like; a function of the database; signs that a folding makes into others.
-INJECTED = [
-    "' OR '1'='1",
-    "'; DROP TABLE editions;--\x00",
-    "%' ESCAPE '!' UNION SELECT sql FROM sqlite_master --",
-    'x"||(SELECT hex(zeroblob(1000000000)))||"',
-    "＇ OR １＝１ －－ {{7*7}}${7*7}",
-]
-#: A page of what comes after a name is not what was asked for by that name.
-PAGING = {"after"}
-REAL = {
-    "parcel_id": "P",
-    "collection_id": "parcels",
-    "feature_id": "P",
-    "tms": "WebMercatorQuad",
-    "zoom": "0",
-    "row": "0",
-    "col": "0",
-}
-
-
-def parameters(served) -> Iterator[tuple[str, str, bool]]:
-    """Every path, every parameter of its query, and whether that is free text; of many alike one."""
-    for path, operations in served.get("/api").json()["paths"].items():
-        own = path.split("/")[2] if path.startswith("/collections/") else ""
-        if "get" not in operations or own not in ("", "{collection_id}", "verdicts", "assessment_scopes"):
-            continue
-        for parameter in operations["get"].get("parameters", ()):
-            name, schema = parameter["name"], parameter["schema"]
-            if parameter["in"] == "query" and ("_" not in name or name.startswith("SWC_") or name.islower()):
-                yield (
-                    path.format_map(REAL),
-                    name,
-                    schema.get("type") == "string" and not {"enum", "format"} & set(schema),
-                )
-
-
-def test_what_is_asked_for_is_never_part_of_a_statement(served, workspace):
-    def stored() -> tuple[object, ...]:
-        with closing(sqlite3.connect(workspace.directory / "register.sqlite")) as opened:
-            tables = opened.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
-        register = workspace.register
-        return tables, register.revision(), register.editions(), register.audit()
-
-    before = stored()
-    found = {"refused": 0, "none": 0}
-    for path, name, is_text in parameters(served):
-        for text in INJECTED if is_text else INJECTED[:1]:
-            answer = served.get(path, params={name: text})
-            assert answer.status_code < 500, (path, name, text, answer.text[:300])
-            if answer.status_code == 200 and name not in PAGING and "numberMatched" in answer.text:
-                assert answer.json()["numberMatched"] == 0, (path, name, text)
-                found["none"] += 1
-            found["refused"] += answer.status_code == 400
-    for name in ("zone", "crs", "assessments", "project_type"):
-        for text in INJECTED[:2]:
-            body = shapely.to_geojson(lon_lat(world.box(*world.PARCEL), world.CRS))
-            answer = served.client.post("/check", params={name: text}, content=body, headers=GEOJSON)
-            assert answer.status_code == {"project_type": 200, "assessments": 400}.get(name, 422), answer.text
-    assert min(found.values()) > 50
-    assert stored() == before
-    # What is really called so is found, and nothing else.
-    for name, text in (("parcel_id", ODD), ("name", "<script>alert(1)</script>")):
-        answer = served.get("/collections/verdicts/items", params={name: text}).json()
-        assert [one["id"] for one in answer["features"]] == [ODD]

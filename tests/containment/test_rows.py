@@ -178,7 +178,9 @@ Injection
     maps/test_links::test_what_an_uploaded_file_calls_its_parcels_is_text_also_where_they_are_rejected
 53  imports/test_imports::test_a_refused_file_stores_nothing_and_lists_every_row,
     store/test_xlsx::test_text_that_begins_like_a_formula_stays_text
-54  api/test_problems::test_what_is_asked_for_is_never_part_of_a_statement,
+54  api/test_injection::test_what_is_asked_for_is_never_part_of_a_statement,
+    api/test_injection::test_what_is_really_called_so_is_found_and_nothing_else,
+    api/test_injection::test_what_is_asked_for_beside_a_boundary_is_never_part_of_a_statement,
     containment/test_source::test_no_statement_is_made_of_texts_but_of_names_in_a_schema,
     containment/test_source::test_whatever_would_make_a_statement_of_a_text_is_found
 55  api/test_check::test_a_text_is_never_worked_out,
