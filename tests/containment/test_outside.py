@@ -13,6 +13,8 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -25,7 +27,7 @@ from geo_service.ingest.process import READERS, gdal_skip
 from tests import world
 from tests.access.asking import ROUTES, Route
 from tests.api.serving import OPEN, running
-from tests.imports.bringing import ended
+from tests.imports.bringing import ended, parcels
 from tests.ingest.writing import write_vector
 
 SENTINEL = "MARK-6d1f-of-a-file-that-is-nobodys-business"
@@ -201,19 +203,28 @@ def test_a_zip_writes_nothing_outside_the_folder_of_its_job(served, tmp_path, mo
     assert not any(Path(place, "out.geojson").exists() for place in ("/", Path.cwd(), Path.cwd().parent))
 
 
+#: Of a file beside the workspace, and of one in it that is no part of what is served.
+PLANTED = "nobodys.txt"
+TARGETS = ("etc/passwd", "register.sqlite", "workspace.toml", PLANTED)
 CLIMBS = [
     climb + target
     for climb in (
         "../",
-        "../../../../",
-        "..%2f..%2f..%2f",
-        "%2e%2e/%2e%2e/",
-        "%2e%2e%2f%2e%2e%2f",
+        # Up to the root, wherever this lies.
+        "../" * 12,
+        "..%2f" * 12,
+        "%2e%2e/" * 12,
+        "%2e%2e%2f",
         "..%5c..%5c",
         "....//",
+        "..;/..;/",
+        "..%c0%af..%c0%af",
+        "%ef%bc%8e%ef%bc%8e%ef%bc%8f",
+        "%252e%252e%252f",
     )
-    for target in ("etc/passwd", "register.sqlite", "workspace.toml")
+    for target in TARGETS
 ] + [
+    *TARGETS,
     "%00",
     "a%00b",
     "/etc/passwd",
@@ -221,33 +232,124 @@ CLIMBS = [
     "file:%2f%2f%2fetc%2fpasswd",
     "..",
     ".",
-    "%252e%252e%252fetc%252fpasswd",
     "con",
+    "%5c%5chost%5cshare",
     "P%00.zip",
 ]
 #: Every part of every address that names something.
 NAMED = [(route, name) for route in ROUTES for name in re.findall(r"\{(\w+)\}", route.path)]
+STATIC = [(Route("GET", path, ()), "file") for path in ("/static/{file}", "/static/page/{file}")]
 REAL = {
     "parcel_id": "P",
     "collection_id": "parcels",
     "feature_id": "P",
     "tms": "WebMercatorQuad",
     "layer_id": "parcels",
+    "zoom": "0",
+    "row": "0",
+    "col": "0",
 }
+#: What each route that takes something is sent, so that nothing but the name is wrong.
+SENT: dict[str, dict[str, Any]] = {
+    "POST /layers/{layer_id}/editions": {
+        "files": {"file": ("a.geojson", parcels(1))}, "params": {"dry_run": "true"},
+    },
+    "POST /parcels/{parcel_id}/claims": {
+        "json": {
+            "service": "WATER", "kind": "permanent", "reach": "to_boundary", "document": "x", "issuer": "x",
+            "dated_on": "2026-10-08", "entered_by": "a", "reviewed_by": "b",
+        },
+    },
+    "POST /parcels/{parcel_id}/links": {},
+    "DELETE /jobs/{job_id}": {},
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(("route", "name"), [*NAMED, (Route("GET", "/static/{file}", ()), "file")], ids=str)
-def test_no_address_leads_out_of_what_is_served(served, route, name):
+@pytest.fixture(scope="module")
+def planted(service) -> Iterator[tuple[Path, ...]]:
+    """Files that whoever climbs a step or two would find."""
+    folder = service.workspace.directory
+    files = [place / PLANTED for place in (folder, folder / "editions", folder.parent, folder.parent.parent)]
+    for file in files:
+        file.write_text(SENTINEL)
+    yield tuple(files)
+    for file in files:
+        file.unlink()
+
+
+def assert_says_nothing(said: bytes, what: object) -> None:
+    for words in (b"root:", b"SQLite format", b"schema = ", SENTINEL.encode()):
+        assert words not in said, what
+
+
+def test_every_route_that_takes_something_is_known_and_takes_it(served):
+    taking = {str(route): route for route, _ in NAMED if route.method != "GET"}
+    assert taking.keys() == SENT.keys()
+    for name, sent in SENT.items():
+        answer = served.client.request(taking[name].method, taking[name].at(**REAL), **sent)
+        expected = {"POST /layers/{layer_id}/editions": 202, "DELETE /jobs/{job_id}": 404}.get(name, 200)
+        assert answer.status_code == expected, (name, answer.text)
+        if expected == 202:
+            assert ended(served.client, answer)["state"] == "done"
+
+
+@pytest.mark.parametrize(("route", "name"), [*NAMED, *STATIC], ids=str)
+def test_no_address_leads_out_of_what_is_served(served, planted, route, name):
     host, port = served.base.removeprefix("http://").split(":")
+    made = httpx.Request(route.method, served.base, **SENT.get(str(route), {}))
+    body = made.read()
+    headers = {key: made.headers[key] for key in ("content-type", "content-length") if key in made.headers}
+    query = f"?{made.url.query.decode()}" if made.url.query else ""
     # A client that does not tidy up an address before it sends it, as others do.
     with closing(http.client.HTTPConnection(host, int(port), timeout=300)) as client:
         for climb in CLIMBS:
             path = route.at(**{**REAL, name: climb})
-            client.request(route.method, path)
+            client.request(route.method, path + query, body, headers)
             answer = client.getresponse()
             said = answer.read()
-            assert answer.status in (400, 404, 405, 415, 422), (path, said[:300])
-            assert b"root:" not in said and b"SQLite format" not in said and b"schema = " not in said
+            # 405: with a step up it is the address of another route.
+            assert answer.status in (400, 404, 405), (path, answer.status, said[:300])
+            assert_says_nothing(said, path)
+
+
+def test_no_parameter_leads_out_of_what_is_served(served, planted):
+    asked = [
+        (path.format_map({**REAL, "basemap_id": "0", "edition_id": "0", "job_id": "0"}), one["name"])
+        for path, operations in served.get("/api").json()["paths"].items()
+        if not path.startswith("/collections/") or "{collection_id}" in path
+        for one in operations.get("get", {}).get("parameters", ())
+        if one["in"] == "query"
+    ]
+    assert len(asked) > 60
+    for number, (path, name) in enumerate(asked):
+        # One after the other: each parameter is given several, and each of them to several parameters.
+        for climb in CLIMBS[number % 8 :: 8]:
+            answer = served.get(f"{path}?{name}={climb}")
+            assert answer.status_code < 500, (path, name, climb)
+            assert_says_nothing(answer.content, (path, name, climb))
+
+
+def test_what_a_file_is_called_leads_nowhere(served, planted, tmp_path, monkeypatch):
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    monkeypatch.setattr("tempfile.tempdir", str(inner))
+    workspace, content = served.service.workspace.directory, parcels(1)
+    there = {path for path in workspace.parent.rglob("*") if path.is_file()}
+    names = [unquote(climb) for climb in CLIMBS[::4]]
+    for name in names:
+        answer = served.client.post("/check", files={"file": (f"{name}.geojson", content)})
+        assert answer.status_code in (200, 400, 422), (name, answer.text)
+        assert_says_nothing(answer.content, name)
+    for name in names[:3]:
+        sent = {"file": (f"{name}.geojson", content), "extent": (f"{name}.geojson", content)}
+        answer = served.client.post("/layers/heritage/editions?dry_run=true", files=sent)
+        told = ended(served.client, answer)
+        assert told["state"] == "done", told
+        assert_says_nothing(json.dumps(told).encode(), name)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    new = {path for path in workspace.parent.rglob("*") if path.is_file()} - there
+    assert not [path for path in new if path.suffix == ".geojson" or path.name in TARGETS], new
+    assert all(file.read_text() == SENTINEL for file in planted)
 
 
 def test_a_reader_that_knows_more_drivers_than_it_should_reads_nothing(served, tmp_path, monkeypatch, caplog):

@@ -200,7 +200,10 @@ Files and hosts
 59  containment/test_outside::test_a_zip_writes_nothing_outside_the_folder_of_its_job
 60  ingest/test_bad_input::test_a_kml_with_entities_is_refused,
     ingest/test_bad_input::test_entities_in_another_encoding_are_refused_as_well
-61  containment/test_outside::test_no_address_leads_out_of_what_is_served
+61  containment/test_outside::test_every_route_that_takes_something_is_known_and_takes_it,
+    containment/test_outside::test_no_address_leads_out_of_what_is_served,
+    containment/test_outside::test_no_parameter_leads_out_of_what_is_served,
+    containment/test_outside::test_what_a_file_is_called_leads_nowhere
 """
 
 from __future__ import annotations
