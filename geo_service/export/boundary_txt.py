@@ -84,5 +84,11 @@ def boundary_points(verdict: Verdict, txt: BoundaryTxt) -> bytes:
 
 
 def _field(text: str) -> str:
-    """Write a field; a comma in it would break the line, so it is written full-width."""
-    return text.replace(",", "，").replace("\r", " ").replace("\n", " ")
+    """Write a field on its line; a comma of either width would make two of it, so another sign is written.
+
+    Examples
+    --------
+    >>> _field("东片,一期，北\u2028侧")
+    '东片、一期、北 侧'
+    """
+    return " ".join(text.splitlines()).replace(",", "、").replace("，", "、")

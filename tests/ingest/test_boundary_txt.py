@@ -242,6 +242,24 @@ def test_points_that_are_missing_at_the_end_are_no_parcel_and_a_wrong_count_befo
 
 
 @pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ("示例地块一", "东片，一期", "fullwidth_comma"),
+        ("J2,1,4013646.884,38414760.000", "J2,1,4O13646.884,38414760.000", "bad_number"),
+        ("J2,1,4013646.884,38414760.000", "J2,1,4013646.884", "field_count"),
+        ("示例地块一,面", "示例地块一,线", "wrong_geometry_kind"),
+    ],
+)
+def test_where_no_parcel_can_be_read_it_is_said_what_is_wrong_with_each(check, refused, old, new, code):
+    only = EXAMPLE[: EXAMPLE.index("5,1.8667")].replace(old, new)
+    (fault,) = refused(check, only)
+    assert (fault.code, fault.row, fault.where) == (code, 1, "boundary.txt")
+    # With a CRS that was named, what can be read is answered for, and here that is nothing.
+    (fault,) = check(only, crs="EPSG:4526").rejected
+    assert (fault.code, fault.row) == (code, 1)
+
+
+@pytest.mark.parametrize(
     ("text", "code", "words"),
     [
         (edited(带号="39"), "wrong_zone", "带号38与表头39带不符"),

@@ -15,7 +15,7 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from geo_service.errors import Fault, InputError
+from geo_service.errors import Fault, InputError, RejectedRows
 from geo_service.ingest.crs import refuse_offset
 from geo_service.ingest.placement import ZONE_WIDTH_M
 from geo_service.ingest.table import RawTable
@@ -109,7 +109,8 @@ def read(
     Raises
     ------
     InputError
-        When the whole file is refused: another datum, another unit, no parcel, a zone that contradicts the eastings.
+        When the whole file is refused: another datum, another unit, no parcel, a zone that contradicts the eastings;
+        ``RejectedRows`` where no parcel can be read.
     """
     rules = jurisdiction.boundary_txt
     if rules is None:
@@ -136,6 +137,10 @@ def read(
     )
     for block in blocks:
         _check_degrees(block, jurisdiction)
+    if crs is None and all(block.fault is not None for block in blocks):
+        # Without a point there is no telling the CRS either; what is wrong with the parcels comes first.
+        faults = (_fault(block) for block in blocks)
+        raise RejectedRows(*(replace(fault, where=name) for fault in faults if fault is not None), read=len(blocks))
     swapped = _swapped([block for block in blocks if block.fault is None], jurisdiction, name)
     zone = _Zone.find(header, [block for block in blocks if block.fault is None], swapped, rules, jurisdiction, name)
     table.declared_crs, table.crs_how = zone.crs, zone.how
@@ -152,8 +157,9 @@ def read(
             area = _declared_area(block)
         if block.fault is None:
             _confirm(block, shape, area)
-        if block.fault is not None:
-            table.faults.append(replace(block.fault, row=block.row, id=block.id[:64] or None))
+        fault = _fault(block)
+        if fault is not None:
+            table.faults.append(fault)
             continue
         if swapped:
             table.repairs.append(
@@ -272,6 +278,10 @@ def _blame(block: _Block, code: str, zh: str, en: str, value: str) -> None:
     """Keep the first thing that is wrong with a parcel."""
     if block.fault is None:
         block.fault = Fault(code, zh, en, "请更正后重新提交", "correct it and try again", value=value)
+
+
+def _fault(block: _Block) -> Fault | None:
+    return None if block.fault is None else replace(block.fault, row=block.row, id=block.id[:64] or None)
 
 
 def _judge_header(
