@@ -177,6 +177,12 @@ Injection
 52  maps/test_browser::test_hostile_names_are_text_and_the_title_is_untouched,
     maps/test_links::test_what_an_uploaded_file_calls_its_parcels_is_text_also_where_they_are_rejected
 53  imports/test_imports::test_a_refused_file_stores_nothing_and_lists_every_row,
+    imports/test_formulas::test_these_are_all_the_ways_in_which_something_comes_out_as_a_table,
+    imports/test_formulas::test_stored_names_are_texts_in_the_list_and_untouched_in_geojson,
+    imports/test_formulas::test_what_was_rejected_is_told_as_texts_that_nothing_works_out,
+    imports/test_formulas::test_what_was_brought_comes_back_the_same_when_what_came_out_is_brought_again,
+    imports/test_formulas::test_each_boundary_of_a_package_is_read_again_under_its_own_name,
+    engine/test_boundary_txt_written::test_names_come_back_whatever_they_begin_with_and_break_no_line,
     store/test_xlsx::test_text_that_begins_like_a_formula_stays_text
 54  api/test_injection::test_what_is_asked_for_is_never_part_of_a_statement,
     api/test_injection::test_what_is_really_called_so_is_found_and_nothing_else,
