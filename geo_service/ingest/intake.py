@@ -26,7 +26,7 @@ from geo_service.model.layer import Value
 from geo_service.model.parcel import Repair
 from geo_service.model.report import ImportReport
 from geo_service.model.units import M2_PER_HA
-from geo_service.projection import coincide, crs_of, project
+from geo_service.projection import codes, coincide, crs_of, project
 
 #: A TXT whose area differs from its head line by more than this contradicts itself.
 AREA_CONFLICT_M2, AREA_CONFLICT_SHARE = 1.0, 0.001
@@ -40,6 +40,8 @@ _VECTORS = (".shp", ".shx", ".gdb", ".gpkg", ".geojson", ".kml", ".dxf")
 #: One of these stands near the beginning of every GeoJSON, and not in what else is written as JSON.
 _GEOJSON_MARKS = (b'"features"', b'"coordinates"', b'"geometry"', b'"geometries"')
 _CODE_FIELDS = (("code", "code_system"), ("land_use", "land_use_system"))
+#: What the parcels of a zone are measured in.
+_WORKING_CRS = "working_crs"
 
 
 def run(job: Job) -> VectorResult | GridResult:
@@ -233,6 +235,7 @@ def _vector(job: Job, source: Source, table: RawTable) -> VectorResult:
     repairs = _mend(job, table, rows, shapes, code, ids)
     attributes = _attributes(job, table, mapping, rows)
     _check_codes(job, table, attributes, rows, shapes)
+    _check_working_crs(job, table, attributes, rows)
     attributes = {name: [values[position] for position in rows.good()] for name, values in attributes.items()}
     if dropped:
         table.notes.append(f"未采用的列：{', '.join(dropped)} / columns left out: {', '.join(dropped)}"[:500])
@@ -540,6 +543,30 @@ def _check_codes(
                     f"第{table.rows[position]}行用地代码{code}缺代码体系 / "
                     f"row {table.rows[position]}: land-use code {code} lacks its code system"
                 )
+
+
+def _check_working_crs(job: Job, table: RawTable, attributes: dict[str, list[Value]], rows: _Rows) -> None:
+    """What a zone is measured in must be a CRS that is admitted for that: every parcel of it would fail otherwise."""
+    values = attributes.get(_WORKING_CRS, [])
+    if not any(values):
+        return
+    admitted = set(codes((*job.jurisdiction.working_crs, *job.jurisdiction.projected_crs)))
+    for position, value in enumerate(values):
+        if value is not None and value not in admitted:
+            listed = ", ".join(job.jurisdiction.working_crs)
+            rows.blame(
+                position,
+                Fault(
+                    "crs_not_admitted",
+                    f"工作坐标系“{str(value)[:64]}”不可用，可用：{listed}",
+                    f"{str(value)[:64]!r} is no CRS to measure in; there are {listed}",
+                    "请改为可用的坐标系代码，或留空按经度确定",
+                    "write one of these codes, or leave it empty: then the longitude decides",
+                    row=table.rows[position],
+                    where=_WORKING_CRS,
+                    value=str(value)[:200],
+                ),
+            )
 
 
 def _purpose(attributes: dict[str, list[Value]], position: int) -> str | None:
