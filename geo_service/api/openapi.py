@@ -7,6 +7,7 @@ gets its own path with its queryables as parameters, because that is where GDAL 
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -376,6 +377,8 @@ def _items(generic: Mapping[str, Any], collection: Collection) -> dict[str, Any]
     return operation
 
 
+#: With these begins what is not read as it stands.
+_MARKED = re.compile(r"[\\`*_<&\[!]")
 _SCHEMA_OF = {
     FieldType.TEXT: {"type": "string"},
     FieldType.NUMBER: {"type": "number"},
@@ -391,11 +394,22 @@ def _parameter(entry: Queryable) -> dict[str, Any]:
         "name": entry.name,
         "in": "query",
         "required": False,
-        "description": f"{entry.title.zh}等于 / equals: {entry.title.en}",
+        "description": f"{_literal(entry.title.zh)}等于 / equals: {_literal(entry.title.en)}",
         "schema": {**_SCHEMA_OF[entry.type], **codes},
         "style": "form",
         "explode": False,
     }
+
+
+def _literal(text: str) -> str:
+    r"""Write a text so that it reads as it is where descriptions are read: in the specification they are Markdown.
+
+    Examples
+    --------
+    >>> print(_literal("面积（㎡）<b>*1*"))
+    面积（㎡）\<b>\*1\*
+    """
+    return _MARKED.sub(r"\\\g<0>", text)
 
 
 def _record_schemas() -> dict[str, Any]:

@@ -174,7 +174,10 @@ Who may ask
     access/test_keys::test_of_many_keys_tried_at_once_no_more_are_looked_up_than_of_as_many_in_turn
 
 Injection
-52  maps/test_browser::test_hostile_names_are_text_and_the_title_is_untouched,
+52  maps/test_hostile::test_these_are_all_the_pages_there_are,
+    maps/test_hostile::test_every_name_is_text_on_every_page,
+    maps/test_hostile::test_every_name_is_text_on_the_page_in_a_package,
+    maps/test_browser::test_hostile_names_are_text_and_the_title_is_untouched,
     maps/test_links::test_what_an_uploaded_file_calls_its_parcels_is_text_also_where_they_are_rejected
 53  imports/test_imports::test_a_refused_file_stores_nothing_and_lists_every_row,
     imports/test_formulas::test_these_are_all_the_ways_in_which_something_comes_out_as_a_table,
