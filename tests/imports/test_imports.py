@@ -122,17 +122,18 @@ def test_a_refused_file_stores_nothing_and_lists_every_row(served, workspace):
 
 
 def test_a_zone_that_is_to_be_measured_in_no_crs_is_refused_with_those_there_are(served):
-    (row,) = json.loads(parcels(1))["features"]
-    row["properties"] = {"id": "Z-V2", "zone": "Z", "version_status": "applied", "name": "拟调整"}
-    for wrong in ("nonsense {", "EPSG:4326", "EPSG:0", "4547"):
-        row["properties"]["working_crs"] = wrong
-        job = brought(served.client, "zones", collection(row), dry_run=True)
-        (fault,) = job["rejected"]
-        assert (job["state"], fault["code"], fault["row"]) == ("refused", "crs_not_admitted", 1)
+    declared = ("nonsense {", "EPSG:4326", "EPSG:0", "4547", "EPSG:4547", None)
+    rows = json.loads(parcels(len(declared)))["features"]
+    for row, crs in zip(rows, declared, strict=True):
+        row["properties"] |= {"version_status": "applied", "name": "拟调整", "working_crs": crs}
+    job = brought(served.client, "zones", collection(*rows), dry_run=True)
+    assert job["state"] == "refused"
+    assert [(fault["code"], fault["row"]) for fault in job["rejected"]] == [
+        ("crs_not_admitted", number) for number in (1, 2, 3, 4)
+    ]
+    for fault, wrong in zip(job["rejected"], declared, strict=False):
         assert wrong in fault["reason"]["zh"] and "EPSG:4534-4554" in fault["reason"]["en"]
-    for right in ("EPSG:4547", None):
-        row["properties"]["working_crs"] = right
-        assert brought(served.client, "zones", collection(row), dry_run=True)["state"] == "done"
+    assert brought(served.client, "zones", collection(*rows[4:]), dry_run=True)["state"] == "done"
 
 
 def test_with_quarantine_the_rows_that_are_right_are_stored(served, workspace):
