@@ -39,8 +39,10 @@ _WANTED = frozenset(
         ".tiff",
     }
 )
-#: What stands beside a data set and says nothing of the land: indexes, and what a program noted of it.
-_BESIDE = frozenset({".sbn", ".sbx", ".qix", ".fix", ".idm", ".ind", ".ain", ".aih", ".atx", ".qpj", ".qmd", ".xml"})
+#: What stands beside a data set and says nothing of the land: indexes, small copies, and what a program noted of it.
+_BESIDE = frozenset(
+    {".sbn", ".sbx", ".qix", ".fix", ".idm", ".ind", ".ain", ".aih", ".atx", ".ovr", ".qpj", ".qmd", ".xml"}
+)
 _GDB_MEMBER = re.compile(
     r"a[0-9a-f]{8}\.(gdbtable|gdbtablx|gdbindexes|freelist|horizon|spx|[0-9a-z_]{1,40}\.atx)\Z|gdb\Z|timestamps\Z"
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
@@ -157,11 +157,15 @@ def _from_zip(job: Job, source: Source) -> RawTable:
         name = PurePosixPath(group[0].path).name
         table = _read(job, replace(source, name=name, format=kind, data=None, file=main, files=files), within)
         table.layer = table.layer or label
-    left = {member.path for member in members if member not in group and member.suffix not in _COMPANIONS}
-    if left or others:
-        listed = ", ".join(sorted(left.union(others)))
-        table.notes.append(f"压缩包内未读取：{listed} / not read in the zip: {listed}"[:500])
+    table.notes.extend(_not_read(members, group, others))
     return table
+
+
+def _not_read(members: Iterable[archive.Member], group: Collection[archive.Member], others: Iterable[str]) -> list[str]:
+    """Say what else lies in a zip, beside the group that was read."""
+    left = {member.path for member in members if member not in group and member.suffix not in _COMPANIONS}
+    listed = ", ".join(sorted(left.union(others)))
+    return [f"压缩包内未读取：{listed} / not read in the zip: {listed}"[:500]] if listed else []
 
 
 def _read(job: Job, source: Source, layer: str | None) -> RawTable:
@@ -670,8 +674,10 @@ def _extent(job: Job, crs: str, warnings: list[str]) -> BaseGeometry | None:
 
 def _grid(job: Job, source: Source) -> GridResult:
     file = source.on_disk()
+    notes: list[str] = []
     if source.format is Format.ZIP:
-        tiffs = [member.file for member in _members(source)[0] if member.suffix in {".tif", ".tiff"}]
+        members, others = _members(source)
+        tiffs = [member for member in members if member.suffix in {".tif", ".tiff"}]
         if len(tiffs) != 1:
             raise unreadable(
                 job.name,
@@ -679,7 +685,8 @@ def _grid(job: Job, source: Source) -> GridResult:
                 f"expected one GeoTIFF in the zip, found {len(tiffs)}",
                 code="no_layers",
             )
-        file = tiffs[0]
+        file = tiffs[0].file
+        notes = _not_read(members, tiffs, others)
         if format_of(head_of(file), job.name) is not Format.GEOTIFF:
             raise unreadable(job.name, "不是 GeoTIFF", "not a GeoTIFF", code="unsupported_format")
     elif source.format is not Format.GEOTIFF:
@@ -700,7 +707,7 @@ def _grid(job: Job, source: Source) -> GridResult:
         1,
         1,
         warnings=(*grid.warnings, *((note,) if note else ())),
-        notes=tuple(grid.notes),
+        notes=(*grid.notes, *notes),
     )
     return GridResult(code, Path(grid.file).name, grid.transform, source.sha256, report)
 

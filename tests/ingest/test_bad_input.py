@@ -1154,6 +1154,7 @@ def test_what_lies_beside_a_data_set_in_a_zip_does_not_matter(check, load, shape
         "a.sbn": b"\x00\x00\x27\x0a",
         "a.qpj": b"PROJCS[]",
         "scan.png": b"\x89PNG",
+        "scan.tif.ovr": b"II*\x00",
         "scan.tif": write_grid(tmp_path / "a.tif", np.ones((4, 4), np.float32), x=X, y=Y, cell=5, crs="EPSG:4547"),
     }
     for kind, ids in (("shp", NAMES["DKBH"]), ("txt", ["CZGX-2024-001", "CZGX-2024-002"]), ("json", ["B-1"])):
@@ -1163,8 +1164,11 @@ def test_what_lies_beside_a_data_set_in_a_zip_does_not_matter(check, load, shape
         assert list(features.ids) == ids
         assert "readme.txt" in "".join(report.notes) and "style.json" in "".join(report.notes)
         assert report.warnings == ()
-    grid, _ = load("ground_elevation", file)
+    grid, report = load("ground_elevation", file)
     assert grid.values.shape == (4, 4)
+    (told,) = (note for note in report.notes if "压缩包" in note)
+    assert {"readme.txt", "scan.png", "字段.csv"} < set(told.partition(" / ")[0].partition("：")[2].split(", "))
+    assert "scan.tif" not in told and "a.qpj" not in told
 
 
 def test_a_txt_in_a_zip_with_a_name_of_chinese_windows(check, tmp_path):
