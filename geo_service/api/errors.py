@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
-from geo_service.api.answers import prefers_html
+from geo_service.api.answers import VARIED, prefers_html
 from geo_service.api.pages import page
 from geo_service.api.templating import template
 from geo_service.errors import (
@@ -189,7 +189,7 @@ def problem_response(request: Request, problem: Problem) -> Response:
     title = TITLES.get(problem.status, TITLES[500 if problem.status >= 500 else 400])
     value = None if problem.value is None else problem.value[:MAX_VALUE]
     reads = request.method in {"GET", "HEAD"}
-    headers = problem.headers | ({"Vary": "Accept"} if reads else {})
+    headers = problem.headers | (VARIED if reads else {})
     if reads and prefers_html(request.headers.get("accept", "")):
         nonce = secrets.token_urlsafe(16)
         number = request.state.request_id

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from geo_service.api.app import create_app
+from geo_service.api.standing import PARTS
 from geo_service.checking.process import EXAMINERS
 from geo_service.service import Service
 from geo_service.store.workspace import Workspace
@@ -65,6 +66,9 @@ def test_a_register_that_cannot_be_written_to(served, own):
     lock.mkdir()
     try:
         assert missing(served) == ["register"]
+        page = served.get("/readyz", headers={"Accept": "text/html"})
+        assert page.status_code == 503 and page.headers["content-type"].startswith("text/html")
+        assert PARTS["register"].zh in page.text and PARTS["register"].en in page.text
     finally:
         lock.rmdir()
     assert missing(served) == []

@@ -50,7 +50,7 @@ def readyz(request: Request) -> Response:
         raise Problem(
             503,
             "not-ready",
-            Text("尚未就绪，见 items", "not ready, see items"),
+            Text("尚未就绪，缺下列各项", "not ready: what is listed is missing"),
             step=Text("请稍后重试，或告知管理员", "try again later, or tell the administrator"),
             items=[{"part": part, "reason": {"zh": PARTS[part].zh, "en": PARTS[part].en}} for part in parts],
             headers={"Retry-After": "5"},
