@@ -65,6 +65,20 @@ def test_the_way_out(guarded, visitor, key):
     assert visitor.post("/sign-out").status_code == 303
 
 
+def test_whoever_signs_out_where_it_cannot_be_noted_is_signed_out_here_and_told(guarded, visitor, key, workspace):
+    visitor.post("/sign-in", data={"key": key})
+    lock = workspace.directory / "register.sqlite.lock"
+    lock.unlink()
+    lock.mkdir()
+    try:
+        left = visitor.post("/sign-out")
+    finally:
+        lock.rmdir()
+    assert left.status_code == 503 and COOKIE not in visitor.cookies
+    assert 'role="alert"' in left.text and "this browser is signed out" in left.text
+    assert 'value="/map"' in left.text and str(workspace.directory) not in left.text
+
+
 def test_another_process_knows_that_a_session_was_ended(guarded, visitor, key, workspace, monkeypatch):
     visitor.post("/sign-in", data={"key": key})
     session = visitor.cookies[COOKIE]
