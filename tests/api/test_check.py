@@ -9,6 +9,7 @@ import pytest
 import shapely
 
 from geo_service import overlay
+from geo_service.api.app import create_app
 from geo_service.api.links import GEOJSON
 from geo_service.api.routes import check
 from geo_service.checking import Found
@@ -18,6 +19,7 @@ from geo_service.export.record import digest_of, record_bytes
 from geo_service.projection import lon_lat
 from geo_service.tally import BOUNDARY_CHECKED, TALLY
 from tests import world
+from tests.api.serving import OPEN, running
 from tests.ingest.test_geojson import BOM, MISWRITTEN, endless
 
 HERE = Path(__file__).resolve()
@@ -468,6 +470,17 @@ def test_whoever_asks_the_same_again_is_answered_the_same_without_measuring_unti
     assert measured() - before == 2 * once
     assert [status for status, _, _ in again] == [200] * len(ways)
     assert not {tag for _, tag, _ in again} & {tag for _, tag, _ in first}
+
+
+def test_no_more_is_kept_of_answers_than_there_is_room_for(service, monkeypatch):
+    monkeypatch.setattr(check, "ANSWERED_BYTES", 100_000)
+    app, one = create_app(service, policy=OPEN), polygon(*world.PARCEL)
+    with running(app, service) as served:
+        for body in (one, collection(*[feature(one)] * 4)):
+            answer = served.client.post("/check", json=body)
+            assert answer.status_code == 200 and answer.headers["etag"]
+            assert 0 < app.state.answered.size <= check.ANSWERED_BYTES
+    assert len(answer.content) > check.ANSWERED_BYTES
 
 
 def test_an_answer_in_which_something_failed_is_no_answer_for_the_next(monkeypatch):

@@ -271,7 +271,7 @@ async def _checked(request: Request, service: Service, posted: Posted, asked: _A
     if not isinstance(answer, Response):
         return await _streamed(request, service, asked, answer)
     # Whoever asks again, because an answer got lost or the next office asks the same, is answered without measuring.
-    if "etag" in answer.headers:
+    if "etag" in answer.headers and len(answer.body) <= ANSWERED_BYTES:
         answered.put(tag, bytes(answer.body), len(answer.body))
     return answer
 
