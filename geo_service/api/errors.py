@@ -190,7 +190,8 @@ def problem_response(request: Request, problem: Problem) -> Response:
     value = None if problem.value is None else problem.value[:MAX_VALUE]
     reads = request.method in {"GET", "HEAD"}
     headers = problem.headers | (VARIED if reads else {})
-    if reads and prefers_html(request.headers.get("accept", "")):
+    # Libraries accept pages by themselves; whoever asks for JSON in the address means it.
+    if reads and request.query_params.get("f") != "json" and prefers_html(request.headers.get("accept", "")):
         nonce = secrets.token_urlsafe(16)
         number = request.state.request_id
         html = _PAGE.render(title=title, problem=problem, value=value, number=number, nonce=nonce)

@@ -66,6 +66,10 @@ def test_a_browser_is_told_on_a_page_what_is_wrong_and_a_program_in_a_problem_do
     assert told.json()["code"] in shown.text and shown.headers["x-request-id"] in shown.text
     assert "default-src 'none'" in shown.headers["content-security-policy"]
     assert shown.headers["vary"] == told.headers["vary"] == "Accept, Accept-Encoding"
+    # As with answers, a form that is asked for in the address goes before what a library accepts by itself.
+    named = f"{path}{'&' if '?' in path else '?'}f=json"
+    asked = served.get(named, headers={"Accept": "text/html, image/gif, *; q=.2, */*; q=.2"})
+    assert asked.headers["content-type"] == "application/problem+json"
     # What is sent by a form or a script is answered as before.
     sent = served.client.post(
         "/check", content=b"{", headers={"Accept": "text/html", "Content-Type": "application/geo+json"}
