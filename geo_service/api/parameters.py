@@ -32,6 +32,7 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2})?", re.ASCII)
 Box = tuple[float, float, float, float]
 BOX_IS = Text("西,南,东,北 四个经纬度数值", "west,south,east,north in degrees")
+FARTHEST = 1e6
 BOX_IN_IS = Text(
     "先下角后上角的四个数值，轴序依 bbox-crs", "the lower corner and the upper one, axes in the order of bbox-crs"
 )
@@ -140,8 +141,11 @@ def spanned(box: Box) -> BaseGeometry:
     >>> spanned((170.0, -10.0, -170.0, 10.0)).area, spanned((1.0, 2.0, 1.0, 2.0)).wkt
     (400.0, 'POINT (1 2)')
     """
-    west, south, east, north = box
-    parts = [box] if west <= east else [(west, south, 180.0, north), (-180.0, south, east, north)]
+    # Nothing lies beyond, and numbers that are multiplied must not overflow.
+    west, south, east, north = (min(max(number, -FARTHEST), FARTHEST) for number in box)
+    parts = (
+        [(west, south, east, north)] if west <= east else [(west, south, 180.0, north), (-180.0, south, east, north)]
+    )
     found: BaseGeometry = shapely.union_all([shapely.convex_hull(shapely.box(*part)) for part in parts])
     return found
 
