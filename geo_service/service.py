@@ -149,8 +149,8 @@ class Service:
             raise InputError(
                 Fault(
                     "data_date_ahead",
-                    f"数据日期晚于今日（{latest}）",
-                    f"the date of the data lies after today, {latest}",
+                    f"数据日期不应晚于{latest}",
+                    f"the date of the data must not lie after {latest}",
                     "请填写资料实际完成的日期",
                     "give the day on which the data were surveyed",
                     where="edition_date",
