@@ -25,6 +25,7 @@ from geo_service.model.layer import Edition, Features, Grid, LayerSet, Origin
 from geo_service.model.parcel import AsOf, Parcel, Repair
 from geo_service.model.register import Claim, ClaimKind, IndicatorValue, Reach
 from geo_service.model.rulebook import Rulebook
+from geo_service.projection import lon_lat
 from geo_service.store.definitions import bundled, load_catalogue, load_rulebook
 
 CRS = "EPSG:4547"
@@ -56,6 +57,12 @@ def at(geometry: BaseGeometry) -> BaseGeometry:
 def box(*bounds: float) -> BaseGeometry:
     """A rectangle in local metres."""
     return at(shapely.box(*bounds))
+
+
+def another(number: int) -> str:
+    """Return the parcel's boundary in degrees, as GeoJSON, another one for each number: no answer to it is known."""
+    west, south, east, north = PARCEL
+    return shapely.to_geojson(lon_lat(box(west, south, east, north - number / 100), CRS))
 
 
 def line(*points: tuple[float, float]) -> BaseGeometry:

@@ -342,7 +342,8 @@ class Access:
         if found is not None:
             _, until, number = found
             self._keys.end_session(number, until, _now())
-            self._seen.drop(lambda kept: kept == _hidden(f"session {session}"))
+            hidden = _hidden(f"session {session}")
+            self._seen.drop(lambda kept: kept == hidden)
 
     def _sealed(self, session: str) -> tuple[str, int, str] | None:
         """Return key, end and number of a session that was given out here and is not over."""

@@ -225,12 +225,6 @@ def test_a_boundary_of_too_many_parts_is_refused_before_any_geometry_is_done(ser
         assert answer.json()["value"] == f"{count} > {MAX_PARTS} parts"
 
 
-def another(number: int) -> str:
-    """Return a boundary of its own for each number, so that no answer is known."""
-    west, south, east, north = world.PARCEL
-    return shapely.to_geojson(lon_lat(world.box(west, south, east, north - number / 100), world.CRS))
-
-
 def test_of_many_checks_at_once_some_are_done_and_the_others_are_told_to_come_back(service, monkeypatch):
     monkeypatch.setattr(check, "CHECKS", 1)
     monkeypatch.setattr(check, "WAITING", 2)
@@ -238,7 +232,7 @@ def test_of_many_checks_at_once_some_are_done_and_the_others_are_told_to_come_ba
         answers = list(
             pool.map(
                 lambda number: httpx.post(
-                    f"{served.base}/check", content=another(number), headers=GEOJSON, timeout=600, trust_env=False
+                    f"{served.base}/check", content=world.another(number), headers=GEOJSON, timeout=600, trust_env=False
                 ),
                 range(48),
             )
@@ -275,7 +269,7 @@ def test_each_of_five_hundred_checks_at_once_is_answered_or_told_when_to_come_ba
     ):
 
         def asked(number: int) -> httpx.Response:
-            return client.post("/check", content=another(number), headers=GEOJSON)
+            return client.post("/check", content=world.another(number), headers=GEOJSON)
 
         answers = list(pool.map(asked, range(500)))
     codes = [answer.status_code for answer in answers]

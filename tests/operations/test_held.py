@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 import shapely
 
-from geo_service.projection import lon_lat
 from geo_service.store.workspace import Workspace
 from tests import world
 from tests.api.serving import report_of
@@ -42,15 +41,10 @@ def filled(workspace, tmp_path_factory) -> Path:
 
 async def checks(base: str, key: dict[str, str], count: int) -> list[httpx.Response]:
     """Have as many boundaries checked at once, each another one."""
-    west, south, east, north = world.PARCEL
-    bodies = [
-        shapely.to_geojson(lon_lat(world.box(west, south, east, north - number / 100), world.CRS))
-        for number in range(count)
-    ]
     limits = httpx.Limits(max_connections=count)
     headers = key | GEOJSON
     async with httpx.AsyncClient(base_url=base, headers=headers, timeout=600, trust_env=False, limits=limits) as client:
-        return await asyncio.gather(*(client.post("/check", content=body) for body in bodies))
+        return await asyncio.gather(*(client.post("/check", content=world.another(number)) for number in range(count)))
 
 
 @pytest.mark.slow

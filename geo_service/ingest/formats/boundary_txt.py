@@ -263,13 +263,7 @@ def _body_line(line: str, number: int, blocks: list[_Block], name: str) -> None:
         return
     for axis, text in (("X", x), ("Y", y)):
         if abs(float(text)) > _MAX_COORDINATE_M:
-            _blame(
-                block,
-                "bad_number",
-                f"{axis}坐标过大（第{number}行）",
-                f"the coordinate {axis} is too large (line {number})",
-                text[:40],
-            )
+            _blame_number(block, f"{axis}坐标过大", f"the coordinate {axis} is too large", number, text)
             return
     block.points.append(_Point(point, ring, float(x), float(y), number))
 
@@ -278,6 +272,10 @@ def _blame(block: _Block, code: str, zh: str, en: str, value: str) -> None:
     """Keep the first thing that is wrong with a parcel."""
     if block.fault is None:
         block.fault = Fault(code, zh, en, "请更正后重新提交", "correct it and try again", value=value)
+
+
+def _blame_number(block: _Block, zh: str, en: str, line: int, value: str) -> None:
+    _blame(block, "bad_number", f"{zh}（第{line}行）", f"{en} (line {line})", value[:40])
 
 
 def _fault(block: _Block) -> Fault | None:
@@ -614,13 +612,8 @@ def _count(block: _Block, left_open: int) -> None:
     stated = block.fields[0]
     usable = stated.isdecimal() and len(stated) <= _MAX_DIGITS
     if _LETTER_IN_NUMBER.search(stated) or (stated.isdigit() and not usable):
-        _blame(
-            block,
-            "bad_number",
-            f"界址点数不是可用的数值（第{block.line}行）",
-            f"the number of points is no number that can be used (line {block.line})",
-            stated[:40],
-        )
+        words = "the number of points is no number that can be used"
+        _blame_number(block, "界址点数不是可用的数值", words, block.line, stated)
     elif not stated.isdecimal():
         block.warnings.append(f"第{block.line}行界址点数缺失 / the number of points is missing (line {block.line})")
     elif int(stated) != len(block.points):
@@ -650,24 +643,12 @@ def _declared_area(block: _Block) -> float | None:
     """Return the area of the head line in m²; it is written in hectares."""
     text = _HECTARES.sub("", block.fields[1])
     if _LETTER_IN_NUMBER.search(text):
-        _blame(
-            block,
-            "bad_number",
-            f"面积不是数值（第{block.line}行）",
-            f"the area is not a number (line {block.line})",
-            text[:40],
-        )
+        _blame_number(block, "面积不是数值", "the area is not a number", block.line, text)
         return None
     if not _NUMBER.fullmatch(text):
         block.warnings.append(f"第{block.line}行缺少面积 / the area is missing (line {block.line})")
         return None
     if abs(float(text)) > _MAX_AREA_HA:
-        _blame(
-            block,
-            "bad_number",
-            f"面积过大（第{block.line}行）",
-            f"the area is too large (line {block.line})",
-            text[:40],
-        )
+        _blame_number(block, "面积过大", "the area is too large", block.line, text)
         return None
     return float(text) * M2_PER_HA
